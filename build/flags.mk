@@ -1,0 +1,33 @@
+# A flavour is a set of flags a source file is compiled with; a config changes flavours.
+#   host    programs of the host, with libc
+#   kern    the enclave kernel: freestanding, general registers only, position independent
+#   hosted  the kernel core inside an ordinary process, for sanitizers and fuzzers
+CC := gcc
+warn := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+        -Wpointer-arith -Wcast-qual -Wwrite-strings -Wimplicit-fallthrough \
+        -Wformat=2 -Wconversion -Wno-sign-conversion -Wno-format-nonliteral -Werror
+repro := -ffile-prefix-map=$(CURDIR)=. -fno-ident
+common := -std=gnu11 -g $(warn) $(repro) -I. -Iinclude -fno-common -fno-strict-aliasing
+
+host.cc    = $(CC)
+host.flags = $(common) -D_GNU_SOURCE -fstack-protector-strong -fPIE $($(CONFIG).flags)
+host.ld    = -pie -Wl,-z,relro,-z,now $($(CONFIG).flags) -pthread
+kern.cc    = $(CC)
+kern.flags = $(common) -O2 -ffreestanding -include lib/base/hidden.h -mno-red-zone -mgeneral-regs-only -fpie \
+             -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
+             -fno-tree-loop-distribute-patterns -fvisibility=hidden
+kern.ld    = -nostdlib -static-pie -Wl,-z,text,-z,noexecstack,-z,separate-code,--build-id=none,-e,kernel_start
+hosted.cc    = $(CC)
+hosted.flags = $(common) -ffreestanding -mno-red-zone -fpie -fno-omit-frame-pointer -DCLOISTER_HOSTED \
+               $(filter-out -D_FORTIFY_SOURCE=2,$($(CONFIG).flags))
+hosted.ld    = -pie -pthread $($(CONFIG).flags)
+
+debug.flags   := -O1
+release.flags := -O2 -D_FORTIFY_SOURCE=2
+asan.flags    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+tsan.flags    := -O1 -fsanitize=thread
+cov.flags     := -O0 --coverage
+fuzz.flags    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+ifeq ($(CONFIG),fuzz)
+CC := clang
+endif

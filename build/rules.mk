@@ -1,0 +1,35 @@
+# $(call program,NAME,FLAVOUR,SOURCES,LIBS)  an executable in $(O)/bin
+# $(call library,NAME,FLAVOURS,SOURCES)      one static library per flavour
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $1 $2;)
+objs = $(patsubst %,$(O)/$1/%.o,$2)
+
+define library_
+$(O)/$2/lib$1.a: $(call objs,$2,$3)
+	$$(call say,AR,$$@)rm -f $$@; $(AR) rcsD $$@ $$^
+all += $(O)/$2/lib$1.a
+seen += $(call objs,$2,$3)
+endef
+library = $(foreach f,$2,$(eval $(call library_,$1,$f,$3)))
+
+define program_
+$(O)/bin/$1: $(call objs,$2,$3) $(foreach l,$4,$(O)/$2/lib$l.a)
+	$$(call say,LD,$$@)mkdir -p $$(@D); $($2.cc) $($2.ld) -o $$@ $$^
+seen += $(call objs,$2,$3)
+endef
+program = $(eval $(call program_,$1,$2,$3,$4))$(eval all += $(O)/bin/$1)
+unittest = $(eval $(call program_,$1,host,$2,$3))$(eval tests += $(O)/bin/$1)
+
+# A change of flags rebuilds: the stamp's text is the command line.
+define flavour_
+$(O)/$1/.flags: FORCE
+	@mkdir -p $$(@D); echo '$($1.cc) $($1.flags)' | cmp -s - $$@ || echo '$($1.cc) $($1.flags)' > $$@
+$(O)/$1/%.c.o: %.c $(O)/$1/.flags
+	$$(call say,CC,$$<)mkdir -p $$(@D); $($1.cc) $($1.flags) -MMD -MP -c -o $$@ $$< && \
+	printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$$<' '$($1.cc) $($1.flags) -c $$<' > $$@.json
+$(O)/$1/%.S.o: %.S $(O)/$1/.flags
+	$$(call say,AS,$$<)mkdir -p $$(@D); $($1.cc) $($1.flags) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach f,host kern hosted,$(eval $(call flavour_,$f)))
+FORCE:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
