@@ -108,6 +108,8 @@ noreturn_ void plat_return_to_user(void);
 int plat_park(struct task *t, uint64_t deadline);
 /* [any] After t->work was set nonzero (seq_cst): wakes t if parked; breaks its blocking hostcall (-EINTR); `user`: also if it runs application code, makes it enter the kernel soon. */
 void plat_kick(struct task *t, bool user);
+/* Lets other tasks have the processor. */
+void plat_yield(void);
 /* [any] For locks: sleep while *word == value (may return early); wake up to n sleepers. Not interruptible. */
 void plat_wait_word(uint32_t *word, uint32_t value);
 void plat_wake_word(uint32_t *word, int n);

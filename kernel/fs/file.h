@@ -25,6 +25,10 @@ struct file {
 	struct list epoll_links;	/* ipc/epoll.c: sets that watch this file; epoll_lock of that file's */
 	struct mutex epoll_lock;
 	uint64_t private_value;
+	int owner_type;		/* F_OWNER_* of F_SETOWN_EX */
+	bool atime_old;		/* access time was more than a day old at open: relatime updates it */
+	bool counted_writer;	/* in inode->writers */
+	struct file *next_deferred;	/* file.c: releases put off for want of stack */
 };
 
 /* A NULL function: the operation is not supported (-EINVAL, or -ENOTTY for ioctl), unless said otherwise. */
@@ -103,3 +107,20 @@ struct file *host_stream_new(int handle, unsigned int flags);
 
 void lock_release_posix(struct file *f, struct fd_table *owner);	/* on close: fs/lock.c */
 void lock_release_file(struct file *f);				/* last reference: flock, OFD */
+
+/* Parts of fcntl that others own; only called for their commands. */
+long lock_fcntl(struct file *f, int cmd, unsigned long arg);		/* fs/lock.c: F_GETLK ... F_OFD_SETLKW */
+long pipe_fcntl(struct file *f, int cmd, unsigned long arg);		/* ipc/pipe.c: F_SETPIPE_SZ, F_GETPIPE_SZ */
+long pipe_tee(struct file *in, struct file *out, size_t size, unsigned int flags);	/* ipc/pipe.c: SPLICE_F_* */
+
+/* Access time of a file that was read, by the relatime rule. */
+void file_accessed(struct file *f);
+/* inotify events of an open file: on its inode and in its directory. */
+void file_notify_slow(struct file *f, uint32_t mask);
+/* Ends a descriptor's use of a file that is already out of the table: flush, POSIX locks, reference. */
+int file_close(struct file *f, struct fd_table *t);
+/* One try of read/write that never waits, whatever the file's own O_NONBLOCK is. */
+must_check long file_read_nonblock(struct file *f, struct uio *io, uint64_t *pos);
+must_check long file_write_nonblock(struct file *f, struct uio *io, uint64_t *pos);
+/* RLIMIT_FSIZE and s64 limits for a write of `size` at `pos`: bytes allowed, or -EFBIG (SIGXFSZ sent). */
+must_check long file_size_allowed(struct inode *inode, uint64_t pos, size_t size);

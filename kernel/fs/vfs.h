@@ -56,6 +56,7 @@ struct filesystem {
 	char options[128];	/* shown in /proc/mounts */
 	char source[64];
 	void *private_data;
+	uint32_t active;	/* mounts of it (mount.c); the last one takes the root away */
 };
 
 struct statfs_info {
@@ -65,7 +66,8 @@ struct statfs_info {
 struct filesystem_ops {
 	int (*statfs)(struct filesystem *fs, struct statfs_info *ret);
 	int (*sync)(struct filesystem *fs);
-	void (*unmount)(struct filesystem *fs);		/* last reference gone */
+	void (*detach)(struct filesystem *fs);		/* the last mount is gone; inodes may still be in use. Optional */
+	void (*unmount)(struct filesystem *fs);		/* last reference (mounts, inodes) gone: free private data */
 	void (*evict)(struct inode *inode);		/* last reference of an inode gone: free private data */
 	bool (*revalidate)(struct dentry *d);		/* NULL: cached names stay true. false: look up again */
 };
@@ -176,6 +178,11 @@ struct dentry {
 	struct list hash_link, children, sibling, lru;
 	struct mount *mounted;	/* something is mounted here */
 	bool unhashed;		/* deleted */
+	/* dentry.c only: in the hash table, on the LRU, used since the LRU looked, name of a removed directory,
+	 * outside any tree */
+	bool hashed, on_lru, referenced, dead, anonymous;
+	struct mutex children_lock;
+	uint32_t hash;
 	uint32_t len;
 	char *name;		/* inline_name or kmalloc'd */
 	char inline_name[40];
@@ -190,6 +197,9 @@ struct mount {
 	unsigned long flags;		/* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC ... */
 	int id;
 	struct list link;		/* all mounts */
+	struct mount *next_at;		/* other mounts on the same dentry (bind mounts of its tree) */
+	bool detached;
+	struct mount *copy;		/* while a tree is being bound */
 };
 
 void path_get(struct path *p);
@@ -242,7 +252,28 @@ struct fs_context *fs_context_new(const struct path *root);
 struct fs_context *fs_context_copy(struct fs_context *from);
 void fs_context_put(struct fs_context *c);
 extern struct path root_path;	/* the first mount */
+must_check int vfs_mount_root(struct filesystem *fs);	/* at boot: makes root_path; takes over the caller's reference */
+/* All mounts, parents first, under the mount lock (fn must not look up paths); stops at nonzero and returns it. */
+int mounts_for_each(int (*fn)(struct mount *m, void *arg), void *arg);
+bool path_read_only(const struct path *p);	/* by mount or file system */
+/* What a file system's create does for a new inode in `dir`: set-group-id directories give their group. */
+void inode_inherit(struct inode *i, const struct inode *dir);
+/* Opens a device node by its rdev: fs/devfs.c. -ENXIO if there is no such device. */
+must_check int device_open(struct inode *inode, struct file *f);
+extern uint32_t inode_count, file_count, dentry_count;	/* alive: leak accounting */
 
 /* Change notification: inotify (fs/inotify.c). mask: IN_*; name NULL for the object itself. Cheap without watches. */
 void notify_inode(struct inode *inode, uint32_t mask);
 void notify_child(struct inode *dir, uint32_t mask, const char *name, uint32_t cookie);
+/* Watches alive in the enclave, kept by fs/inotify.c: the VFS looks for watched parents only when it is not 0. */
+extern uint32_t inotify_watch_count;
+static inline bool notify_watches_exist(void)
+{
+	return __atomic_load_n(&inotify_watch_count, __ATOMIC_RELAXED) != 0;
+}
+void xattr_inode_free(struct inode *i);	/* fs/xattr.c: empties the generic store when inode_put frees an inode */
+
+/* For file systems that add to the generic behaviour. */
+must_check int inode_permission_generic(struct inode *i, unsigned int mask);	/* mode bits */
+void inode_setattr_fields(struct inode *i, const struct attributes *a);	/* all but ATTR_SIZE; inode->lock held */
+void inode_init(void);

@@ -32,6 +32,14 @@ struct poll_item {
 };
 must_check int poll_files(struct poll_item *items, unsigned int count, uint64_t deadline); /* count ready, 0 timeout, -EINTR */
 
+/* The same, but an item counts only for its own events: POLLERR and POLLHUP are not added (select). */
+must_check int poll_files_exact(struct poll_item *items, unsigned int count, uint64_t deadline);
+
+/*
+ * The file got another host handle than it had when it was put into sets (-1 -> N or back): they follow. Call it
+ * with no lock held that file_host_handle or the file's poll take; then wake() the file's queues so that poll(2) looks again.
+ */
+void epoll_handle_changed(struct file *f);
 void epoll_file_released(struct file *f); /* last reference: leave every set */
 
 #define POLLBIT_IN 0x001u

@@ -4,6 +4,8 @@
  *
  *   MOV    b8 NR NR NR NR 0f 05   (also 48 c7 c0 NR.. 0f 05)   jmp stub over the mov; the syscall bytes stay.
  *          stub: mov $NR,%eax; lea site+N,%rcx; jmp *%gs:TASK_ENTRY
+ *   BEFORE INSNS (5 bytes or more) 0f 05      jmp stub over INSNS, which move to the stub; the syscall bytes stay.
+ *          stub: INSNS; lea site+2,%rcx; jmp *%gs:TASK_ENTRY
  *   AFTER  0f 05 INSNS (3 bytes or more)      jmp stub over syscall and INSNS, which move to the stub.
  *          stub: lea 1f,%rcx; jmp *%gs:TASK_ENTRY; syscall; 1: INSNS; jmp after INSNS
  *
@@ -21,7 +23,21 @@ struct file;
 struct mm;
 struct mapping;
 
-enum { REWRITE_KEPT, REWRITE_MOV, REWRITE_AFTER };
+enum { REWRITE_KEPT, REWRITE_MOV, REWRITE_AFTER, REWRITE_BEFORE };
+
+/* Why a site was kept. */
+enum {
+	KEPT_NOT,
+	KEPT_NO_FUNCTION,	/* nothing says where its function starts */
+	KEPT_DECODE,		/* the function does not decode as a whole */
+	KEPT_INDIRECT,		/* an indirect jump of the function may lead anywhere in it */
+	KEPT_TARGET,		/* something may jump into what would be replaced */
+	KEPT_SHAPE,		/* too few instructions around it that can be moved */
+	KEPT_SIGRETURN,		/* unwinders know these bytes */
+	KEPT_SPACE,		/* no room for the stub */
+};
+
+#define REWRITE_MOVED_MAX 6
 
 struct rewrite_site {
 	uint64_t address;	/* module address (p_vaddr space) of the `syscall` instruction */
@@ -32,6 +48,11 @@ struct rewrite_site {
 	uint16_t stub_size;
 	uint8_t how;		/* REWRITE_* */
 	uint8_t reason;		/* why kept, for --stats */
+	/* Instructions that moved (BEFORE, AFTER): offsets from patch and from stub. */
+	uint8_t moved_count;
+	struct {
+		uint8_t from, to;
+	} moved[REWRITE_MOVED_MAX];
 };
 
 /* What a module's text becomes. Made by rewrite_text; free with rewrite_image_free. */
@@ -41,7 +62,7 @@ struct rewrite_image {
 	uint8_t *stubs;		/* kmalloc'd by rewrite_text: stub area bytes */
 	size_t stubs_size;	/* whole pages; 0: nothing was rewritten */
 	struct rewrite_site *sites;	/* sorted by address, kept ones included */
-	size_t count, mov, after, kept;
+	size_t count, mov, after, kept;	/* after: BEFORE too */
 };
 
 /* Where functions start and end, for decoding: from .eh_frame, sorted. May be empty (then only what is provable). */
@@ -57,6 +78,14 @@ must_check int rewrite_text(uint8_t *text, uint64_t start, size_t size, uint64_t
 			    const struct function_range *functions, size_t function_count, struct rewrite_image *ret);
 void rewrite_image_free(struct rewrite_image *image);
 bool text_has_syscalls(const uint8_t *text, size_t size);
+/* Offset of the next `0f 05` at or after `from`, or SIZE_MAX. */
+size_t text_next_syscall(const uint8_t *text, size_t size, size_t from);
+/* What stubs take at most for the `0f 05` at `offset`. */
+size_t rewrite_stub_bound(const uint8_t *text, size_t offset);
+/* Address translation inside one image, for the kernel side and tests: module addresses. false: not ours. */
+bool rewrite_image_original(const struct rewrite_image *image, uint64_t stub_offset, uint64_t *ret_address);
+const struct rewrite_site *rewrite_image_patched_over(const struct rewrite_image *image, uint64_t address,
+						      uint32_t *ret_stub_offset);
 /* Length of one x86-64 instruction, 0 if invalid or longer than `size`. */
 unsigned int insn_length(const uint8_t *p, size_t size);
 

@@ -37,3 +37,5 @@ void memory_usage(struct memory_usage *ret);
 void kmalloc_init(void);
 /* Called when memory is short: caches (page cache, dentries) register; returns pages freed. */
 void memory_add_shrinker(size_t (*shrink)(size_t pages_wanted));
+/* For mm/mapping.c: pages that came into (or left) the page cache, for memory_usage. */
+void memory_account_cache(int64_t pages);

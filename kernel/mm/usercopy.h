@@ -19,6 +19,11 @@ must_check int copy_in_path(struct uptr from, char **ret_path);
 /* A structure whose size may grow (openat2, clone3): copies min, zero-fills, -E2BIG if extra bytes are not zero. */
 must_check int copy_in_struct(void *to, size_t size, struct uptr from, size_t user_size);
 
+/* After access_ok: bytes copied before the first one that faults for good. */
+size_t copy_in_partial(void *to, struct uptr from, size_t size);
+size_t copy_out_partial(struct uptr to, const void *from, size_t size);
+size_t zero_out_partial(struct uptr to, size_t size);
+
 #define get_user(value, at) copy_in(&(value), (at), sizeof(value))
 #define put_user(value, at)                                                    \
 	({                                                                     \

@@ -25,6 +25,10 @@ struct signal_action {
 struct sighand {
 	struct refcount refs;
 	struct mutex lock;
+	uint32_t queued;	/* entries in the queues it guards: against RLIMIT_SIGPENDING */
+	uint32_t continues;	/* SIGCONTs so far: a stop decided before one does not happen after it */
+	bool continued_owed;	/* the next task to leave its stop tells the parent */
+	struct sighand *next_free;	/* the memory is never anything but a sighand: see action.c */
 	struct signal_action actions[SIGNAL_MAX + 1];
 };
 
@@ -61,6 +65,11 @@ struct sighand *sighand_new(void);
 struct sighand *sighand_copy(struct sighand *from);
 void sighand_put(struct sighand *s);
 void signal_exec(struct task *t);		/* handlers to default, altstack off */
+/* The calling task leaves (WORK_EXIT or its own exit), still in process->tasks: hands over shared signals and completes
+ * a stop that waited for it. Takes tree_lock and process.lock. */
+void signal_task_exit(struct task *t);
+/* From task_do_fault: repairs the fault or delivers its signal. */
+void signal_fault(struct regs *r);
 void signal_queue_init(struct signal_queue *q);
 void signal_queue_flush(struct signal_queue *q);
 /* Takes one pending signal out of `set` for signalfd/sigtimedwait: its number or 0. */

@@ -65,6 +65,7 @@ struct task {
 	uint64_t calls_fast, calls_trapped;
 
 	uint8_t platform[128] __attribute__((aligned(16))); /* the platform's own */
+	uintptr_t block;	/* low end of the task's pages: below the kernel stack the platform's signal stack */
 	uint32_t gone;		/* set by the platform as its last step */
 	int tid;
 	enum task_state state;
@@ -155,11 +156,14 @@ struct process {
 	struct session *session;	/* tree_lock */
 	struct process *parent;		/* NULL for the first; tree_lock */
 	struct list children, sibling;
-	struct list id_link;		/* all processes */
+	struct list id_link;		/* in all_processes; tree_lock */
+	struct list hash_link;		/* id table: task.c */
 	struct list tasks;		/* lock */
 	unsigned int task_count;	/* live tasks */
 	struct task *leader;		/* its tid is the pid; may be dead already */
 	struct mm *mm;
+	struct sighand *sighand;	/* the one all its tasks share; lives as long as the process */
+	uint32_t exit_uid;	/* real uid at the end, for SIGCHLD */
 	struct signal_queue pending;	/* shared; sighand.lock of the process (see signal.h) */
 	struct wait_queue child_wait;	/* woken when a child changes state; waitpid sleeps here */
 	struct wait_queue signal_wait;	/* signalfd, sigtimedwait */
@@ -235,7 +239,14 @@ void *task_iobuf(void);
 must_check int kernel_task_start(const char *name, void (*fn)(void *arg), void *arg);
 
 /* --- for the platform ------------------------------------------------------------------------------------------ */
-void kernel_main(void);			/* boot: never returns; first task set as current by the platform */
+/*
+ * Boot, in this order: the platform calls kernel_early_init (memory works; no current task), takes the bare task it
+ * returns as current, sets up traps, and calls kernel_main on that task's stack. kernel_main starts the services and
+ * the first process and returns: the platform may use this task for services of its own. NULL: not enough memory.
+ */
+struct boot_info;
+struct task *kernel_early_init(void);
+void kernel_main(struct boot_info *boot);
 void task_first_run(struct task *t);	/* on its own stack */
 void syscall_dispatch(struct regs *r);
 void task_do_work(struct regs *r);	/* on the way out with work != 0 */

@@ -17,6 +17,14 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *s, const char *what);
 
+#if defined(__GNUC__) && !defined(CLOISTER_HOSTED)
+/* Freestanding code loses the compiler's knowledge of these: give it back, so that small constant sizes are inline. */
+#define memcpy(to, from, size) __builtin_memcpy((to), (from), (size))
+#define memset(to, c, size) __builtin_memset((to), (c), (size))
+#define memcmp(a, b, size) __builtin_memcmp((a), (b), (size))
+#define strlen(s) __builtin_strlen(s)
+#endif
+
 /* Copies at most size-1 bytes and always ends with NUL. Returns strlen(from): >= size means truncated. */
 size_t str_copy(char *to, const char *from, size_t size);
 /* Decimal (or 0x, or 0 octal if base 0) number that fills the whole string: 0, or -EINVAL, -ERANGE. */

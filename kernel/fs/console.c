@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The console of `cloister run -t`: a terminal whose wire is two host handles (the launcher's terminal, in raw mode). A
+ * kernel service reads keys from `in` and feeds the line discipline. Output goes to `out_handle`: whoever put something into
+ * the ring writes it out, one task at a time (`draining`); the lock is not held over the hostcall.
+ * When the host's side ends, the terminal hangs up.
+ */
+#include <asm/fcntl.h>
+#include <linux/errno.h>
+
+#include "kernel/fs/pseudo.h"
+#include "kernel/fs/tty_internal.h"
+#include "kernel/host.h"
+#include "kernel/signal/signal.h"
+#include "kernel/task/task.h"
+#include "kernel/time/time.h"
+
+struct tty *console_tty;	/* set once; never freed */
+
+/* A write cut short by a kick did nothing; the bytes must not be lost, so it is tried again. */
+static int write_all(int handle, const uint8_t *data, size_t size)
+{
+	long count;
+
+	while (size) {
+		count = host_write(handle, data, size);
+		if (count == -EINTR || count == -EAGAIN) {
+			/* leave the processor to whoever makes room; a killed task does not stay for ever */
+			if (signal_fatal_pending(current()))
+				return -EINTR; /* the ring's rest goes with the next writer */
+			task_sleep_prepare();
+			if (task_sleep_killable(deadline_after(1000000)) == -EINTR)
+				return -EINTR;
+			continue;
+		}
+		if (count <= 0)
+			return count ? (int)count : -EIO;
+		data += count;
+		size -= (size_t)count;
+	}
+	return 0;
+}
+
+static bool drained(struct tty *t)
+{
+	return !__atomic_load_n(&t->draining, __ATOMIC_ACQUIRE);
+}
+
+void console_drain(struct tty *t)
+{
+	uint8_t chunk[TTY_CHUNK];
+	size_t count;
+	int error;
+
+	mutex_lock(&t->lock);
+	if (t->draining) {
+		mutex_unlock(&t->lock);
+		/* the other one writes ours as well; wait, so that what a program wrote is out before it ends */
+		error = WAIT_EVENT_KEY(&t->slave_wait, POLLBIT_OUT, drained(t), deadline_after(1000000000));
+		(void)error;
+		return;
+	}
+	t->draining = true;
+	for (;;) {
+		count = ring_get(&t->out, chunk, sizeof(chunk));
+		if (!count)
+			break;
+		mutex_unlock(&t->lock);
+		error = write_all(t->out_handle, chunk, count);
+		mutex_lock(&t->lock);
+		if (error) {
+			if (error != -EINTR)
+				t->out.tail = t->out.head;
+			break;
+		}
+	}
+	__atomic_store_n(&t->draining, false, __ATOMIC_RELEASE);
+	mutex_unlock(&t->lock);
+	wake_all(&t->slave_wait, POLLBIT_OUT | POLLBIT_WRNORM);
+}
+
+static void console_service(void *arg)
+{
+	struct tty *t = arg;
+	uint8_t chunk[256];
+	size_t done;
+	long count;
+	int error;
+
+	for (;;) {
+		count = host_read(t->in, chunk, sizeof(chunk));
+		if (count == -EINTR || count == -EAGAIN) {
+			task_sleep_prepare();
+			error = task_sleep(deadline_after(count == -EINTR ? 1000000 : 20000000));
+			(void)error;
+			continue;
+		}
+		if (count <= 0)
+			break;
+		for (done = 0; done < (size_t)count;) {
+			done += tty_receive(t, chunk + done, (size_t)count - done);
+			if (done == (size_t)count)
+				break;
+			error = WAIT_EVENT_KEY(&t->master_wait, POLLBIT_OUT, tty_wire_room(t), NEVER);
+			if (error)
+				break;
+		}
+	}
+	tty_hang_up(t, true);
+	if (t != console_tty)
+		tty_put(t);
+}
+
+int tty_console_new(int in, int out, unsigned short rows, unsigned short columns, struct file **ret)
+{
+	struct file *f;
+	struct tty *t;
+	int error;
+
+	error = tty_new(&t);
+	if (error)
+		return error;
+	t->console = true;
+	t->in = in;
+	t->out_handle = out;
+	t->size.ws_row = rows;
+	t->size.ws_col = columns;
+	error = tty_open_by_name(t, O_RDWR | O_NOCTTY, &f);
+	if (error)
+		goto put;
+	tty_get(t);
+	error = kernel_task_start("console", console_service, t);
+	if (error) {
+		tty_put(t);
+		file_put(f);
+		goto put;
+	}
+	if (!console_tty)
+		console_tty = t;
+	*ret = f;
+	tty_put(t);
+	return 0;
+put:
+	tty_put(t);
+	return error;
+}
+
+int tty_console_open(struct inode *inode, struct file *f)
+{
+	struct tty *t = console_tty;
+	int error;
+
+	(void)inode;
+	if (!t || !ref_get_unless_zero(&t->refs))
+		return -ENXIO;
+	f->flags |= O_NOCTTY;
+	error = tty_open_slave(t, f);
+	tty_put(t);
+	return error;
+}
+
+void tty_console_resize(unsigned short rows, unsigned short columns)
+{
+	struct tty *t = console_tty;
+	bool changed;
+
+	if (!t || !ref_get_unless_zero(&t->refs))
+		return;
+	mutex_lock(&t->lock);
+	changed = t->size.ws_row != rows || t->size.ws_col != columns;
+	t->size.ws_row = rows;
+	t->size.ws_col = columns;
+	mutex_unlock(&t->lock);
+	if (changed)
+		tty_signal_foreground(t, SIGWINCH);
+	tty_put(t);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control messages on their way to the application: one after the other into the buffer that recvmsg gave, as
+ * put_cmsg of Linux does. What does not fit is cut and announced by MSG_CTRUNC; it is never an error. No locks.
+ */
+#include <asm/errno.h>
+
+#include "kernel/mm/usercopy.h"
+#include "kernel/net/socket.h"
+
+int control_put(struct receive_args *a, int level, int type, const void *data, size_t size)
+{
+	struct control_header h = { .size = CONTROL_SIZE(size), .level = level, .type = type };
+	size_t space = CONTROL_SPACE(size);
+	int error;
+
+	if (a->control_left < sizeof(h)) {
+		a->result_flags |= MSG_CTRUNC;
+		return 0;
+	}
+	if (h.size > a->control_left) {
+		a->result_flags |= MSG_CTRUNC;
+		h.size = a->control_left;
+	}
+	error = copy_out(a->control, &h, sizeof(h));
+	if (!error && h.size > sizeof(h))
+		error = copy_out(uptr_add(a->control, sizeof(h)), data, h.size - sizeof(h));
+	if (error)
+		return error;
+	if (space > a->control_left)
+		space = a->control_left;
+	a->control = uptr_add(a->control, space);
+	a->control_left -= space;
+	return 0;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Enclave memory is a memfd mapped at a random address, aligned so that the kernel's text has one upper half of its
+ * addresses (the seccomp filter compares halves): [boot_info | kernel image | heap, sparse].
+ * The kernel is a static PIE: segments are copied in, R_X86_64_RELATIVE relocations applied, then protected.
+ */
+#include "platform/process/host/enclave.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+#define REGION_SIZE (64UL << 30)
+#define MEMORY_MIN (8UL << 20)
+#define IMAGE_OFFSET (4UL << 20)
+#define IMAGE_MAX (64UL << 20)
+#define PAGE 4096UL
+#define PAGES_UP(x) (((x) + PAGE - 1) & ~(PAGE - 1))
+_Static_assert(sizeof(struct boot_info) <= IMAGE_OFFSET, "fits in front of the kernel");
+
+struct context {
+	char *error;
+	size_t error_size;
+};
+
+static int fail(const struct context *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail(const struct context *x, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(x->error, x->error_size, format, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int map_region(const struct context *x, struct enclave *e)
+{
+	uint64_t chance;
+	int fd = memfd_create("cloister-enclave", MFD_EXEC | MFD_CLOEXEC);
+
+	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 there is no such flag */
+		fd = memfd_create("cloister-enclave", MFD_CLOEXEC);
+	if (fd < 0)
+		return fail(x, "cannot make enclave memory: memfd_create: %s%s", strerror(errno),
+			    errno == EACCES ? " (vm.memfd_noexec=2 forbids it: set it to 0 or 1)" : "");
+	/* Out of the way of the low numbers that programs redirect. */
+	e->memfd = fcntl(fd, F_DUPFD_CLOEXEC, 200);
+	if (e->memfd < 0)
+		e->memfd = fd;
+	else
+		close(fd);
+	if (ftruncate(e->memfd, (off_t)REGION_SIZE))
+		return fail(x, "cannot make enclave memory: ftruncate: %s", strerror(errno));
+	for (int i = 0; i < 64; i++) {
+		if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+			return fail(x, "no random numbers: %s", strerror(errno));
+		void *at = (void *)((0x1000 + chance % 0x4000) << 32);
+
+		if (mmap(at, REGION_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			 e->memfd, 0) == at) {
+			e->boot = at;
+			return 0;
+		}
+	}
+	return fail(x, "cannot map enclave memory: %s (is RLIMIT_AS set? 64 GiB of address space are needed)", strerror(errno));
+}
+
+static int read_all(int fd, void *to, size_t size, off_t at)
+{
+	return pread(fd, to, size, at) == (ssize_t)size ? 0 : -1;
+}
+
+static int relocate(uint8_t *image, const Elf64_Phdr *dynamic)
+{
+	const Elf64_Dyn *d = (const Elf64_Dyn *)(const void *)(image + dynamic->p_vaddr);
+	uint64_t rela = 0, size = 0;
+
+	for (; d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_RELA)
+			rela = d->d_un.d_ptr;
+		else if (d->d_tag == DT_RELASZ)
+			size = d->d_un.d_val;
+	}
+	for (uint64_t i = 0; i < size / sizeof(Elf64_Rela); i++) {
+		const Elf64_Rela *r = (const Elf64_Rela *)(const void *)(image + rela) + i;
+		uint64_t value = (uint64_t)(uintptr_t)image + (uint64_t)r->r_addend;
+
+		if (ELF64_R_TYPE(r->r_info) != R_X86_64_RELATIVE || r->r_offset > IMAGE_MAX - 8)
+			return -1;
+		memcpy(image + r->r_offset, &value, sizeof(value));
+	}
+	return 0;
+}
+
+/* Returns the entry point, or NULL with the error told. */
+static void *load_kernel(const struct context *x, struct boot_info *b, const char *path)
+{
+	uint8_t *image = (uint8_t *)b + IMAGE_OFFSET;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph[16];
+	void *entry = NULL;
+	uint64_t end = 0;
+
+	if (fd < 0) {
+		fail(x, "cannot open the enclave kernel %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (read_all(fd, &eh, sizeof(eh), 0) || memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_phnum > 16 ||
+	    read_all(fd, ph, eh.e_phnum * sizeof(ph[0]), (off_t)eh.e_phoff))
+		goto bad;
+	for (int i = 0; i < eh.e_phnum; i++) {
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		if (ph[i].p_vaddr + ph[i].p_memsz > IMAGE_MAX || ph[i].p_filesz > ph[i].p_memsz ||
+		    read_all(fd, image + ph[i].p_vaddr, ph[i].p_filesz, (off_t)ph[i].p_offset))
+			goto bad;
+		if (ph[i].p_vaddr + ph[i].p_memsz > end)
+			end = ph[i].p_vaddr + ph[i].p_memsz;
+	}
+	for (int i = 0; i < eh.e_phnum; i++)
+		if (ph[i].p_type == PT_DYNAMIC && relocate(image, &ph[i]))
+			goto bad;
+	b->kernel_start = (uintptr_t)image;
+	b->kernel_end = PAGES_UP((uintptr_t)image + end);
+	for (int i = 0; i < eh.e_phnum; i++) {
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		uintptr_t start = (uintptr_t)(image + ph[i].p_vaddr) & ~(PAGE - 1);
+		uintptr_t stop = PAGES_UP((uintptr_t)(image + ph[i].p_vaddr + ph[i].p_memsz));
+		int prot = PROT_READ | (ph[i].p_flags & PF_W ? PROT_WRITE : 0) | (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
+
+		if (prot & PROT_EXEC)
+			b->kernel_text_end = stop;
+		if (prot != (PROT_READ | PROT_WRITE) && mprotect((void *)start, stop - start, prot)) {
+			fail(x, "cannot protect the kernel's memory: %s", strerror(errno));
+			goto out;
+		}
+	}
+	b->heap_start = (b->kernel_end + (2UL << 20) - 1) & ~((2UL << 20) - 1);
+	entry = image + eh.e_entry;
+	goto out;
+bad:
+	fail(x, "%s is not an enclave kernel: damaged file or another build; run make again", path);
+out:
+	close(fd);
+	return entry;
+}
+
+/* The host's vDSO: where it and its data lie, and its clock function. */
+static void find_vdso(struct boot_info *b)
+{
+	const uint8_t *image = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	unsigned long start, end;
+
+	b->keep_count = 0;
+	while (maps && fgets(line, sizeof(line), maps)) {
+		bool ours, vdso = strstr(line, "[vdso]") != NULL;
+
+		if (sscanf(line, "%lx-%lx", &start, &end) != 2)
+			continue;
+		ours = start >= b->base && start < b->base + b->size;
+		if (vdso)
+			b->vdso_end = end;
+		if (!ours && !vdso && !strstr(line, "[vvar"))
+			continue;
+		if (b->keep_count && b->keep[b->keep_count - 1].end == start) {
+			b->keep[b->keep_count - 1].end = end;
+		} else if (b->keep_count < BOOT_KEEP_MAX) {
+			b->keep[b->keep_count].start = start;
+			b->keep[b->keep_count++].end = end;
+		}
+	}
+	if (maps)
+		fclose(maps);
+	b->vdso = (uintptr_t)image;
+	if (!image)
+		return;
+	const Elf64_Ehdr *eh = (const void *)image;
+	const Elf64_Phdr *ph = (const void *)(image + eh->e_phoff);
+	const Elf64_Dyn *dyn = NULL;
+	const Elf64_Sym *symbols = NULL;
+	const char *strings = NULL;
+	const uint32_t *hash = NULL, *gnu = NULL;
+	uint64_t bias = 0;
+	uint32_t count = 0;
+
+	for (int i = 0; i < eh->e_phnum; i++) {
+		if (ph[i].p_type == PT_LOAD)
+			bias = (uintptr_t)image - ph[i].p_vaddr + ph[i].p_offset;
+		else if (ph[i].p_type == PT_DYNAMIC)
+			dyn = (const void *)(image + ph[i].p_offset);
+	}
+	for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
+		const void *p = (const void *)(bias + dyn->d_un.d_ptr);
+
+		if (dyn->d_tag == DT_SYMTAB)
+			symbols = p;
+		else if (dyn->d_tag == DT_STRTAB)
+			strings = p;
+		else if (dyn->d_tag == DT_HASH)
+			hash = p;
+		else if (dyn->d_tag == DT_GNU_HASH)
+			gnu = p;
+	}
+	if (hash) {
+		count = hash[1];
+	} else if (gnu) { /* the last chain's end is the number of symbols */
+		const uint32_t *buckets = gnu + 4 + gnu[2] * 2, *chain = buckets + gnu[0];
+
+		for (uint32_t i = 0; i < gnu[0]; i++)
+			if (buckets[i] > count)
+				count = buckets[i];
+		while (count && !(chain[count - gnu[1]] & 1))
+			count++;
+		count++;
+	}
+	for (uint32_t i = 0; symbols && strings && i < count; i++)
+		if (!strcmp(strings + symbols[i].st_name, "__vdso_clock_gettime") && symbols[i].st_shndx)
+			b->host_clock_gettime = bias + symbols[i].st_value;
+}
+
+static uint32_t add_string(struct boot_info *b, uint32_t *used, const char *s)
+{
+	uint32_t at = *used;
+	size_t size = strlen(s) + 1;
+
+	if (size > BOOT_STRINGS_SIZE - at)
+		return UINT32_MAX;
+	memcpy(b->strings + at, s, size);
+	*used = at + (uint32_t)size;
+	return at;
+}
+
+static int fill_in(const struct context *x, struct enclave *e, const struct enclave_config *c)
+{
+	struct boot_info *b = e->boot;
+	uint32_t used = 0;
+	cpu_set_t cpus;
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE;
+
+	b->flags = c->flags;
+	b->memory_limit = c->memory ? c->memory : ram;
+	if (b->memory_limit < MEMORY_MIN)
+		return fail(x, "--memory %llu is too small: the kernel needs at least %lu MiB",
+			    (unsigned long long)c->memory, MEMORY_MIN >> 20);
+	b->memfd = e->memfd;
+	b->log_handle = c->log_handle;
+	b->hwcap = getauxval(AT_HWCAP);
+	b->hwcap2 = getauxval(AT_HWCAP2);
+	b->minsigstksz = getauxval(AT_MINSIGSTKSZ);
+	b->cpus = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (uint32_t)CPU_COUNT(&cpus);
+	b->pool_size = c->pool_size ? c->pool_size : 3;
+	b->launcher_pid = (uint32_t)getpid();
+	memcpy(b->stdio, c->stdio, sizeof(b->stdio));
+	b->rows = c->rows;
+	b->columns = c->columns;
+	b->uid = c->uid;
+	b->gid = c->gid;
+	b->argv = used;
+	for (b->argc = 0; c->argv[b->argc]; b->argc++)
+		if (add_string(b, &used, c->argv[b->argc]) == UINT32_MAX)
+			goto too_long;
+	b->envp = used;
+	for (b->envc = 0; c->envp[b->envc]; b->envc++)
+		if (add_string(b, &used, c->envp[b->envc]) == UINT32_MAX)
+			goto too_long;
+	b->program = add_string(b, &used, c->program);
+	b->cwd = add_string(b, &used, c->cwd ? c->cwd : "/");
+	b->hostname = add_string(b, &used, c->hostname ? c->hostname : "cloister");
+	if (c->mount_count > BOOT_MOUNTS_MAX)
+		return fail(x, "too many mounts: %zu, at most %d are possible", c->mount_count, BOOT_MOUNTS_MAX);
+	for (size_t i = 0; i < c->mount_count; i++) {
+		struct boot_mount *m = &b->mounts[i];
+
+		m->type = add_string(b, &used, c->mounts[i].type);
+		m->target = add_string(b, &used, c->mounts[i].target);
+		m->options = add_string(b, &used, c->mounts[i].options ? c->mounts[i].options : "");
+		m->handle = c->mounts[i].handle;
+		m->is_file = c->mounts[i].is_file;
+		if (m->options == UINT32_MAX)
+			goto too_long;
+	}
+	b->mount_count = (uint32_t)c->mount_count;
+	if (b->hostname == UINT32_MAX)
+		goto too_long;
+	b->magic = BOOT_MAGIC;
+	b->version = BOOT_VERSION;
+	return 0;
+too_long:
+	return fail(x, "arguments and environment are too long: at most %u KiB together", BOOT_STRINGS_SIZE >> 10);
+}
+
+/* The host kernel must forget every address libc gave it, for that memory is about to go. */
+static void forget_libc(void)
+{
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	syscall(SYS_set_robust_list, NULL, 24);
+	syscall(SYS_set_tid_address, NULL);
+}
+
+int enclave_start(struct enclave *e, const struct enclave_config *c, char *error, size_t error_size)
+{
+	struct context x = { error, error_size };
+	struct rlimit files;
+	void *entry;
+
+	*e = (struct enclave){ .memfd = -1 };
+	if (!(getauxval(AT_HWCAP2) & 2))
+		return fail(&x, "this machine does not let programs use FSGSBASE: the process platform needs Linux >= 5.9 "
+				"on a processor that has it, without nofsgsbase");
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files); /* one host table serves all processes of the enclave */
+	}
+	if (map_region(&x, e))
+		return -1;
+	e->boot->base = (uintptr_t)e->boot;
+	e->boot->size = REGION_SIZE;
+	entry = load_kernel(&x, e->boot, c->kernel);
+	if (!entry || fill_in(&x, e, c))
+		return -1;
+	find_vdso(e->boot);
+	/* All host processes are our children and share our descriptors. */
+	e->first = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (e->first < 0)
+		return fail(&x, "cannot start a host process: %s", strerror(errno));
+	if (!e->first) {
+		sigset_t none;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		forget_libc();
+		((void (*)(struct boot_info *))entry)(e->boot);
+	}
+	return 0;
+}
+
+int enclave_poll(struct enclave *e)
+{
+	struct boot_info *b = e->boot;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+		if (__atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) || __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE))
+			continue;
+		/* A host process ends by itself only after its tasks have left the kernel in good order: exit(0). */
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && pid != e->first)
+			continue;
+		snprintf(b->reason, sizeof(b->reason), "host process %d of the enclave was ended from outside (%s %d)", (int)pid,
+			 WIFSIGNALED(status) ? "signal" : "status",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		b->stopped = 1;
+		return 2;
+	}
+	return __atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) || __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE);
+}
+
+/* Every child of ours is a host process of the enclave; some may still be forking. */
+void enclave_destroy(struct enclave *e)
+{
+	for (int round = 0; round < 1000; round++) {
+		char path[64];
+		FILE *f;
+		int pid, found = 0;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+		f = fopen(path, "re");
+		while (f && fscanf(f, "%d", &pid) == 1) {
+			kill(pid, SIGKILL);
+			found++;
+		}
+		if (f)
+			fclose(f);
+		while (waitpid(-1, NULL, found ? __WALL : WNOHANG | __WALL) > 0)
+			;
+		if (waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD)
+			break;
+	}
+	e->first = 0;
+}
+
+int enclave_control(struct enclave *e, struct control_request *r, unsigned int *ret_slot)
+{
+	struct boot_info *b = e->boot;
+
+	for (unsigned int i = 0; i < CONTROL_SLOTS; i++) {
+		struct control_request *slot = &b->control[i];
+
+		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE))
+			continue;
+		*slot = *r;
+		__atomic_store_n(&slot->state, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&b->control_bell, 1, __ATOMIC_SEQ_CST);
+		syscall(SYS_futex, &b->control_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+		while (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != 3) {
+			uint32_t done = __atomic_load_n(&b->control_done, __ATOMIC_SEQ_CST);
+			struct timespec tick = { .tv_nsec = 50000000 };
+
+			if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == 3)
+				break;
+			if (enclave_poll(e))
+				return -1;
+			syscall(SYS_futex, &b->control_done, FUTEX_WAIT, done, &tick, NULL, 0);
+		}
+		*r = *slot;
+		if (ret_slot)
+			*ret_slot = i;
+		else
+			__atomic_store_n(&slot->state, 0, __ATOMIC_SEQ_CST);
+		return 0;
+	}
+	return -1;
+}

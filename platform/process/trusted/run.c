@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tasks as host threads and processes. A thread is a host thread; a fork is a host fork that shares enclave memory and
+ * the host's descriptor table; a clean start takes a process of the pool (pool.c). Host processes are all children
+ * of the launcher (CLONE_PARENT), which sees every death, and die with it (PDEATHSIG).
+ *
+ * Parking: a task sleeps on its own `work` word with a host futex, so any setter of a bit in `work` that then looks
+ * at `parked` wakes it: no wake-up can fall between. The same word cancels blocking host calls (entry.S).
+ */
+#include <linux/futex.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/signal.h>
+#include <linux/time_types.h>
+#include <linux/errno.h>
+
+#include "lib/base/string.h"
+#include "platform/process/trusted/process.h"
+
+#define HOST_THREAD                                                                                \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |        \
+	 CLONE_PARENT_SETTID)
+#define HOST_FORK (CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD)
+
+static uint32_t running = 1; /* tasks that are not parked: spinning beyond the processors is harmful */
+
+int plat_start_clean(struct task *t); /* pool.c */
+
+/* First code of a host thread or process made for a task; %gs is the task. */
+void host_thread_settled(struct task *t, bool new_process)
+{
+	struct plat_task *p = plat_task(t);
+
+	traps_init_task(t);
+	if (new_process) {
+		HOST(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
+		if ((uint32_t)HOST(getppid, 0, 0, 0, 0, 0, 0) != boot->launcher_pid)
+			HOST(kill, p->host_pid, SIGKILL, 0, 0, 0, 0);
+	}
+	__atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->ready, 1, __ATOMIC_SEQ_CST);
+	__asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
+}
+
+static void start_thread(void *arg)
+{
+	struct task *t = arg;
+
+	host_thread_settled(t, false);
+	task_first_run(t);
+	plat_return_to_user();
+}
+
+static void start_process(void *arg)
+{
+	struct task *t = arg;
+
+	plat_task(t)->host_pid = plat_task(t)->host_tid;
+	host_thread_settled(t, true);
+	task_first_run(t);
+	plat_return_to_user();
+}
+
+int plat_task_start(struct task *t, enum plat_start how)
+{
+	struct plat_task *p = plat_task(t);
+	void *stack = (void *)(t->kstack - sizeof(struct regs));
+	long ret;
+
+	p->ready = 0;
+	p->spin = 64;
+	t->parked = PARK_RUNNING;
+	t->entry = syscall_entry;
+	if (how == PLAT_START_CLEAN)
+		return plat_start_clean(t);
+	COUNT_CALL(clone);
+	if (how == PLAT_START_THREAD) {
+		p->host_pid = plat_task(current())->host_pid;
+		ret = host_clone(HOST_THREAD, stack, &p->host_tid, t, start_thread);
+	} else {
+		p->host_pid = 0;
+		ret = host_clone(HOST_FORK, stack, &p->host_tid, t, start_process);
+	}
+	/* From here on the child may be gone, and t with it. */
+	return ret < 0 ? (ret == -ENOMEM ? -ENOMEM : -EAGAIN) : 0;
+}
+
+void plat_task_exit(struct task *t)
+{
+	COUNT_CALL(exit);
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&plat_task(t)->ready, 0, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&boot->calls_fast, t->calls_fast, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&boot->calls_trapped, t->calls_trapped, __ATOMIC_RELAXED);
+	host_exit(&t->gone);
+}
+
+static bool spin(struct task *t)
+{
+	struct plat_task *p = plat_task(t);
+
+	if (boot->cpus < 2 || (boot->flags & BOOT_NO_SPIN))
+		return false;
+	for (uint32_t i = 0; i < p->spin; i++) {
+		for (int k = 0; k < 8; k++) {
+			if (__atomic_load_n(&t->work, __ATOMIC_RELAXED)) {
+				if (p->spin < 1024)
+					p->spin += p->spin / 4 + 1;
+				return true;
+			}
+			__builtin_ia32_pause();
+		}
+		uint32_t others = __atomic_load_n(&running, __ATOMIC_RELAXED);
+		if (others < 2 || others > boot->cpus)
+			break;
+	}
+	if (p->spin > 16)
+		p->spin -= p->spin / 8;
+	return false;
+}
+
+int plat_park(struct task *t, uint64_t deadline)
+{
+	struct __kernel_timespec until;
+	long ret;
+
+	if (spin(t))
+		return 0;
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->parked, PARK_FUTEX, __ATOMIC_SEQ_CST);
+	if (deadline == UINT64_MAX) {
+		ret = HOST(futex, &t->work, FUTEX_WAIT, 0, 0, 0, 0);
+	} else {
+		until.tv_sec = (long long)(deadline / 1000000000);
+		until.tv_nsec = (long long)(deadline % 1000000000);
+		ret = HOST(futex, &t->work, FUTEX_WAIT_BITSET, 0, &until, 0, -1);
+	}
+	__atomic_store_n(&t->parked, PARK_RUNNING, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
+	return ret == -ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+void plat_kick(struct task *t, bool user)
+{
+	struct plat_task *p = plat_task(t);
+	uint32_t parked = __atomic_load_n(&t->parked, __ATOMIC_SEQ_CST);
+
+	if (parked == PARK_FUTEX) {
+		HOST(futex, &t->work, FUTEX_WAKE, 1, 0, 0, 0);
+	} else if ((parked == PARK_HOST || user) && t != current()) {
+		if (!__atomic_load_n(&p->ready, __ATOMIC_SEQ_CST))
+			return; /* it looks at work before it first leaves the kernel */
+		__atomic_fetch_add(&boot->kicks, 1, __ATOMIC_RELAXED);
+		HOST(tgkill, p->host_pid, p->host_tid, 64, 0, 0, 0);
+	}
+}
+
+void plat_wait_word(uint32_t *word, uint32_t value)
+{
+	HOST(futex, word, FUTEX_WAIT, value, 0, 0, 0);
+}
+
+void plat_wake_word(uint32_t *word, int n)
+{
+	HOST(futex, word, FUTEX_WAKE, n, 0, 0, 0);
+}
+
+void plat_yield(void)
+{
+	HOST(sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+void plat_fpu_reset(void)
+{
+	static const uint32_t mxcsr = 0x1f80;
+
+	/* Vector contents are whatever they were, as Linux only promises the control words; clear what leaks. */
+	__asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
+}
+
+void plat_set_fs(uintptr_t base)
+{
+	__asm__ volatile("wrfsbase %0" : : "r"(base));
+}
+
+uintptr_t plat_get_fs(void)
+{
+	uintptr_t base;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(base));
+	return base;
+}
+
+unsigned int plat_cpu(void)
+{
+	uint64_t limit;
+
+	/* The host keeps processor and node numbers in the limit of this segment, as its vDSO knows. */
+	__asm__ volatile("lsl %1, %0" : "=r"(limit) : "r"((uint64_t)0x7b));
+	return (unsigned int)limit & 0xfff;
+}
+
+uint64_t plat_clock(int id)
+{
+	struct __kernel_timespec ts = { 0, 0 };
+	long (*clock)(long, struct __kernel_timespec *) =
+		(long (*)(long, struct __kernel_timespec *))boot->host_clock_gettime;
+
+	if (clock && clock(id, &ts) == 0)
+		return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	if (HOST(clock_gettime, id, &ts, 0, 0, 0, 0))
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+struct host_timeval {
+	int64_t sec, usec;
+};
+struct host_rusage {
+	struct host_timeval user, system;
+	int64_t rest[14];
+};
+
+void plat_cputime(struct task *t, bool whole_process, uint64_t *ret_user, uint64_t *ret_system)
+{
+	struct host_rusage usage;
+	struct __kernel_timespec ts = { 0, 0 };
+	struct plat_task *p = plat_task(t);
+
+	if (plat_task(current())->host_pid == p->host_pid && (whole_process || t == current())) {
+		memset(&usage, 0, sizeof(usage));
+		HOST(getrusage, whole_process ? 0 : 1 /* RUSAGE_THREAD */, &usage, 0, 0, 0, 0);
+		*ret_user = (uint64_t)usage.user.sec * 1000000000 + (uint64_t)usage.user.usec * 1000;
+		if (ret_system)
+			*ret_system = (uint64_t)usage.system.sec * 1000000000 + (uint64_t)usage.system.usec * 1000;
+		else
+			*ret_user += (uint64_t)usage.system.sec * 1000000000 + (uint64_t)usage.system.usec * 1000;
+		return;
+	}
+	/* Clock id of another process or thread: see the host's posix-timers: ~pid << 3 | CPUCLOCK_SCHED (| thread). */
+	int32_t id = whole_process ? (int32_t)(~p->host_pid << 3 | 2) : (int32_t)(~p->host_tid << 3 | 6);
+	HOST(clock_gettime, id, &ts, 0, 0, 0, 0);
+	*ret_user = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	if (ret_system)
+		*ret_system = 0;
+}
+
+void plat_random(void *to, size_t size)
+{
+	unsigned char *p = to;
+
+	while (size) {
+		long n = HOST(getrandom, p, MIN(size, 256UL), 0, 0, 0, 0);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0 || (size_t)n > size)
+			panic("the host gives no random numbers: error %ld", -n);
+		p += n;
+		size -= (size_t)n;
+	}
+}
+
+void plat_log(const char *text, size_t size)
+{
+	HOST(write, boot->log_handle, text, size, 0, 0, 0);
+}
+
+/* The launcher watches `stopped`, prints the reason and ends every host process. */
+void plat_panic(const char *text)
+{
+	if (!__atomic_exchange_n(&boot->stopped, 1, __ATOMIC_SEQ_CST)) {
+		str_copy(boot->reason, text, sizeof(boot->reason));
+		__atomic_store_n(&boot->exited, 1, __ATOMIC_SEQ_CST);
+		HOST(futex, &boot->exited, FUTEX_WAKE, 1, 0, 0, 0);
+		HOST(kill, boot->launcher_pid, SIGCHLD, 0, 0, 0, 0);
+	}
+	for (;;)
+		HOST(futex, &boot->stopped, FUTEX_WAIT, 1, 0, 0, 0);
+}
+
+void plat_shutdown(int status)
+{
+	boot->exit_status = status;
+	__atomic_store_n(&boot->exited, 1, __ATOMIC_SEQ_CST);
+	HOST(futex, &boot->exited, FUTEX_WAKE, 1, 0, 0, 0);
+	HOST(kill, boot->launcher_pid, SIGCHLD, 0, 0, 0, 0);
+	for (;;)
+		HOST(futex, &boot->exited, FUTEX_WAIT, 1, 0, 0, 0);
+}
+
+int plat_report(const uint8_t report_data[64], void *ret_report, size_t *size)
+{
+	(void)report_data;
+	(void)ret_report;
+	(void)size;
+	return -ENOSYS; /* nothing to report: evidence of type sim comes with the attestation issue */
+}
+
+/* --- hostcalls -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	int16_t linux_number;
+	bool blocking;
+} hostcalls[] = {
+#define HOSTCALL(name, linux_name, may_block) { __NR_##linux_name, may_block },
+#include "abi/hostcall.h"
+};
+
+long plat_hostcall(unsigned int number, long a, long b, long c, long d, long e, long f)
+{
+	struct task *t = current();
+	long ret;
+
+	assert(number < ARRAY_SIZE(hostcalls));
+	if (!hostcalls[number].blocking)
+		return host_call(hostcalls[number].linux_number, a, b, c, d, e, f);
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->parked, PARK_HOST, __ATOMIC_SEQ_CST);
+	ret = host_call_intr(hostcalls[number].linux_number, a, b, c, d, e, f);
+	__atomic_store_n(&t->parked, PARK_RUNNING, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
+	return ret;
+}
