@@ -11,8 +11,34 @@ include build/rules.mk
 include $(sort $(wildcard lib/*/Build.mk kernel/Build.mk platform/*/Build.mk cli/Build.mk tests/*/Build.mk bench/Build.mk))
 
 all: $(all)                     ## build everything for CONFIG
+programs: $(O)/bin/cloister $(O)/bin/cloister-kernel-process
+unit_runs = $(foreach t,$(tests),unit/$(notdir $t)=$(CURDIR)/$t)
+native_runs = $(foreach t,$(syscall_tests),syscall/$(notdir $t)/native=$(CURDIR)/$t)
+enclave_runs = $(foreach t,$(syscall_tests),syscall/$(notdir $t)/enclave=$(CURDIR)/$(O)/bin/cloister run $(CURDIR)/$t)
+program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),programs/$(basename $(notdir $t))=$(CURDIR)/$t)
+tests_env = CLOISTER=$(CURDIR)/$(O)/bin/cloister O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-logs
+check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
+	@$(MAKE) -j2 all $(tests) $(syscall_tests)
+	@$(tests_env) tests/run $(foreach r,$(unit_runs) $(native_runs) $(enclave_runs) $(program_runs),'$r')
+check-syscall: programs $(syscall_tests) ## only the system call tests, in the enclave
+	@$(tests_env) tests/run $(foreach r,$(enclave_runs),'$r')
+bench: programs $(bench_programs) ## the benchmarks beside native runs; results to docs/PERFORMANCE.md by hand
+	bench/run
+deps-check:
+	@build/deps check
+deps-build:
+	@build/deps build
+deps-demo:
+	@build/deps demo
+demo: deps-demo                 ## install what is missing, build, and show Debian's programs running in an enclave
+	@$(MAKE) -j2 programs
+	@$(tests_env) build/demo
+format:                         ## apply .clang-format
+	clang-format -i $$(git ls-files '*.c' '*.h')
+lint: all                       ## house rules, format, shellcheck, cppcheck
+	build/checks/run
 clean:                          ## remove the build folder
 	rm -rf out compile_commands.json
 help:                           ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## /\1\t/p' Makefile
-.PHONY: all check clean help
+.PHONY: all programs check check-syscall bench demo format lint deps-check deps-build deps-demo clean help

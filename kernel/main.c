@@ -110,7 +110,7 @@ static int open_stdio(const struct boot_info *b)
 	return 0;
 }
 
-static int start_first(const struct boot_info *b)
+static int start_first(struct boot_info *b)
 {
 	int err;
 
@@ -126,6 +126,7 @@ static int start_first(const struct boot_info *b)
 		return err;
 	first.program = string(b, b->program);
 	first.cwd = string(b, b->cwd);
+	first.ret_error = &b->start_error;
 	first.uid = b->uid;
 	first.gid = b->gid;
 	err = process_spawn(&first, &init_process);
@@ -160,6 +161,8 @@ void kernel_main(struct boot_info *b)
 	if (err)
 		panic("cannot set up the enclave's file system: %s (error %d)", reason, -err);
 	uname_set_hostname(string(b, b->hostname));
-	b->start_error = start_first(b);
+	err = start_first(b);
+	if (err && !b->start_error)
+		panic("cannot start the first process: error %d", -err);
 	__atomic_store_n(&b->started, 1, __ATOMIC_SEQ_CST);
 }

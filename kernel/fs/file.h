@@ -124,3 +124,8 @@ must_check long file_read_nonblock(struct file *f, struct uio *io, uint64_t *pos
 must_check long file_write_nonblock(struct file *f, struct uio *io, uint64_t *pos);
 /* RLIMIT_FSIZE and s64 limits for a write of `size` at `pos`: bytes allowed, or -EFBIG (SIGXFSZ sent). */
 must_check long file_size_allowed(struct inode *inode, uint64_t pos, size_t size);
+
+/* close_range(2) on a table: closes, or only marks close-on-exec. */
+void fd_table_close_range(struct fd_table *t, unsigned int first, unsigned int last, bool mark_only);
+/* F_GETFD/F_SETFD: old state of the close-on-exec flag (0, 1) or -EBADF; set < 0: leave it. */
+must_check int fd_cloexec(int fd, int set);

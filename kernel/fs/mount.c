@@ -492,46 +492,47 @@ int mount_remove(const struct path *at, bool lazy)
 	return 0;
 }
 
-int mounts_for_each(int (*fn)(struct mount *m, void *arg), void *arg)
+/* The list is in the order of ids: counted, or NULL. */
+static struct mount *next_mount(int after)
 {
-	struct mount *m;
-	int e = 0;
+	struct mount *m, *found = NULL;
 
-	mutex_lock(&dentry_tree_lock);
 	mutex_lock(&mount_lock);
 	list_for_each(m, &mounts, link) {
-		e = fn(m, arg);
-		if (e)
+		if (m->id > after) {
+			mount_get(m);
+			found = m;
 			break;
+		}
 	}
 	mutex_unlock(&mount_lock);
-	mutex_unlock(&dentry_tree_lock);
+	return found;
+}
+
+int mounts_for_each(int (*fn)(struct mount *m, void *arg), void *arg)
+{
+	int after = 0, e = 0;
+
+	while (!e) {
+		struct mount *m = next_mount(after);
+
+		if (!m)
+			break;
+		after = m->id;
+		e = fn(m, arg);
+		mount_put(m);
+	}
 	return e;
 }
 
-/* sync(2): every file system once per mount of it; errors have nowhere to go. */
+/* sync(2): every file system, by way of its mounts; errors have nowhere to go. */
 void mounts_sync(void)
 {
-	int after = 0;
+	struct mount *m;
 
-	for (;;) {
-		struct filesystem *fs = NULL;
-		struct mount *m;
-
-		mutex_lock(&mount_lock);
-		list_for_each(m, &mounts, link) {
-			if (m->id > after) {
-				after = m->id;
-				fs = m->fs;
-				ref_get(&fs->refs);
-				break;
-			}
-		}
-		mutex_unlock(&mount_lock);
-		if (!fs)
-			return;
-		if (fs->ops && fs->ops->sync)
-			(void)!fs->ops->sync(fs);
-		filesystem_put(fs);
+	for (int after = 0; (m = next_mount(after)) != NULL; mount_put(m)) {
+		after = m->id;
+		if (m->fs->ops && m->fs->ops->sync)
+			(void)!m->fs->ops->sync(m->fs);
 	}
 }

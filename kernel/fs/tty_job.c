@@ -10,15 +10,9 @@
 #include <linux/errno.h>
 
 #include "kernel/fs/tty_internal.h"
-#include "kernel/mm/kmalloc.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/cred.h"
-
-static void session_put(struct session *s)
-{
-	if (s && ref_put(&s->refs))
-		kfree(s);
-}
+#include "kernel/task/life.h"
 
 static bool is_leader(const struct process *p)
 {
@@ -131,7 +125,8 @@ int tty_set_controlling(struct tty *t, struct file *f, bool steal)
 	error = 0;
 out:
 	mutex_unlock(&tree_lock);
-	session_put(old);
+	if (old)
+		session_put(old);
 	return error;
 }
 

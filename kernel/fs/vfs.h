@@ -253,7 +253,8 @@ struct fs_context *fs_context_copy(struct fs_context *from);
 void fs_context_put(struct fs_context *c);
 extern struct path root_path;	/* the first mount */
 must_check int vfs_mount_root(struct filesystem *fs);	/* at boot: makes root_path; takes over the caller's reference */
-/* All mounts, parents first, under the mount lock (fn must not look up paths); stops at nonzero and returns it. */
+/* All mounts, parents first, each counted while fn looks at it (its place: path_name of { m, m->root }); stops at
+ * nonzero and returns it. */
 int mounts_for_each(int (*fn)(struct mount *m, void *arg), void *arg);
 bool path_read_only(const struct path *p);	/* by mount or file system */
 /* What a file system's create does for a new inode in `dir`: set-group-id directories give their group. */

@@ -11,6 +11,7 @@
 #include "lib/base/rbtree.h"
 #include "lib/base/types.h"
 
+struct extent;
 struct mapping;
 struct uio;
 
@@ -35,6 +36,11 @@ struct mapping {
 	struct list text;	/* rewritten text of this file: loader/rewrite */
 	uint64_t page_limit_used;	/* for tmpfs accounting */
 	int (*account)(struct mapping *m, int64_t pages); /* NULL, or tmpfs size limit: -ENOSPC */
+	/* mm/mapping*.c's own */
+	struct mutex write_lock;	/* before lock: one writer (or truncation) at a time */
+	struct extent *cached;		/* last one found */
+	uint64_t cuts;			/* bumped when pages leave: a fill under way is then stale */
+	struct list all;		/* mappings that hold pages */
 };
 
 void mapping_init(struct mapping *m, const struct mapping_ops *ops, void *owner);
@@ -51,9 +57,10 @@ int64_t mapping_seek_data(struct mapping *m, uint64_t pos, bool hole);
 /* A run of pages for mmap, faulted in/allocated: kernel address of page `index` in *ret_page, and how many pages
  * (1..want) follow it contiguously. Takes one reference on each for the caller. */
 must_check long mapping_get_run(struct mapping *m, uint64_t index, size_t want, void **ret_page);
-/* Only what is there already: 0 pages if none at index. */
+/* Only what is there already, with references taken: 0 pages if none at index. */
 long mapping_find_run(struct mapping *m, uint64_t index, size_t want, void **ret_page);
 /* Prefer one contiguous run for [0, pages): call before filling a file that will be mapped whole. */
 void mapping_reserve_contiguous(struct mapping *m, uint64_t pages);
 void mapping_drop_clean(struct mapping *m);	/* forget cached pages (host file changed) */
 int mapping_sync(struct mapping *m);
+void mapping_cache_init(void);	/* at boot, after kmalloc_init */

@@ -117,9 +117,10 @@ long copy_in_string(char *to, struct uptr from, size_t size)
 
 	while (done < size) {
 		size_t in_page = PAGE_SIZE - ((from.v + done) & (PAGE_SIZE - 1));
-		size_t n = MIN(MIN(step, in_page), size - done);
+		size_t n = MIN(step, in_page);
 		char *end;
 
+		n = MIN(n, size - done);
 		/* A piece lies in one page: what comes behind the NUL in it cannot fault. */
 		if (copy_in(to + done, uptr_add(from, done), n))
 			return -EFAULT;

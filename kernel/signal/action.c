@@ -328,21 +328,9 @@ bool signal_is_blocked_or_ignored(struct task *t, int sig)
 
 void signal_exec(struct task *t)
 {
-	struct sighand *s = t->sighand, *fresh;
+	struct sighand *s = t->sighand;
 
-	if (__atomic_load_n(&s->refs.v, __ATOMIC_ACQUIRE) > 1) {
-		/* Shared with another process (CLONE_SIGHAND without CLONE_THREAD): it keeps the old actions. */
-		fresh = sighand_copy(s);
-		if (!fresh) {
-			(void)signal_simple(t->process, SIGKILL);
-			return;
-		}
-		mutex_lock(&s->lock);
-		__atomic_store_n(&t->sighand, fresh, __ATOMIC_RELEASE);
-		mutex_unlock(&s->lock);
-		sighand_put(s);
-		s = fresh;
-	}
+	/* No longer shared with another process: execve saw to it. */
 	mutex_lock(&s->lock);
 	for (int sig = 1; sig <= SIGNAL_MAX; sig++) {
 		struct signal_action *a = &s->actions[sig];

@@ -249,6 +249,8 @@ long sys_rt_sigreturn(unsigned long *a)
 	}
 	restore_registers(r, &uc.context);
 	signal_set_blocked(t, uc.mask);
-	(void)altstack_set(t, &uc.stack, r->rsp);
+	/* As Linux: a stack that cannot be set (a handler changed the frame) leaves the one in force. */
+	if (altstack_set(t, &uc.stack, r->rsp))
+		return (long)r->rax;
 	return (long)r->rax;
 }

@@ -29,3 +29,13 @@ bool capable(int cap); /* CAP_* effective of the calling task */
 bool cred_may_kill(const struct cred *caller, const struct cred *target);
 /* What execve of a set-id file makes of it; no_new_privs is honoured. New reference. NULL: no memory. */
 struct cred *cred_for_exec(const struct cred *c, bool set_uid, uint32_t uid, bool set_gid, uint32_t gid);
+
+/* Installs new credentials of the calling task (takes over the reference), so that task_cred_get never sees freed ones. */
+void cred_commit(struct cred *c);
+/* Another task's credentials, counted. NULL: it has none any more. Takes process.lock. */
+struct cred *task_cred_get(struct task *t);
+/* Those of a process: its main task's, or another's. NULL: only a zombie is left. Takes process.lock. */
+struct cred *process_cred_get(struct process *p);
+/* ptrace_may_access with the real ids: same user in all ids, or CAP_SYS_PTRACE; and dumpable. */
+bool cred_may_inspect(struct task *target);
+bool cred_has(const struct cred *c, int cap);

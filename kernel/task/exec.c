@@ -325,6 +325,8 @@ static void spawn_first_run(struct task *t)
 	if (!err)
 		err = find_program(s);
 	s->error = err;
+	if (s->ret_error)
+		*s->ret_error = err;
 	if (!err) {
 		memset(task_regs(t), 0, sizeof(struct regs));
 		s->args = NULL;
@@ -396,10 +398,10 @@ int process_spawn(struct spawn *s, struct process **ret_process)
 	process_publish(p);
 	task_publish(t);
 	process_get(p); /* the caller's */
+	*ret_process = p;
 	err = plat_task_start(t, PLAT_START_CLEAN);
 	if (err)
 		panic("cannot start a process: error %d", -err);
-	*ret_process = p;
 	return 0;
 fail:
 	kfree(session);

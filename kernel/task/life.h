@@ -41,6 +41,7 @@ struct spawn {
 	bool controlling_tty;
 	uint32_t uid, gid;
 	struct process *parent;
+	int32_t *ret_error;	/* or NULL: gets `error`, too, before the process can end */
 	/* set by the new process, in this order; `done` is for plat_wait_word */
 	int error;
 	uint32_t done;

@@ -1,0 +1,1 @@
+$(call program,cloister,host,$(wildcard cli/*.c),enclave)
