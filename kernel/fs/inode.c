@@ -394,26 +394,36 @@ int inode_truncate(struct inode *i, uint64_t size)
 	return e;
 }
 
-void notify_path(const struct path *p, uint32_t mask)
+void notify_path_child(const struct path *p, uint32_t mask)
 {
 	struct dentry *d = p->dentry, *parent;
-	struct inode *i = d->inode;
+	char name[NAME_LEN_MAX + 1];
 
-	if (i && S_ISDIR(i->mode))
-		mask |= IN_ISDIR;
-	if (i && !list_empty(&i->watches))
-		notify_inode(i, mask);
-	if (d->anonymous || !notify_watches_exist())
+	if (d->anonymous)
 		return;
 	parent = dentry_parent(d);
 	if (parent != d && parent->inode && !list_empty(&parent->inode->watches)) {
-		char name[NAME_LEN_MAX + 1];
+		size_t len;
 
 		mutex_lock(&dentry_tree_lock);
-		memcpy(name, d->name, MIN(d->len, (uint32_t)NAME_LEN_MAX));
-		name[MIN(d->len, (uint32_t)NAME_LEN_MAX)] = 0;
+		len = MIN(d->len, (uint32_t)NAME_LEN_MAX);
+		memcpy(name, d->name, len);
 		mutex_unlock(&dentry_tree_lock);
+		name[len] = 0;
 		notify_child(parent->inode, mask, name, 0);
 	}
 	dentry_put(parent);
+}
+
+void notify_path(const struct path *p, uint32_t mask)
+{
+	struct inode *i = p->dentry->inode;
+
+	if (!notify_watches_exist())
+		return;
+	if (S_ISDIR(i->mode))
+		mask |= IN_ISDIR;
+	if (!list_empty(&i->watches))
+		notify_inode(i, mask);
+	notify_path_child(p, mask);
 }

@@ -31,7 +31,7 @@ typedef int pseudo_store(struct inode *inode, char *data, size_t size);
 
 /*
  * One line of a table. Directories in between exist by themselves; a path ending in "/" is an empty directory. A
- * component "#" ends in a number below the tree's count ("cpu#"): the file's inode->private_value has it.
+ * component may end in "#" ("cpu#"): a number below numbers(); pseudo_number of the inode has it.
  */
 struct pseudo_node {
 	const char *path;
@@ -53,6 +53,10 @@ must_check int pseudo_lookup(struct inode *dir, const char *name, size_t len, st
 /* Positions below `first` are the caller's. */
 int pseudo_readdir(struct file *f, struct dir_context *c, uint64_t first);
 bool pseudo_inode(const struct inode *inode);
+static inline unsigned int pseudo_number(const struct inode *inode)
+{
+	return (unsigned int)(inode->private_value >> 32);
+}
 must_check int pseudo_simple_statfs(struct filesystem *fs, struct statfs_info *ret);
 /* Makes f a file of generated text: for ops->open. */
 must_check int pseudo_open_text(struct file *f, pseudo_show *show, pseudo_store *store);

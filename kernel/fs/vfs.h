@@ -102,6 +102,7 @@ struct inode {
 	void *socket;			/* net/unix.c: bound socket */
 	uint32_t seals;			/* memfd F_ADD_SEALS */
 	bool sealable;
+	bool linkable;			/* O_TMPFILE without O_EXCL: linkat may name it though links is 0 */
 	uint32_t writers;		/* open for writing (ETXTBSY) */
 	struct list fs_link;		/* for the file system's own table */
 	void *private_data;
@@ -122,7 +123,11 @@ struct dir_context {
 	uint64_t pos;
 };
 
-/* NULL entries: -EPERM / -ENOTDIR / not supported, as fits. Directory operations are called with dir->lock held. */
+/*
+ * NULL entries: -EPERM / -ENOTDIR / not supported, as fits. Directory operations are called with dir->lock held; a
+ * directory that rmdir or rename takes away is locked, too. They keep links, sizes and times of what they change; the VFS
+ * has checked permissions, types and existence, and has applied the umask.
+ */
 struct inode_ops {
 	/* *ret: new reference, or -ENOENT. */
 	int (*lookup)(struct inode *dir, const char *name, size_t len, struct inode **ret);

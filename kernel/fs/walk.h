@@ -112,3 +112,4 @@ must_check int inode_truncate(struct inode *i, uint64_t size);	/* size limits, s
 void inode_drop_privileges(struct inode *i);	/* set-id bits, when written by somebody without CAP_FSETID */
 must_check int open_walk(struct walk *w, int flags, uint32_t mode, struct file **ret);
 void notify_path(const struct path *p, uint32_t mask);	/* on the inode and in its directory */
+void notify_path_child(const struct path *p, uint32_t mask);	/* only in its directory */

@@ -64,9 +64,6 @@ static void set_free(struct sysv_object *o);
 static struct sysv_ids sem_ids = { .free = set_free };
 static uint32_t undo_count, sem_total;
 
-/* for /proc/sysvipc and exit */
-void sysv_sem_exit(struct process *p);
-
 static struct sem_set *set_of(struct sysv_object *o)
 {
 	return container_of(o, struct sem_set, object);
@@ -502,7 +499,7 @@ static long set_size(int id, unsigned int *ret_count)
 
 static long get_all(int id, struct uptr to)
 {
-	unsigned int count;
+	unsigned int count = 0;
 	struct sem_set *set;
 	uint16_t *values;
 	long error = set_size(id, &count);
@@ -530,7 +527,7 @@ free:
 
 static long set_all(int id, struct uptr from)
 {
-	unsigned int count;
+	unsigned int count = 0;
 	struct sem_set *set;
 	uint16_t *values;
 	long error = set_size(id, &count);

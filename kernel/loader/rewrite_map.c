@@ -207,15 +207,17 @@ void rewrite_mm_fork(struct mm *to, struct mm *from)
 	struct mm_rewrite *r = of(from), *copy;
 
 	to->rewrite = NULL;
+	to->vdso = from->vdso;
 	if (!r || !r->count)
 		return;
+	/* mm.lock of `from` is held by fork, so the records stay as many as they are. */
 	copy = kzalloc(sizeof(*copy));
-	if (!copy)
-		return;
-	/* mm.lock of `from` is held by fork, so there is room for what there is. */
-	copy->records = kmalloc(r->capacity * sizeof(*copy->records));
-	if (!copy->records) {
-		/* Stubs work without records; only addresses in signal frames are then those of stubs. */
+	if (copy)
+		copy->records = kmalloc(r->capacity * sizeof(*copy->records));
+	if (!copy || !copy->records) {
+		/* The child's text works without records, only translation is lost; but its pages must stay. */
+		for (uint32_t n = 0; n < r->count; n++)
+			ref_get(&r->records[n].image->refs);
 		kfree(copy);
 		return;
 	}

@@ -190,6 +190,16 @@ void run_free_pages(struct mapping *m, struct run *r)
 	r->count = r->capacity = 0;
 }
 
+static void list_mapping(struct mapping *m)
+{
+	if (likely(m->listed))
+		return;
+	m->listed = true;
+	mutex_lock(&all_lock);
+	list_add_tail(&all_mappings, &m->all);
+	mutex_unlock(&all_lock);
+}
+
 int run_insert(struct mapping *m, uint64_t index, struct run *r)
 {
 	struct extent *below = extent_below(m, index), *above, *e;
@@ -209,8 +219,9 @@ int run_insert(struct mapping *m, uint64_t index, struct run *r)
 		r->count = r->capacity = fits;
 	}
 	if (below && extent_end(below) == index && below->capacity == below->count &&
-	    below->pages + (size_t)below->count * PAGE_SIZE == r->pages && below->dirty == r->dirty &&
-	    below->count + r->capacity <= UINT32_MAX / 2) {
+	    below->pages + (size_t)below->count * PAGE_SIZE == r->pages &&
+	    (!below->count || below->dirty == r->dirty) && below->count + r->capacity <= UINT32_MAX / 2) {
+		below->dirty = r->dirty;
 		below->count += (uint32_t)r->count;
 		below->capacity += (uint32_t)r->capacity;
 		m->pages += r->count;
@@ -226,11 +237,7 @@ int run_insert(struct mapping *m, uint64_t index, struct run *r)
 			      .pages = r->pages, .dirty = r->dirty };
 	extent_link(m, e);
 	m->pages += r->count;
-	if (unlikely(list_empty(&m->all))) {
-		mutex_lock(&all_lock);
-		list_add_tail(&all_mappings, &m->all);
-		mutex_unlock(&all_lock);
-	}
+	list_mapping(m);
 	return 0;
 }
 
@@ -299,6 +306,18 @@ long mapping_find_run(struct mapping *m, uint64_t index, size_t want, void **ret
 	return count;
 }
 
+uint64_t mapping_next_present(struct mapping *m, uint64_t index)
+{
+	struct extent *e;
+	uint64_t next;
+
+	mutex_lock(&m->lock);
+	e = extent_from(m, index);
+	next = e ? MAX(index, e->index) : UINT64_MAX;
+	mutex_unlock(&m->lock);
+	return next;
+}
+
 long mapping_get_run(struct mapping *m, uint64_t index, size_t want, void **ret_page)
 {
 	if (!want)
@@ -329,10 +348,7 @@ void mapping_reserve_contiguous(struct mapping *m, uint64_t pages)
 			*e = (struct extent){ .capacity = (uint32_t)pages, .pages = r.pages };
 			memory_account_cache((int64_t)pages);
 			extent_link(m, e);
-			mutex_lock(&all_lock);
-			if (list_empty(&m->all))
-				list_add_tail(&all_mappings, &m->all);
-			mutex_unlock(&all_lock);
+			list_mapping(m);
 		} else {
 			kmem_cache_free(extent_cache, e);
 		}
@@ -590,10 +606,11 @@ void mapping_done(struct mapping *m)
 {
 	if (!list_empty(&m->text))
 		rewrite_drop_mapping(m);
-	if (!list_empty(&m->all)) {
+	if (m->listed) {
 		mutex_lock(&all_lock);
 		list_remove(&m->all);
 		mutex_unlock(&all_lock);
+		m->listed = false;
 	}
 	mutex_lock(&m->lock);
 	drop_all(m, false);

@@ -40,7 +40,8 @@ struct mapping {
 	struct mutex write_lock;	/* before lock: one writer (or truncation) at a time */
 	struct extent *cached;		/* last one found */
 	uint64_t cuts;			/* bumped when pages leave: a fill under way is then stale */
-	struct list all;		/* mappings that hold pages */
+	struct list all;		/* mappings that hold pages: all_lock */
+	bool listed;			/* it is on that list; lock */
 };
 
 void mapping_init(struct mapping *m, const struct mapping_ops *ops, void *owner);
@@ -59,6 +60,8 @@ int64_t mapping_seek_data(struct mapping *m, uint64_t pos, bool hole);
 must_check long mapping_get_run(struct mapping *m, uint64_t index, size_t want, void **ret_page);
 /* Only what is there already, with references taken: 0 pages if none at index. */
 long mapping_find_run(struct mapping *m, uint64_t index, size_t want, void **ret_page);
+/* First page at or above index that is there; UINT64_MAX if none. */
+uint64_t mapping_next_present(struct mapping *m, uint64_t index);
 /* Prefer one contiguous run for [0, pages): call before filling a file that will be mapped whole. */
 void mapping_reserve_contiguous(struct mapping *m, uint64_t pages);
 void mapping_drop_clean(struct mapping *m);	/* forget cached pages (host file changed) */

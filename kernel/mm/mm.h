@@ -11,6 +11,7 @@
 #include "lib/base/types.h"
 
 struct file;
+struct fork_range;
 struct mapping;
 struct process;
 struct task;
@@ -37,6 +38,8 @@ struct vma {
 	struct list runs;	/* references held on cache pages */
 	void *private_data;	/* SysV segment: ipc/ */
 	bool dont_fork, wipe_on_fork, dont_dump, stubs;
+	bool text;		/* shows rewritten text (`pages`) instead of the file's pages */
+	bool may_write;		/* mprotect may add PROT_WRITE */
 };
 
 struct mm {
@@ -50,6 +53,16 @@ struct mm {
 	size_t mapped_bytes, data_bytes, stack_bytes, locked_bytes;	/* for rlimits and /proc */
 	unsigned int def_flags;	/* mlockall(MCL_FUTURE) */
 	void *rewrite;		/* loader/rewrite.c: stub ranges of this address space */
+	uintptr_t vdso;		/* loader/vdso.c: where our vDSO is mapped, or 0; fork copies it (rewrite_mm_fork) */
+	uintptr_t hole_at;	/* no free hole larger than hole_max ends above hole_at */
+	size_t hole_max;
+	uintptr_t spurious_at;	/* faults that needed no repair, at one page in a row */
+	unsigned int spurious_count;
+	unsigned int membarrier;	/* registered commands */
+	int policy_mode;		/* set_mempolicy: one node, so it only has to be told back */
+	uint64_t policy_nodes;
+	struct fork_range *fork_ranges;	/* MADV_DONTFORK ranges a forked child has yet to unmap */
+	bool fork_work;		/* there are such, or MADV_WIPEONFORK ranges */
 };
 
 #define VMA_MAX 65000
@@ -89,3 +102,15 @@ void vma_set_host(struct vma *v, int handle);		/* VMA_HOST */
 bool mm_fault(uintptr_t at, unsigned int access, int *ret_sig, int *ret_code);
 /* Futex keys of shared mappings: true and (object, byte offset) when `at` lies in a shared VMA. */
 bool mm_shared_key(struct mm *mm, uintptr_t at, void **ret_object, uint64_t *ret_offset);
+/* First thing in a forked child: what MADV_DONTFORK and MADV_WIPEONFORK asked for. Cheap when there is nothing to do. */
+void mm_fork_child(struct mm *mm);
+/*
+ * For the rewriter, with mm.lock held: maps kernel pages read-execute and shared at an exact place in the calling
+ * task's address space: over the gap kept free for stubs, or where nothing is. -EEXIST if the place is taken; 0 if just
+ * these pages are there already. Takes its own references on the pages.
+ */
+must_check int mm_map_stubs_locked(struct mm *mm, uintptr_t at, size_t size, void *pages);
+void mm_init(void);	/* at boot, after kmalloc_init: caches for mm, and the page cache's */
+struct process;
+/* Memory of another (or the same) process, as process_vm_readv: bytes done, 0 if the first one is bad; -ENOSYS... */
+long mm_peek(struct process *p, uintptr_t at, void *buffer, size_t size, bool write);

@@ -14,8 +14,8 @@
  * scm_free of each task (struct drain), so that chains of any length use no stack.
  */
 #include <asm/errno.h>
+#include <asm/resource.h>
 #include <linux/capability.h>
-#include <linux/resource.h>
 
 #include "kernel/mm/kmalloc.h"
 #include "kernel/net/unix.h"
@@ -267,6 +267,17 @@ void scm_free(struct scm *scm)
 	mutex_unlock(&drain_lock);
 }
 
+void scm_free_queued(struct scm *scms)
+{
+	struct scm *scm;
+
+	while ((scm = scms)) {
+		scms = scm->next;
+		scm_land(scm);
+		scm_free(scm);
+	}
+}
+
 /* --- out --------------------------------------------------------------------------------------------------------- */
 
 static int deliver_files(struct receive_args *a, struct scm *scm)
@@ -383,7 +394,7 @@ static void scan_take(struct scm **scm, void *argument)
 void scm_collect(void)
 {
 	struct list candidates = LIST_INIT(candidates), reached = LIST_INIT(reached);
-	struct scm *garbage = NULL, *scm;
+	struct scm *garbage = NULL;
 	struct unix_socket *u, *next;
 
 	if (likely(__atomic_load_n(&sockets_in_flight.next, __ATOMIC_RELAXED) == &sockets_in_flight))
@@ -416,9 +427,5 @@ void scm_collect(void)
 		scan(u, scan_take, &garbage);
 	}
 	mutex_unlock(&gc_lock);
-	while ((scm = garbage)) {
-		garbage = scm->next;
-		scm_land(scm);
-		scm_free(scm);
-	}
+	scm_free_queued(garbage);
 }

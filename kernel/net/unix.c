@@ -173,7 +173,7 @@ static void unix_release_with(struct unix_socket *u, bool embryo)
 {
 	struct unix_socket *peer, *child, *next;
 	struct list backlog;
-	struct scm *scms = NULL, *scm;
+	struct scm *scms = NULL;
 	bool unread;
 
 	unix_unbind(u);
@@ -194,7 +194,7 @@ static void unix_release_with(struct unix_socket *u, bool embryo)
 
 	if (u->base.type == SOCK_DGRAM) {
 		mutex_lock(&u->state_lock);
-		unix_dgram_disconnect(u, false);
+		unix_dgram_disconnect(u, NULL);
 		mutex_unlock(&u->state_lock);
 	} else if (u->peer) {
 		peer = u->peer;
@@ -206,11 +206,7 @@ static void unix_release_with(struct unix_socket *u, bool embryo)
 		list_remove(&child->backlog_link);
 		unix_release_with(child, true);	/* embryos have no backlog: one level */
 	}
-	while ((scm = scms)) {
-		scms = scm->next;
-		scm_land(scm);
-		scm_free(scm);
-	}
+	scm_free_queued(scms);
 	socket_uncount(&u->base);
 	unix_put(u);
 }

@@ -4,9 +4,9 @@
  * each call that found it by name. What was sent to a socket waits in that socket: streams in a ring of bytes plus a
  * list of records for ancillary data, datagrams and seqpackets in a list of messages, connections in a backlog.
  *
- * Locks, in order: gc_lock (scm.c) -> state_lock (of the caller's own socket: its name, state and peer) -> names_lock
- * (unix_names.c) -> lock of a listener -> lock of any other; of the last kind one at a time. `lock` guards all that waits in
- * the socket. shutdown, error, used, dead and peer are also read without it; wake-ups come after the unlock, whose
+ * Locks, in order: state_lock (of the caller's own socket: its name, state and peer) -> names_lock (unix_names.c), or
+ * -> lock of a listener -> lock of any other; of the last kind one at a time. gc_lock (scm.c) comes before `lock` and
+ * is never taken with any of these held. `lock` guards all that waits in the socket. shutdown, error, used, dead and peer are also read without it; wake-ups come after the unlock, whose
  * locked instruction orders them against wait_add of the sleeper.
  * User memory is touched with a stream's `lock` held: only the two ends of that connection wait for it.
  */
@@ -146,7 +146,9 @@ void unix_dgram_purge(struct unix_socket *u, struct scm **scms);
 void unix_message_put(struct unix_message *m);
 unsigned int unix_dgram_poll_write(struct unix_socket *u);
 must_check int unix_dgram_connect(struct socket *s, const void *address, unsigned int size, bool nonblock);
-void unix_dgram_disconnect(struct unix_socket *u, bool signal_error);	/* state_lock held */
+/* state_lock held. scms not NULL: the socket goes on, what waits in it is lost; the caller frees these files. */
+void unix_dgram_disconnect(struct unix_socket *u, struct scm **scms);
+void scm_free_queued(struct scm *scms);		/* lands and frees a list; no lock held */
 long unix_stream_send(struct socket *s, struct send_args *a);
 long unix_stream_receive(struct socket *s, struct receive_args *a);
 long unix_dgram_send(struct socket *s, struct send_args *a);

@@ -46,10 +46,10 @@ void unix_dgram_purge(struct unix_socket *u, struct scm **scms)
 
 /* --- peers ------------------------------------------------------------------------------------------------------ */
 
-void unix_dgram_disconnect(struct unix_socket *u, bool signal_error)
+void unix_dgram_disconnect(struct unix_socket *u, struct scm **scms)
 {
 	struct unix_socket *peer = u->peer;
-	struct scm *scms = NULL, *scm;
+	bool lost;
 
 	if (!peer)
 		return;
@@ -58,23 +58,16 @@ void unix_dgram_disconnect(struct unix_socket *u, bool signal_error)
 	mutex_unlock(&peer->lock);
 	__atomic_store_n(&u->peer, NULL, __ATOMIC_RELEASE);
 	u->state = UNIX_IDLE;
-	if (signal_error) {
-		/* Messages of the old peer are lost; it learns of it if it was connected back. */
-		bool lost;
-
+	if (scms) {
 		mutex_lock(&u->lock);
 		lost = !list_empty(&u->messages);
-		unix_dgram_purge(u, &scms);
+		unix_dgram_purge(u, scms);
 		unix_wake_senders(u);
 		mutex_unlock(&u->lock);
+		/* The old peer learns of it if it was connected back. */
 		if (lost && unix_peer(peer) == u) {
 			__atomic_store_n(&peer->error, ECONNRESET, __ATOMIC_RELAXED);
 			wake(&peer->wait, ~0u);
-		}
-		while ((scm = scms)) {
-			scms = scm->next;
-			scm_land(scm);
-			scm_free(scm);
 		}
 	}
 	unix_put(peer);
@@ -92,6 +85,7 @@ int unix_dgram_connect(struct socket *s, const void *address, unsigned int size,
 {
 	struct unix_socket *u = unix_of(s), *other = NULL;
 	const struct sockaddr_un *un = address;
+	struct scm *scms = NULL;
 	int error = 0;
 
 	(void)nonblock;
@@ -113,7 +107,7 @@ int unix_dgram_connect(struct socket *s, const void *address, unsigned int size,
 	}
 	mutex_lock(&u->state_lock);
 	if (u->peer != other)
-		unix_dgram_disconnect(u, true);
+		unix_dgram_disconnect(u, &scms);
 	if (other && u->peer == other) {
 		unix_put(other);
 	} else if (other) {
@@ -130,6 +124,7 @@ int unix_dgram_connect(struct socket *s, const void *address, unsigned int size,
 			unix_put(other);
 	}
 	mutex_unlock(&u->state_lock);
+	scm_free_queued(scms);
 	wake(&u->wait, ~0u);
 	return error;
 }
@@ -264,7 +259,7 @@ static int send_to(struct unix_socket *u, struct unix_socket *other, struct unix
 	if (result == -ECONNREFUSED && connected) {
 		mutex_lock(&u->state_lock);
 		if (u->peer == other)
-			unix_dgram_disconnect(u, false);
+			unix_dgram_disconnect(u, NULL);
 		mutex_unlock(&u->state_lock);
 	}
 	return result < 0 ? result : 0;

@@ -413,12 +413,15 @@ long unix_stream_receive(struct socket *s, struct receive_args *a)
 	if (unlikely(u->state != UNIX_CONNECTED))
 		return -EINVAL;
 	target = a->flags & MSG_WAITALL ? io->left : MIN(io->left, (size_t)s->receive_low);
+	target = MAX(target, (size_t)1);
 	for (;;) {
 		size_t before = r.copied;
+		bool have;
 
 		mutex_lock(&u->lock);
+		have = u->used != 0;
 		was_writable = writable(u->used, u->record_count, peer->base.send_buffer);
-		if (u->used && io->left)
+		if (have && io->left)
 			stream_read(u, io, &r, peek);
 		now_writable = writable(u->used, u->record_count, peer->base.send_buffer);
 		mutex_unlock(&u->lock);
@@ -430,7 +433,7 @@ long unix_stream_receive(struct socket *s, struct receive_args *a)
 			continue;
 		}
 		error = r.error;
-		if (error || r.stop || r.copied >= target)
+		if (error || r.stop || r.copied >= target || (have && !io->left))
 			break;
 		/* Empty. Bytes that came before the end was announced are seen: the end is looked at first. */
 		if (unix_shutdown_bits(u) & SHUTDOWN_READ) {

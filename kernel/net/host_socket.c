@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all sockets with a host handle share: the file operations. The host's socket is non-blocking exactly when the
+ * application's file is (set_flags), so that every operation is one hostcall with the host's own semantics; blocking
+ * ones block in the host and are cancelled by plat_kick. The handle is owned by the socket and closed with it.
+ */
+#include <asm/errno.h>
+#include <asm/ioctls.h>
+#include <linux/fcntl.h>
+
+#include "kernel/host.h"
+#include "kernel/mm/kmalloc.h"
+#include "kernel/net/socket.h"
+#include "kernel/signal/signal.h"
+
+bool host_socket_retry(long result)
+{
+	return unlikely(result == -EINTR) && !signal_pending(current());
+}
+
+void host_socket_release(struct socket *s)
+{
+	if (s->handle >= 0)
+		host_close(s->handle);
+	socket_uncount(s);
+	kfree(s);
+}
+
+unsigned int host_socket_poll(struct socket *s, struct file *f, struct poll_table *pt)
+{
+	struct pollfd p = {
+		.fd = s->handle,
+		.events = (short)(POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP),
+	};
+
+	(void)f;
+	(void)pt;	/* cannot announce: who waits polls the handle itself */
+	if (host_poll(&p, 1, 0) <= 0)
+		return 0;
+	return (unsigned int)(unsigned short)p.revents;
+}
+
+static int host_socket_handle(struct file *f)
+{
+	return socket_of_file(f)->handle;
+}
+
+static int host_socket_set_flags(struct file *f, unsigned int flags)
+{
+	int on = (flags & O_NONBLOCK) != 0;
+	long result;
+
+	result = host_ioctl(socket_of_file(f)->handle, FIONBIO, &on);
+	return result < 0 ? (int)result : 0;
+}
+
+const struct file_ops host_socket_file_ops = {
+	.read = socket_read,
+	.write = socket_write,
+	.poll = socket_poll,
+	.host_handle = host_socket_handle,
+	.ioctl = socket_ioctl,
+	.release = socket_release,
+	.set_flags = host_socket_set_flags,
+	.is_socket = true,
+};
