@@ -13,7 +13,7 @@ host.cc    = $(CC)
 host.flags = $(common) -D_GNU_SOURCE -fstack-protector-strong -fPIE $($(CONFIG).flags)
 host.ld    = -pie -Wl,-z,relro,-z,now $($(CONFIG).flags) -pthread
 kern.cc    = $(CC)
-kern.flags = $(common) -O2 -ffreestanding -include lib/base/hidden.h -mno-red-zone -mgeneral-regs-only -fpie \
+kern.flags = $(common) -O2 -ffreestanding -include lib/base/hidden.h -mno-red-zone -mgeneral-regs-only -mpopcnt -fpie \
              -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
              -fno-tree-loop-distribute-patterns -fvisibility=hidden
 kern.ld    = -nostdlib -static-pie -Wl,-z,text,-z,noexecstack,-z,separate-code,--build-id=none,-e,kernel_start

@@ -17,6 +17,7 @@
 #include "kernel/net/net.h"
 #include "kernel/signal/signal.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/sys/uname.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/futex.h"
 #include "kernel/task/life.h"
@@ -156,7 +157,12 @@ void kernel_main(struct boot_info *b)
 	if (err)
 		panic("not enough memory to start the kernel: give the enclave more with --memory");
 	time_init();
-	fs_init_all();
+	tmpfs_init();
+	hostfs_init();
+	overlay_init();
+	procfs_init();
+	sysfs_init();
+	tty_init();
 	err = make_root(b, reason, sizeof(reason));
 	if (err)
 		panic("cannot set up the enclave's file system: %s (error %d)", reason, -err);

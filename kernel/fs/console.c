@@ -153,7 +153,6 @@ int tty_console_open(struct inode *inode, struct file *f)
 	(void)inode;
 	if (!t || !ref_get_unless_zero(&t->refs))
 		return -ENXIO;
-	f->flags |= O_NOCTTY;
 	error = tty_open_slave(t, f);
 	tty_put(t);
 	return error;

@@ -185,11 +185,6 @@ int vfs_stat(const struct path *p, struct statx *ret)
 
 /* --- permissions --------------------------------------------------------------------------------------------------- */
 
-static bool cred_has(const struct cred *cred, int cap)
-{
-	return cred->cap_effective >> cap & 1;
-}
-
 int inode_permission_generic(struct inode *i, unsigned int mask)
 {
 	const struct cred *cred = current()->cred;

@@ -107,7 +107,6 @@ void vfs_init(void)
 	anonymous_fs = filesystem_new(&anonymous_type, &anonymous_ops);
 	if (!anonymous_fs)
 		panic("no memory for the anonymous file system");
-	tmpfs_init();
 }
 
 /* --- the tree of mounts ------------------------------------------------------------------------------------------------ */

@@ -197,7 +197,7 @@ static int lookup_or_create(struct walk *w, uint32_t mode, struct dentry **ret, 
 
 static int open_create(struct walk *w, int flags, uint32_t mode, bool *ret_created)
 {
-	struct dentry *d;
+	struct dentry *d = NULL;
 	int e;
 
 	for (;;) {

@@ -321,8 +321,6 @@ int tty_open_slave(struct tty *t, struct file *f)
 	f->private_data = t;
 	f->ops = &slave_ops;
 	f->stream = true;
-	if (!(f->flags & O_NOCTTY))
-		tty_open_controlling(f);
 	return 0;
 }
 
@@ -381,6 +379,8 @@ int tty_open_by_name(struct tty *t, unsigned int flags, struct file **ret)
 	error = vfs_open(AT_FDCWD, name, (int)flags, 0, &f);
 	if (!error) {
 		if (tty_is_slave(f) && f->private_data == t) {
+			if (!(flags & O_NOCTTY))
+				tty_open_controlling(f);
 			*ret = f;
 			return 0;
 		}

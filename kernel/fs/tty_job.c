@@ -135,7 +135,8 @@ void tty_open_controlling(struct file *f)
 	struct process *p = current_process();
 	struct tty *t = f->private_data;
 
-	if (!tty_is_slave(f) || !t || !file_readable(f))
+	/* /dev/console never becomes anybody's by being opened */
+	if (!tty_is_slave(f) || !t || !file_readable(f) || f->inode->rdev == (5 << 8 | 1))
 		return;
 	mutex_lock(&tree_lock);
 	if (is_leader(p) && !p->session->tty && !t->session)

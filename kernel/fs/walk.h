@@ -70,7 +70,6 @@ bool dentry_is_below_locked(struct dentry *d, struct dentry *ancestor);	/* dentr
 void dentry_prune_fs(struct filesystem *fs);	/* all unused ones of a file system */
 void dentry_init(void);
 void file_init(void);
-void tmpfs_init(void);
 extern struct mutex dentry_tree_lock;	/* parent pointers and names of all dentries */
 extern struct mutex rename_lock;	/* directory renames */
 

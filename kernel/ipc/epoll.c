@@ -20,6 +20,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/ipc/epoll_internal.h"
+#include "kernel/ipc/poll_time.h"
 #include "kernel/ipc/waiter.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/signal/signal.h"
@@ -485,8 +486,13 @@ static void epoll_release(struct file *f)
 	struct rb_node *n;
 
 	mutex_lock(&ep->mtx);
-	while ((n = ep->items.root))
-		item_remove(rb_entry(n, struct epoll_item, node), false);
+	while ((n = ep->items.root)) {
+		struct epoll_item *it = rb_entry(n, struct epoll_item, node);
+
+		/* The host's side goes as a whole. */
+		it->slot = 0;
+		item_remove(it, false);
+	}
 	epoll_host_done(ep);
 	ep->host = -1;
 	ep->slots = NULL;
@@ -680,15 +686,10 @@ long sys_epoll_pwait(unsigned long *a)
 
 long sys_epoll_pwait2(unsigned long *a)
 {
-	struct timespec64_user ts = { 1, 0 };
 	uint64_t deadline;
-	int ret = deadline_from_user(UPTR(a[3]), &deadline);
+	long ret = poll_timeout_start(UPTR(a[3]), false, &deadline);
 
-	if (ret)
-		return ret;
-	if (a[3] && copy_in(&ts, UPTR(a[3]), sizeof(ts)))
-		return -EFAULT;
-	return epoll_wait_masked(a, ts.sec || ts.nsec ? deadline : 0);
+	return ret ? ret : epoll_wait_masked(a, deadline);
 }
 
 /* --- a set as a file --------------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
  * the new stack. Limits as Linux's: a string at most 128 KiB, all strings and their pointers at most a quarter of the
  * stack limit (but 128 KiB always, 6 MiB never more). Owned by one task: no locks.
  */
+#include <asm-generic/resource.h>
 #include <linux/errno.h>
-#include <linux/resource.h>
 
 #include "kernel/fs/file.h"
 #include "kernel/loader/elf.h"
@@ -102,41 +102,29 @@ int exec_args_add(struct exec_args *a, const char *string, bool is_env)
 
 static int add_user_string(struct exec_args *a, struct uptr from, bool is_env, size_t max)
 {
-	size_t room = 256;
+	size_t pointers = ((size_t)a->argc + a->envc + 1) * sizeof(uintptr_t), room, most;
+	long len;
+	int err;
 
+	if (a->used + pointers >= max)
+		return -E2BIG;
+	most = MIN(max - a->used - pointers, STRING_MAX);
+	room = MIN(MAX(a->capacity - a->used, (size_t)256), most);
 	for (;;) {
-		long len;
-		int err = reserve(a, room, max);
-
-		/* Near the limit: what is left may still do. */
-		if (err == -E2BIG && room > 1) {
-			room /= 2;
-			err = reserve(a, room, max);
-			if (err == -E2BIG)
-				continue;
-			if (err)
-				return err;
-			len = copy_in_string(a->strings + a->used, from, room);
-			if (len == -ENAMETOOLONG)
-				return -E2BIG;
-		} else if (err) {
+		err = reserve(a, room, max);
+		if (err)
 			return err;
-		} else {
-			room = MIN(a->capacity - a->used, STRING_MAX);
-			if (reserve(a, room, max))
-				room = MIN(room, 256UL);
-			len = copy_in_string(a->strings + a->used, from, room);
-		}
-		if (len >= 0) {
-			count(a, (size_t)len + 1, is_env);
-			return 0;
-		}
+		len = copy_in_string(a->strings + a->used, from, room);
+		if (len >= 0)
+			break;
 		if (len != -ENAMETOOLONG)
 			return (int)len;
-		if (room >= STRING_MAX)
+		if (room == most)
 			return -E2BIG;
-		room = MIN(room * 2, STRING_MAX);
+		room = MIN(room * 4, most);
 	}
+	count(a, (size_t)len + 1, is_env);
+	return 0;
 }
 
 int exec_args_add_user(struct exec_args *a, struct uptr vector, bool is_env)

@@ -14,41 +14,61 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* The line's bytes are line[2..end): end is at the newline, or at the last byte of the buffer, which is no part of it. */
+/* First in [from, to], both included: a byte that is not blank; one that ends a word. NULL: none. */
+static char *find_word(char *from, char *to)
+{
+	for (; from <= to; from++)
+		if (!is_blank(*from))
+			return from;
+	return NULL;
+}
+
+static char *find_word_end(char *from, char *to)
+{
+	for (; from <= to; from++)
+		if (is_blank(*from) || !*from)
+			return from;
+	return NULL;
+}
+
+static char *find_newline(char *line)
+{
+	for (size_t n = 0; n < SCRIPT_LINE_SIZE && line[n]; n++)
+		if (line[n] == '\n')
+			return line + n;
+	return NULL;
+}
+
+/*
+ * Bytes behind a short file are zero. Without a newline they belong to the line, with the effect that "#!" alone names
+ * an empty path (-ENOENT later), and that a blank at the end of the file is followed by an empty argument.
+ */
 int script_parse(char line[SCRIPT_LINE_SIZE], char **ret_name, char **ret_argument)
 {
-	char *last = line + SCRIPT_LINE_SIZE - 1, *end, *name = line + 2, *stop, *argument;
+	char *last = line + SCRIPT_LINE_SIZE - 1, *end, *name, *stop, *argument = NULL;
 
 	if (line[0] != '#' || line[1] != '!')
 		return -ENOEXEC;
-	end = line;
-	while (end <= last && *end && *end != '\n')
-		end++;
-	if (end > last || *end != '\n') {
-		/* No newline: something after the name must show that it is whole. */
-		char *p = name;
-
-		while (p <= last && is_blank(*p))
-			p++;
-		while (p <= last && *p && !is_blank(*p))
-			p++;
-		if (p > last)
+	end = find_newline(line);
+	if (!end) {
+		/* Something behind the name must show that it is whole. */
+		name = find_word(line + 2, last);
+		if (!name || !find_word_end(name, last))
 			return -ENOEXEC;
-		end = MIN(end, last);
+		end = last;
 	}
-	while (end > name && is_blank(end[-1]))
+	while (end > line + 2 && is_blank(end[-1]))
 		end--;
-	while (name < end && is_blank(*name))
-		name++;
-	if (name >= end)
+	name = find_word(line + 2, end);
+	if (!name || name == end)
 		return -ENOEXEC;
-	for (stop = name; stop < end && !is_blank(*stop); stop++)
-		;
-	for (argument = stop; argument < end && is_blank(*argument); argument++)
-		;
+	stop = find_word_end(name, end);
+	if (stop && *stop)
+		argument = find_word(stop, end);
 	*end = 0;
-	*stop = 0;
+	if (argument)
+		*stop = 0;
 	*ret_name = name;
-	*ret_argument = argument < end ? argument : NULL;
+	*ret_argument = argument;
 	return 0;
 }

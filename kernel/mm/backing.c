@@ -6,7 +6,7 @@
  *
  * mm.lock is held. Filling pages may wait for the host.
  */
-#include <asm/mman.h>
+#include <linux/mman.h>
 #include <linux/errno.h>
 
 #include "abi/platform.h"

@@ -6,14 +6,11 @@
  * Modules whose text is rewritten keep a gap below them for stubs: a VMA_SPECIAL "[stubs]" with no access and no pages
  * until the rewriter fills it. It goes when the last piece of its module's file goes.
  */
-#include <asm/mman.h>
 #include <asm/resource.h>
 #include <linux/capability.h>
 #include <linux/errno.h>
-#include <linux/fs.h>
-#include <linux/memfd.h>
+#include <linux/mman.h>
 #include <linux/mount.h>
-#include <linux/fcntl.h>
 
 #include "abi/platform.h"
 #include "kernel/fs/file.h"
@@ -23,6 +20,7 @@
 #include "kernel/mm/vma.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/task.h"
+#include "lib/base/string.h"
 
 #define HUGE_SIZE (2UL << 20)
 #define FIND_32BIT_START 0x40000000UL
@@ -297,8 +295,19 @@ static void reserve_gap(struct mm *mm, struct file *file, uintptr_t at, size_t g
 	vma_insert(mm, v);
 }
 
+static void drop_gap(struct mm *mm, uintptr_t at, struct vma **dead)
+{
+	struct vma *v = vma_first(mm, at - PAGE_SIZE, at);
+
+	if (v && v->stubs && !v->pages) {
+		vma_remove(mm, v);
+		range_freed(mm, v->start);
+		vma_chain(dead, v);
+	}
+}
+
 /* The text of a module, rewritten. -ENOENT: map it as it is. */
-static int map_text(struct mm *mm, struct vma *v, struct vma **dead)
+static int map_text(struct mm *mm, struct vma *v)
 {
 	void *pages;
 	int err;
@@ -306,7 +315,6 @@ static int map_text(struct mm *mm, struct vma *v, struct vma **dead)
 	if (!(plat_info()->capabilities & PLAT_REWRITES_TEXT) || !v->file || vma_is_shared(v) ||
 	    (v->prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC || v->kind == VMA_ANON)
 		return -ENOENT;
-	(void)dead;
 	err = rewrite_map_text(mm, v->file, v->offset, v->start, vma_size(v), v->prot, &pages);
 	if (err)
 		return err;
@@ -354,7 +362,7 @@ static int install(struct mm *mm, struct vma *v, unsigned int flags, struct vma 
 			return err;
 		carve(mm, v->start, v->end, dead);
 	}
-	err = map_text(mm, v, dead);
+	err = map_text(mm, v);
 	if (err == -ENOENT)
 		err = vma_map_backing(v, v->start, v->end, how);
 	if (err) {
@@ -374,6 +382,7 @@ intptr_t mm_map(struct mm *mm, const struct mmap_args *args)
 	struct vma *v, *dead = NULL;
 	size_t size, gap = 0;
 	uintptr_t at;
+	bool writable;
 	int err = check_args(&a, &size);
 
 	if (err)
@@ -399,12 +408,17 @@ intptr_t mm_map(struct mm *mm, const struct mmap_args *args)
 	if (gap)
 		reserve_gap(mm, v->file, at, gap);
 	err = install(mm, v, a.flags, &dead);
-	if (err)
+	if (err) {
+		if (gap)
+			drop_gap(mm, at, &dead);
 		goto out;
-	v = vma_merge(mm, v, &dead);
+	}
+	writable = v->kind == VMA_ANON && v->prot & PROT_WRITE;
+	vma_merge(mm, v, &dead);
 	mutex_unlock(&mm->lock);
 	vma_free_chain(dead);
-	if (a.flags & (MAP_POPULATE | MAP_LOCKED) && a.prot && plat_advise(at, size, 23 /* MADV_POPULATE_WRITE */))
+	if (a.flags & (MAP_POPULATE | MAP_LOCKED) && a.prot &&
+	    plat_advise(at, size, writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ))
 		return (intptr_t)at;	/* it comes with the first touch, then */
 	return (intptr_t)at;
 out:

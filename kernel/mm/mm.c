@@ -8,7 +8,7 @@
  */
 #include "kernel/mm/mm.h"
 
-#include <asm/mman.h>
+#include <linux/mman.h>
 #include <linux/errno.h>
 
 #include "abi/platform.h"

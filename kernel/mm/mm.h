@@ -110,7 +110,7 @@ void mm_fork_child(struct mm *mm);
  * these pages are there already. Takes its own references on the pages.
  */
 must_check int mm_map_stubs_locked(struct mm *mm, uintptr_t at, size_t size, void *pages);
-void mm_init(void);	/* at boot, after kmalloc_init: caches for mm, and the page cache's */
+void mm_init(void);	/* called by kmalloc_init: caches for mm, and the page cache's */
 struct process;
 /* Memory of another (or the same) process, as process_vm_readv: bytes done, 0 if the first one is bad; -ENOSYS... */
 long mm_peek(struct process *p, uintptr_t at, void *buffer, size_t size, bool write);

@@ -9,6 +9,7 @@
  * Each cache has its lock (a leaf, but for pages_lock). A cache keeps at most one empty slab.
  */
 #include "kernel/mm/kmalloc.h"
+#include "kernel/mm/mm.h"
 #include "kernel/mm/page.h"
 
 #include "abi/platform.h"
@@ -109,6 +110,7 @@ void kmalloc_init(void)
 			class++;
 		class_of_small[i] = (uint8_t)class;
 	}
+	mm_init();
 }
 
 /* Pages for a slab, out of the current window where they fit. */

@@ -11,7 +11,7 @@
  */
 #include "kernel/mm/vma.h"
 
-#include <asm/mman.h>
+#include <linux/mman.h>
 #include <linux/errno.h>
 
 #include "abi/platform.h"

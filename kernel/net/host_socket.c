@@ -3,6 +3,7 @@
  * What all sockets with a host handle share: the file operations. The host's socket is non-blocking exactly when the
  * application's file is (set_flags), so that every operation is one hostcall with the host's own semantics; blocking
  * ones block in the host and are cancelled by plat_kick. The handle is owned by the socket and closed with it.
+ * There is no poll operation: nothing but the host knows, and who waits asks it about host_handle (ipc/poll.c).
  */
 #include <asm/errno.h>
 #include <asm/ioctls.h>
@@ -26,20 +27,6 @@ void host_socket_release(struct socket *s)
 	kfree(s);
 }
 
-unsigned int host_socket_poll(struct socket *s, struct file *f, struct poll_table *pt)
-{
-	struct pollfd p = {
-		.fd = s->handle,
-		.events = (short)(POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP),
-	};
-
-	(void)f;
-	(void)pt;	/* cannot announce: who waits polls the handle itself */
-	if (host_poll(&p, 1, 0) <= 0)
-		return 0;
-	return (unsigned int)(unsigned short)p.revents;
-}
-
 static int host_socket_handle(struct file *f)
 {
 	return socket_of_file(f)->handle;
@@ -57,7 +44,6 @@ static int host_socket_set_flags(struct file *f, unsigned int flags)
 const struct file_ops host_socket_file_ops = {
 	.read = socket_read,
 	.write = socket_write,
-	.poll = socket_poll,
 	.host_handle = host_socket_handle,
 	.ioctl = socket_ioctl,
 	.release = socket_release,

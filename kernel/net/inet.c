@@ -11,6 +11,7 @@
 #include <asm/ioctls.h>
 #include <linux/capability.h>
 #include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/sockios.h>
 
 #include "kernel/host.h"
@@ -133,7 +134,6 @@ static const struct socket_ops inet_ops = {
 	.shutdown = inet_shutdown,
 	.set_option = inet_set_option,
 	.get_option = inet_get_option,
-	.poll = host_socket_poll,
 	.ioctl = inet_ioctl,
 	.release = host_socket_release,
 };

@@ -174,7 +174,9 @@ long inet_send(struct socket *s, struct send_args *a)
 		result = send_bounced(s, a, flags);
 	if (unlikely(result == -EPIPE && s->type == SOCK_STREAM && !(a->flags & MSG_NOSIGNAL)))
 		signal_current(SIGPIPE);
-	return unlikely(result == -EINTR) ? socket_wait_error((int)result, s->send_timeout) : result;
+	if (unlikely(result == -EINTR))
+		return socket_wait_error((int)result, s->send_timeout);
+	return result;
 }
 
 /* --- receiving -------------------------------------------------------------------------------------------------- */

@@ -6,7 +6,6 @@
  */
 #include <asm/errno.h>
 #include <linux/capability.h>
-#include <linux/icmp.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/tcp.h>
@@ -194,7 +193,7 @@ static unsigned int option_access(const struct socket *s, int level, int name)
 		return s->type == SOCK_DGRAM && (name == UDP_CORK || name == UDP_SEGMENT || name == UDP_GRO ||
 						 name == UDP_NO_CHECK6_TX || name == UDP_NO_CHECK6_RX) ? BOTH : 0;
 	case SOL_RAW_LEVEL:
-		return s->type == SOCK_RAW && name == ICMP_FILTER ? BOTH : 0;
+		return s->type == SOCK_RAW && name == 1 /* ICMP_FILTER */ ? BOTH : 0;
 	case IPPROTO_ICMPV6:
 		return s->type == SOCK_RAW && name == 1 /* ICMPV6_FILTER */ ? BOTH : 0;
 	default:

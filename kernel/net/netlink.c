@@ -294,7 +294,6 @@ static const struct socket_ops netlink_ops = {
 	.receive = netlink_receive,
 	.set_option = netlink_set_option,
 	.get_option = netlink_get_option,
-	.poll = host_socket_poll,
 	.release = host_socket_release,
 };
 

@@ -183,6 +183,5 @@ long interface_ioctl(int handle, unsigned int request, unsigned long argument);
 /* host_socket.c: what inet and netlink sockets share */
 extern const struct file_ops host_socket_file_ops;
 void host_socket_release(struct socket *s);
-unsigned int host_socket_poll(struct socket *s, struct file *f, struct poll_table *pt);
 /* True: a cancelled call with no signal pending, to be made again. */
 bool host_socket_retry(long result);

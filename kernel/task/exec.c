@@ -19,6 +19,7 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/life.h"
+#include "kernel/task/limits.h"
 #include "kernel/time/time.h"
 #include "lib/base/string.h"
 
@@ -101,6 +102,20 @@ static void exec_first_run(struct task *t)
 	load(t, t->first_run_arg);
 }
 
+static void move_pending(struct task *to, struct task *from)
+{
+	struct list *e;
+
+	mutex_lock(&from->sighand->lock);
+	to->pending.set = from->pending.set;
+	while ((e = from->pending.entries.next) != &from->pending.entries) {
+		list_remove(e);
+		list_add_tail(&to->pending.entries, e);
+	}
+	from->pending.set.bits = 0;
+	mutex_unlock(&from->sighand->lock);
+}
+
 /* The calling task ends here; a new one in a clean address space goes on as it. */
 static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_args *args)
 {
@@ -117,14 +132,12 @@ static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_
 	n->fs = t->fs;
 	n->cred = t->cred;
 	n->sighand = t->sighand;
+	move_pending(n, t);
 	t->files = NULL;
 	t->fs = NULL;
 	t->cred = NULL;
 	t->sighand = NULL;
 	n->blocked = t->blocked;
-	n->pending = t->pending;
-	signal_queue_init(&n->pending);
-	signal_queue_move(&n->pending, &t->pending);
 	n->altstack_flags = 2; /* SS_DISABLE */
 	n->nice = t->nice;
 	n->policy = t->policy;

@@ -111,6 +111,7 @@ struct task {
 	unsigned int personality;
 	uint64_t timer_slack;
 	int pdeathsig;
+	int ioprio;		/* class << 13 | level; 0: none */
 	bool no_new_privs;
 	bool dead_by_exec;
 	uint64_t start_time;	/* monotonic ns */
@@ -178,7 +179,7 @@ struct process {
 	struct rusage_sum self_dead, children_sum;	/* of tasks gone; of reaped children */
 	struct list timers;		/* POSIX timers: time/ */
 	void *itimers;			/* time/ */
-	bool child_subreaper, dumpable;
+	bool child_subreaper, dumpable, huge_pages_off;
 	int oom_score_adj;
 	struct path *exe;		/* what runs, for /proc/PID/exe */
 	uintptr_t arg_start, arg_end, env_start, env_end, stack_start;	/* for /proc */

@@ -9,6 +9,23 @@
 
 #define FLAGS_ODD 0x44500	/* AC NT DF TF: need a real popfq */
 
+	.cfi_sections .debug_frame
+
+/* With %rsp at a struct regs: lets a debugger go on from kernel frames to the application's. */
+	.macro CFI_REGS_FRAME
+	.cfi_startproc
+	.cfi_signal_frame
+	.cfi_def_cfa rsp, 0
+	.cfi_offset rip, R_RIP
+	.cfi_offset rsp, R_RSP
+	.cfi_offset rbp, R_RBP
+	.cfi_offset rbx, R_RBX
+	.cfi_offset r12, R_R12
+	.cfi_offset r13, R_R13
+	.cfi_offset r14, R_R14
+	.cfi_offset r15, R_R15
+	.endm
+
 	.text
 
 /* The launcher jumps here: %rdi is the boot information. No task yet: %gs is 0. */
@@ -58,7 +75,9 @@ syscall_entry:
 	incq	%gs:TASK_NFAST
 	mov	%rsp, %rdi
 	xor	%ebp, %ebp
+	CFI_REGS_FRAME
 	call	syscall_dispatch
+	.cfi_endproc
 	/* fall through */
 
 /*
@@ -122,25 +141,31 @@ ret_to_user:
 	jmp	*%gs:TASK_SCRATCH
 ret_end:
 .Lwork:
+	CFI_REGS_FRAME
 	mov	%rsp, %rdi
 	xor	%ebp, %ebp
 	call	task_do_work
 	jmp	ret_to_user
+	.cfi_endproc
 
 /* The host's signal handler "returns" here with %rsp at a filled frame: see trap.c. */
 	.globl trap_entry, fault_entry
 	.hidden trap_entry, fault_entry
 trap_entry:
+	CFI_REGS_FRAME
 	incq	%gs:TASK_NTRAP
 	mov	%rsp, %rdi
 	xor	%ebp, %ebp
 	call	trapped_call
 	jmp	ret_to_user
+	.cfi_endproc
 fault_entry:
+	CFI_REGS_FRAME
 	mov	%rsp, %rdi
 	xor	%ebp, %ebp
 	call	task_do_fault
 	jmp	ret_to_user
+	.cfi_endproc
 
 	.globl host_sigreturn, ip_sigreturn
 	.hidden host_sigreturn, ip_sigreturn
@@ -154,6 +179,7 @@ ip_sigreturn:
 	.globl host_call, ip_host_call
 	.hidden host_call, ip_host_call
 host_call:
+	.cfi_startproc
 	mov	%rdi, %rax
 	mov	%rsi, %rdi
 	mov	%rdx, %rsi
@@ -164,6 +190,7 @@ host_call:
 	syscall
 ip_host_call:
 	ret
+	.cfi_endproc
 
 /*
  * long host_call_intr(nr, a, b, c, d, e, f): a host call that a kick cancels. A kick that lands between the check
@@ -172,6 +199,7 @@ ip_host_call:
 	.globl host_call_intr, intr_begin, intr_end, intr_abort
 	.hidden host_call_intr, intr_begin, intr_end, intr_abort
 host_call_intr:
+	.cfi_startproc
 	mov	%rdi, %rax
 	mov	%rsi, %rdi
 	mov	%rdx, %rsi
@@ -194,6 +222,7 @@ intr_end:
 intr_abort:
 	mov	$-4, %rax		/* -EINTR */
 	ret
+	.cfi_endproc
 
 /*
  * long host_clone(flags, stack, ret_tid, arg, fn): the child sets %gs to arg (a task, or 0), then runs fn(arg) on

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For gdb: symbols of the enclave kernel, and of the programs that run in an enclave.
+
+  gdb -p HOST_PID -x platform/process/gdb.py          (HOST_PID: cloister ps --host, or pgrep)
+
+Commands: `cloister-symbols` (done at once when sourced after attaching), `cloister-task` shows the task of the selected thread.
+"""
+import os
+import re
+import gdb
+
+
+def enclave_maps(pid):
+    for line in open(f"/proc/{pid}/maps"):
+        m = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) \S+ \S+\s*(.*)", line)
+        if m:
+            yield int(m[1], 16), int(m[2], 16), m[3], int(m[4], 16), m[5]
+
+
+def kernel_file(pid):
+    """The kernel's ELF lies beside the launcher's program."""
+    status = open(f"/proc/{pid}/status").read()
+    parent = int(re.search(r"PPid:\s+(\d+)", status)[1])
+    for p in (pid, parent):
+        exe = os.path.realpath(f"/proc/{p}/exe")
+        candidate = os.path.join(os.path.dirname(exe), "cloister-kernel-process")
+        if os.path.exists(candidate):
+            return candidate
+    raise gdb.GdbError("the kernel's ELF file was not found beside the launcher; use add-symbol-file by hand")
+
+
+class Symbols(gdb.Command):
+    """Loads the symbols of the enclave kernel at the address it was given this time."""
+
+    def __init__(self):
+        super().__init__("cloister-symbols", gdb.COMMAND_FILES)
+
+    def invoke(self, arg, from_tty):
+        pid = gdb.selected_inferior().pid
+        image = None
+        seen = set()
+        for start, _end, prot, offset, name in enclave_maps(pid):
+            if "cloister-enclave" in name and prot.startswith("r-xs") and image is None:
+                image = start - offset + (4 << 20)  # IMAGE_OFFSET in platform/process/host/enclave.c
+            elif name.startswith("/") and offset == 0 and name not in seen and os.path.exists(name):
+                seen.add(name)
+                gdb.execute(f"add-symbol-file {name} -o {start:#x}", to_string=True)
+        if image is None:
+            raise gdb.GdbError("this is not a host process of an enclave")
+        gdb.execute(f"add-symbol-file {kernel_file(pid)} -o {image:#x}", to_string=True)
+        print(f"enclave kernel at {image:#x}")
+
+
+class Task(gdb.Command):
+    """Shows the task of the selected thread: id, name, process, state and its last calls."""
+
+    def __init__(self):
+        super().__init__("cloister-task", gdb.COMMAND_STATUS)
+
+    def invoke(self, arg, from_tty):
+        t = gdb.parse_and_eval("(struct task *)$gs_base")
+        print(f"task {int(t['tid'])} ({t['comm'].string()}), process {int(t['process']['pid'])}, work {int(t['work'])}, "
+              f"parked {int(t['parked'])}")
+        at = int(t["last_at"])
+        table = gdb.parse_and_eval("syscall_table")
+        for i in range(min(8, at)):
+            last = t["last"][(at - 1 - i) % 8]
+            number = int(last["number"])
+            name = table[number]["name"].string() if number < 463 and table[number]["name"] else str(number)
+            print(f"  {name} = {int(last['result'])}")
+
+
+Symbols()
+Task()
+if gdb.selected_inferior().pid:
+    gdb.execute("cloister-symbols")
