@@ -94,6 +94,9 @@ int host_open_beneath(int dir, const char *path, int flags, unsigned int mode, u
 	int r, tries = 0;
 
 	memset(&how, 0, sizeof(how));
+	/* openat2 refuses what openat ignores. */
+	if (flags & O_PATH)
+		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
 	how.flags = (unsigned int)flags | O_CLOEXEC;
 	if (flags & (O_CREAT | __O_TMPFILE))
 		how.mode = mode & 07777;

@@ -288,6 +288,23 @@ static int mount_fs(struct filesystem *fs, unsigned long flags, struct mount **r
 	return e;
 }
 
+int filesystem_make(const char *type_name, const char *source, const char *options, struct filesystem **ret)
+{
+	struct fs_type *type = find_type(type_name);
+	struct filesystem *fs;
+	int e;
+
+	if (!type)
+		return -ENODEV;
+	e = type->mount(source, options ? options : "", &fs);
+	if (e)
+		return e;
+	if (!fs->source[0])
+		str_copy(fs->source, source && *source ? source : "none", sizeof(fs->source));
+	*ret = fs;
+	return 0;
+}
+
 int vfs_mount_root(struct filesystem *fs)
 {
 	struct mount *m;
@@ -307,19 +324,13 @@ int vfs_mount_root(struct filesystem *fs)
 int vfs_mount(const char *type_name, const char *source, const char *options, unsigned long flags,
 	      const struct path *at)
 {
-	struct fs_type *type = find_type(type_name);
 	struct filesystem *fs;
 	struct mount *m;
 	bool dir;
-	int e;
+	int e = filesystem_make(type_name, source, options, &fs);
 
-	if (!type)
-		return -ENODEV;
-	e = type->mount(source, options ? options : "", &fs);
 	if (e)
 		return e;
-	if (!fs->source[0])
-		str_copy(fs->source, source && *source ? source : "none", sizeof(fs->source));
 	dir = S_ISDIR(fs->root_inode->mode);
 	e = mount_fs(fs, flags, &m);
 	if (e)

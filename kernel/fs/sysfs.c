@@ -140,6 +140,27 @@ static int show_pids_current(struct pseudo_text *t, struct inode *inode)
 #define CPU "devices/system/cpu/"
 #define TOPOLOGY "devices/system/cpu/cpu#/topology/"
 
+/* The one control group, version 2: part of sysfs, and a file system of its own for who looks for its mount. */
+#define CGROUP(prefix) \
+	{ prefix "cgroup.controllers", 0444, NULL, "cpu memory pids\n", NULL }, \
+	{ prefix "cgroup.procs", 0644, show_cgroup_procs, NULL, NULL }, \
+	{ prefix "cgroup.subtree_control", 0644, NULL, "\n", NULL }, \
+	{ prefix "cgroup.type", 0644, NULL, "domain\n", NULL }, \
+	{ prefix "cgroup.max.depth", 0644, NULL, "max\n", NULL }, \
+	{ prefix "cpu.max", 0644, NULL, "max 100000\n", NULL }, \
+	{ prefix "cpu.weight", 0644, NULL, "100\n", NULL }, \
+	{ prefix "cpuset.cpus.effective", 0444, show_cpu_list, NULL, NULL }, \
+	{ prefix "memory.current", 0444, show_memory_current, NULL, NULL }, \
+	{ prefix "memory.high", 0644, NULL, "max\n", NULL }, \
+	{ prefix "memory.low", 0644, NULL, "0\n", NULL }, \
+	{ prefix "memory.max", 0644, show_memory_max, NULL, NULL }, \
+	{ prefix "memory.min", 0644, NULL, "0\n", NULL }, \
+	{ prefix "memory.stat", 0444, show_memory_stat, NULL, NULL }, \
+	{ prefix "memory.swap.current", 0444, NULL, "0\n", NULL }, \
+	{ prefix "memory.swap.max", 0644, NULL, "0\n", NULL }, \
+	{ prefix "pids.current", 0444, show_pids_current, NULL, NULL }, \
+	{ prefix "pids.max", 0644, NULL, "max\n", NULL },
+
 static const struct pseudo_node nodes[] = {
 	{ CPU "online", 0444, show_cpu_list, NULL, NULL },
 	{ CPU "possible", 0444, show_cpu_list, NULL, NULL },
@@ -177,24 +198,7 @@ static const struct pseudo_node nodes[] = {
 	{ "dev/block/", 0, NULL, NULL, NULL },
 	{ "dev/char/", 0, NULL, NULL, NULL },
 	{ "firmware/", 0, NULL, NULL, NULL },
-	{ "fs/cgroup/cgroup.controllers", 0444, NULL, "cpu memory pids\n", NULL },
-	{ "fs/cgroup/cgroup.procs", 0644, show_cgroup_procs, NULL, NULL },
-	{ "fs/cgroup/cgroup.subtree_control", 0644, NULL, "\n", NULL },
-	{ "fs/cgroup/cgroup.type", 0644, NULL, "domain\n", NULL },
-	{ "fs/cgroup/cgroup.max.depth", 0644, NULL, "max\n", NULL },
-	{ "fs/cgroup/cpu.max", 0644, NULL, "max 100000\n", NULL },
-	{ "fs/cgroup/cpu.weight", 0644, NULL, "100\n", NULL },
-	{ "fs/cgroup/cpuset.cpus.effective", 0444, show_cpu_list, NULL, NULL },
-	{ "fs/cgroup/memory.current", 0444, show_memory_current, NULL, NULL },
-	{ "fs/cgroup/memory.high", 0644, NULL, "max\n", NULL },
-	{ "fs/cgroup/memory.low", 0644, NULL, "0\n", NULL },
-	{ "fs/cgroup/memory.max", 0644, show_memory_max, NULL, NULL },
-	{ "fs/cgroup/memory.min", 0644, NULL, "0\n", NULL },
-	{ "fs/cgroup/memory.stat", 0444, show_memory_stat, NULL, NULL },
-	{ "fs/cgroup/memory.swap.current", 0444, NULL, "0\n", NULL },
-	{ "fs/cgroup/memory.swap.max", 0644, NULL, "0\n", NULL },
-	{ "fs/cgroup/pids.current", 0444, show_pids_current, NULL, NULL },
-	{ "fs/cgroup/pids.max", 0644, NULL, "max\n", NULL },
+	CGROUP("fs/cgroup/")
 	{ "kernel/config/", 0, NULL, NULL, NULL },
 	{ "kernel/debug/", 0, NULL, NULL, NULL },
 	{ "kernel/security/", 0, NULL, NULL, NULL },
@@ -209,22 +213,24 @@ static const struct pseudo_node nodes[] = {
 	{ "power/", 0, NULL, NULL, NULL },
 };
 
+static const struct pseudo_node cgroup_nodes[] = { CGROUP("") };
+
 static const struct pseudo_tree tree = { nodes, ARRAY_SIZE(nodes), cpus };
+static const struct pseudo_tree cgroup_tree = { cgroup_nodes, ARRAY_SIZE(cgroup_nodes), NULL };
 
 static const struct filesystem_ops sysfs_ops = { .statfs = pseudo_simple_statfs };
-static struct fs_type sysfs_type;
+static struct fs_type sysfs_type, cgroup_type;
 
-static int sysfs_mount(const char *source, const char *options, struct filesystem **ret)
+static int mount_tree(const struct fs_type *type, const struct pseudo_tree *what, uint64_t magic, const char *source,
+		      struct filesystem **ret)
 {
-	struct filesystem *fs;
+	struct filesystem *fs = filesystem_new(type, &sysfs_ops);
 
-	(void)options;
-	fs = filesystem_new(&sysfs_type, &sysfs_ops);
 	if (!fs)
 		return -ENOMEM;
-	fs->magic = SYSFS_MAGIC;
-	fs->private_data = (void *)(uintptr_t)&tree;
-	str_copy(fs->source, source ? source : "sysfs", sizeof(fs->source));
+	fs->magic = magic;
+	fs->private_data = (void *)(uintptr_t)what;
+	str_copy(fs->source, source ? source : type->name, sizeof(fs->source));
 	fs->root_inode = pseudo_root(fs);
 	if (!fs->root_inode) {
 		filesystem_put(fs);
@@ -234,9 +240,23 @@ static int sysfs_mount(const char *source, const char *options, struct filesyste
 	return 0;
 }
 
+static int sysfs_mount(const char *source, const char *options, struct filesystem **ret)
+{
+	(void)options;
+	return mount_tree(&sysfs_type, &tree, SYSFS_MAGIC, source, ret);
+}
+
+static int cgroup_mount(const char *source, const char *options, struct filesystem **ret)
+{
+	(void)options;
+	return mount_tree(&cgroup_type, &cgroup_tree, CGROUP2_SUPER_MAGIC, source, ret);
+}
+
 static struct fs_type sysfs_type = { .name = "sysfs", .mount = sysfs_mount };
+static struct fs_type cgroup_type = { .name = "cgroup2", .mount = cgroup_mount };
 
 void sysfs_init(void)
 {
 	fs_register(&sysfs_type);
+	fs_register(&cgroup_type);
 }

@@ -75,6 +75,8 @@ struct filesystem *filesystem_new(const struct fs_type *type, const struct files
 void filesystem_put(struct filesystem *fs);
 /* Mount by type name on an existing directory; used by mount(2) and at boot. */
 must_check int vfs_mount(const char *type, const char *source, const char *options, unsigned long flags, const struct path *at);
+/* An instance that is mounted nowhere yet: for vfs_mount_root. -ENODEV: no such type. */
+must_check int filesystem_make(const char *type, const char *source, const char *options, struct filesystem **ret);
 void vfs_init(void);
 
 /* --- inodes ------------------------------------------------------------------------------------------------------- */

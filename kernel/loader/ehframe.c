@@ -230,8 +230,8 @@ static bool cie_encoding(struct module *m, uint64_t offset, uint32_t length, uin
 				p++;
 			else if (*augmentation == 'P' && encoded_size(*p & 0x7f))
 				p += 1 + encoded_size(*p & 0x7f);
-			else if (*augmentation != 'S' && *augmentation != 'B')
-				return false;
+			else if (*augmentation != 'B')
+				return false;	/* S: signal trampolines, whose FDE starts a byte early */
 		}
 	}
 	*ret_encoding = encoding;
@@ -246,6 +246,7 @@ static void search_eh_frame(struct search *s, uint64_t offset, uint64_t address,
 
 	while (size - at >= 8) {
 		const uint8_t *p = module_at(s->m, offset + at, 8);
+		unsigned int pointer;
 		uint32_t length, cie;
 		uint64_t start;
 
@@ -255,7 +256,7 @@ static void search_eh_frame(struct search *s, uint64_t offset, uint64_t address,
 		memcpy(&cie, p + 4, 4);
 		if (length == 0 || length >= 0xfffffff0u || length > size - at - 4)
 			return;
-		if (cie && length >= 4 + 16 && at + 4 >= cie) {
+		if (cie && at + 4 >= cie) {
 			if (at + 4 - cie != known_cie) {
 				uint32_t cie_length;
 
@@ -266,12 +267,13 @@ static void search_eh_frame(struct search *s, uint64_t offset, uint64_t address,
 				memcpy(&cie_length, p, 4);
 				known = cie_length < size && cie_encoding(s->m, offset + known_cie, cie_length, &encoding);
 			}
-			p = module_at(s->m, offset + at + 8, 16);
-			if (!p)
-				return;
-			if (known) {
+			pointer = known ? encoded_size(encoding) : 0;
+			if (known && length >= 4 + 2 * pointer) {
+				p = module_at(s->m, offset + at + 8, 2 * pointer);
+				if (!p)
+					return;
 				start = read_encoded(p, encoding, address + at + 8);
-				search_add(s, start, read_encoded(p + encoded_size(encoding), encoding & 0x0f, 0));
+				search_add(s, start, read_encoded(p + pointer, encoding & 0x0f, 0));
 			}
 		}
 		at += 4 + (uint64_t)length;

@@ -177,8 +177,9 @@ static int enter_script(struct attempt *t, char *line, const char *self)
 		err = prefix_push(t, argument);
 	if (!err)
 		err = prefix_push(t, name);
+	/* An empty name is the working directory, and that cannot be executed. */
 	if (!err)
-		err = open_named(AT_FDCWD, name, 0, &f);
+		err = name[0] ? open_named(AT_FDCWD, name, 0, &f) : -EACCES;
 	if (err)
 		return err;
 	file_done(t->file);

@@ -275,7 +275,7 @@ static const struct {
 	ROW(s_after_ret, REWRITE_AFTER, 0),
 	ROW(s_before, REWRITE_BEFORE, 0),
 	ROW(s_before_rip, REWRITE_BEFORE, 0),
-	ROW(s_before_loop, REWRITE_AFTER, 0),
+	ROW(s_before_loop, REWRITE_BEFORE, 0),
 	ROW(s_into_before, REWRITE_AFTER, 0),
 	ROW(s_indirect, REWRITE_KEPT, KEPT_INDIRECT),
 	ROW(s_two, REWRITE_MOV, 0),

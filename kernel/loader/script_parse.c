@@ -41,7 +41,7 @@ static char *find_newline(char *line)
 
 /*
  * Bytes behind a short file are zero. Without a newline they belong to the line, with the effect that "#!" alone names
- * an empty path (-ENOENT later), and that a blank at the end of the file is followed by an empty argument.
+ * an empty path, and that a blank at the end of the file is followed by an empty argument.
  */
 int script_parse(char line[SCRIPT_LINE_SIZE], char **ret_name, char **ret_argument)
 {

@@ -14,6 +14,7 @@
 #include "abi/platform.h"
 #include "kernel/loader/rewrite.h"
 #include "kernel/mm/kmalloc.h"
+#include "kernel/mm/mapping.h"
 #include "kernel/mm/vma.h"
 #include "kernel/task/task.h"
 

@@ -97,15 +97,10 @@ static int relocate(struct remap *m, struct vma *v, struct vma *stays)
 		stays->start = old;
 		stays->end = old + size;
 		err = vma_map_backing(stays, old, old + size, BACKING_REPLACES);
-		if (err) {
-			vma_chain(&m->dead, stays);
+		if (err)
 			return err;
-		}
 		vma_insert(m->mm, stays);
 	} else {
-		/* Parts of it that were not mapped may have been moved over by nothing: leave no remains. */
-		if (plat_unmap(old, size))
-			panic("cannot unmap %zu bytes", size);
 		range_freed(m->mm, old);
 	}
 	return 0;
@@ -201,8 +196,8 @@ static int move(struct remap *m, struct vma *v)
 	}
 	err = relocate(m, v, stays);
 	if (err) {
-		if (stays && mm_find(m->mm, m->from) != stays)
-			vma_free(stays);
+		if (stays)
+			vma_chain(&m->dead, stays);
 		return err;
 	}
 	/* A failure now leaves the moved pages without the new ones: Linux's callers see -ENOMEM, too. */

@@ -16,7 +16,19 @@
 
 bool host_socket_retry(long result)
 {
-	return unlikely(result == -EINTR) && !signal_pending(current());
+	if (likely(result != -EINTR))
+		return false;
+	/* A wake-up of no concern here is forgotten; what is left decides. */
+	task_sleep_prepare();
+	return task_sleep(0) != -EINTR;
+}
+
+long host_socket_result(long result, bool nonblock, uint64_t timeout)
+{
+	if (likely(result != -EINTR))
+		return result;
+	/* A call that cannot block is never interrupted: it comes after the handler. */
+	return nonblock ? -ERESTARTNOINTR : socket_wait_error(-EINTR, timeout);
 }
 
 void host_socket_release(struct socket *s)

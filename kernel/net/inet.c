@@ -50,12 +50,11 @@ static int inet_connect(struct socket *s, const void *address, unsigned int size
 {
 	int result;
 
-	(void)nonblock;	/* the host's socket knows */
 	/* A cancelled connect goes on in the host: the second one waits for it. */
 	do
 		result = host_connect(s->handle, address, size);
 	while (host_socket_retry(result));
-	return socket_wait_error(result, s->send_timeout);
+	return (int)host_socket_result(result, nonblock, s->send_timeout);
 }
 
 static int inet_accept(struct socket *s, unsigned int flags, bool nonblock, struct socket **ret, void *address,
@@ -65,7 +64,6 @@ static int inet_accept(struct socket *s, unsigned int flags, bool nonblock, stru
 	struct socket *n;
 	int handle;
 
-	(void)nonblock;
 	if (s->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	n = kmalloc(sizeof(*n));
@@ -78,7 +76,7 @@ static int inet_accept(struct socket *s, unsigned int flags, bool nonblock, stru
 	} while (host_socket_retry(handle));
 	if (handle < 0) {
 		kfree(n);
-		return socket_wait_error(handle, s->receive_timeout);
+		return (int)host_socket_result(handle, nonblock, s->receive_timeout);
 	}
 	socket_setup(n, &inet_ops, s->family, s->type, s->protocol);
 	n->handle = handle;

@@ -174,9 +174,7 @@ long inet_send(struct socket *s, struct send_args *a)
 		result = send_bounced(s, a, flags);
 	if (unlikely(result == -EPIPE && s->type == SOCK_STREAM && !(a->flags & MSG_NOSIGNAL)))
 		signal_current(SIGPIPE);
-	if (unlikely(result == -EINTR))
-		return socket_wait_error((int)result, s->send_timeout);
-	return result;
+	return host_socket_result(result, a->flags & MSG_DONTWAIT, s->send_timeout);
 }
 
 /* --- receiving -------------------------------------------------------------------------------------------------- */
@@ -343,5 +341,5 @@ long inet_receive(struct socket *s, struct receive_args *a)
 		result = receive_bounced(s, a, flags);
 	if (unlikely(result == -EFAULT && s->type == SOCK_STREAM && !a->io->kernel))
 		result = receive_bounced(s, a, flags);
-	return unlikely(result == -EINTR) ? socket_wait_error((int)result, s->receive_timeout) : result;
+	return host_socket_result(result, a->flags & MSG_DONTWAIT, s->receive_timeout);
 }

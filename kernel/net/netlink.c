@@ -186,7 +186,7 @@ static long netlink_send(struct socket *s, struct send_args *a)
 		result = host_sendto(s->handle, buffer, size, (int)((a->flags & SEND_FLAGS) | MSG_NOSIGNAL), &kernel,
 				     sizeof(kernel));
 	while (host_socket_retry(result));
-	return socket_wait_error((int)result, s->send_timeout);
+	return host_socket_result(result, a->flags & MSG_DONTWAIT, s->send_timeout);
 }
 
 /* The whole message headers of an answer; a cut one at the end is the application's to see by MSG_TRUNC. */
@@ -233,7 +233,7 @@ static long netlink_receive(struct socket *s, struct receive_args *a)
 				       &from_size);
 	} while (host_socket_retry(result));
 	if (result < 0)
-		return socket_wait_error((int)result, s->receive_timeout);
+		return host_socket_result(result, a->flags & MSG_DONTWAIT, s->receive_timeout);
 	got = MIN((size_t)result, size);
 	error = check_answer(netlink_of(s), (unsigned char *)buffer, got, (size_t)result > size);
 	if (error)

@@ -43,6 +43,8 @@ unsigned int unix_address_copy(const struct unix_address *from, void *to)
 	if (!from)
 		return 0;
 	memcpy(to, &from->name, MIN(from->size, (unsigned int)sizeof(from->name)));
+	if (from->size > sizeof(from->name))
+		((char *)to)[sizeof(from->name)] = '\0';	/* a path of full length: the NUL is told, too */
 	return from->size;
 }
 

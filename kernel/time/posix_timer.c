@@ -6,7 +6,7 @@
  *
  * One signal at a time: what expires while the timer's signal is still pending is counted as overrun, and told when the
  * signal is taken (time_signal_taken), or by timer_getoverrun. Deleting waits until the service is done with the timer, so
- * process and target need no references there. Order: process.lock; pt->lock -> timer_lock, sighand.lock.
+ * process and target need no references there. Order: pt->lock -> process.lock, timer_lock.
  */
 #include <linux/errno.h>
 #include <linux/time.h>
@@ -365,6 +365,7 @@ static void timer_set(struct posix_timer *pt, const struct itimerspec64_user *se
 
 	pt->overrun = 0;
 	pt->sent = false;
+	pt->interval = 0;
 	if (!set->value.sec && !set->value.nsec) {
 		pt->expiry = 0;
 	} else {

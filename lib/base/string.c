@@ -13,10 +13,12 @@
 
 #ifndef CLOISTER_HOSTED
 
+#ifndef STRING_NO_BUILTINS
 #undef memcpy
 #undef memset
 #undef memcmp
 #undef strlen
+#endif
 
 #define STRING_INSTRUCTION_MIN 256
 
@@ -192,7 +194,7 @@ void *memchr(const void *s, int c, size_t size)
 	return NULL;
 }
 
-size_t strlen(const char *s)
+__attribute__((no_sanitize_address)) size_t strlen(const char *s)
 {
 	const char *p = s;
 
@@ -201,7 +203,7 @@ size_t strlen(const char *s)
 		if (!*p)
 			return (size_t)(p - s);
 	for (;; p += 8) {
-		uint64_t found = zero_bytes(get64(p));
+		uint64_t found = zero_bytes(((const struct word64 *)p)->v);
 
 		if (found)
 			return (size_t)(p - s) + (size_t)__builtin_ctzll(found) / 8;

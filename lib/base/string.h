@@ -17,7 +17,7 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *s, const char *what);
 
-#if defined(__GNUC__) && !defined(CLOISTER_HOSTED)
+#if !defined(CLOISTER_HOSTED) && !defined(STRING_NO_BUILTINS)
 /* Freestanding code loses the compiler's knowledge of these: give it back, so that small constant sizes are inline. */
 #define memcpy(to, from, size) __builtin_memcpy((to), (from), (size))
 #define memset(to, c, size) __builtin_memset((to), (c), (size))

@@ -271,14 +271,16 @@ static int fill_in(const struct context *x, struct enclave *e, const struct encl
 		return fail(x, "--memory %llu is too small: the kernel needs at least %lu MiB",
 			    (unsigned long long)c->memory, MEMORY_MIN >> 20);
 	b->memfd = e->memfd;
-	b->log_handle = c->log_handle;
 	b->hwcap = getauxval(AT_HWCAP);
 	b->hwcap2 = getauxval(AT_HWCAP2);
 	b->minsigstksz = getauxval(AT_MINSIGSTKSZ);
 	b->cpus = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (uint32_t)CPU_COUNT(&cpus);
 	b->pool_size = c->pool_size ? c->pool_size : 3;
 	b->launcher_pid = (uint32_t)getpid();
-	memcpy(b->stdio, c->stdio, sizeof(b->stdio));
+	/* The kernel owns, and closes, what it is given: duplicates, as the descriptor table is shared. */
+	for (int i = 0; i < 3; i++)
+		b->stdio[i] = c->stdio[i] < 0 ? -1 : fcntl(c->stdio[i], F_DUPFD_CLOEXEC, 100);
+	b->log_handle = fcntl(c->log_handle, F_DUPFD_CLOEXEC, 100);
 	b->rows = c->rows;
 	b->columns = c->columns;
 	b->uid = c->uid;

@@ -37,7 +37,8 @@ static void boot_on_task(void *arg)
 	struct task *t = current();
 
 	(void)arg;
-	plat_task(t)->host_pid = plat_task(t)->host_tid = (uint32_t)HOST(getpid, 0, 0, 0, 0, 0, 0);
+	boot_host_pid = (uint32_t)HOST(getpid, 0, 0, 0, 0, 0, 0);
+	plat_task(t)->host_pid = plat_task(t)->host_tid = boot_host_pid;
 	plat_as_reset();
 	traps_init();
 	traps_init_task(t);

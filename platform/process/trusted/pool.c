@@ -29,8 +29,6 @@ static struct slot {
 static uint32_t maker_bell;	/* bumped when a slot became EMPTY */
 static uint32_t idle_bell;	/* bumped when a slot became IDLE */
 
-int plat_start_clean(struct task *t);
-
 static void ring(uint32_t *bell)
 {
 	__atomic_fetch_add(bell, 1, __ATOMIC_SEQ_CST);

@@ -57,7 +57,8 @@ void trapped_call(struct regs *r);
 void traps_init(void);
 void traps_init_task(struct task *t);
 void seccomp_init(void);
-void pool_init(void);
+int plat_start_clean(struct task *t);
+extern uint32_t boot_host_pid;	/* the host process the kernel started in */
 noreturn_ void pool_main(void);	/* the maker's loop; never returns */
 void control_init(void);
 void boot_main(struct boot_info *b);

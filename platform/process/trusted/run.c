@@ -24,7 +24,7 @@
 
 static uint32_t running = 1; /* tasks that are not parked: spinning beyond the processors is harmful */
 
-int plat_start_clean(struct task *t); /* pool.c */
+uint32_t boot_host_pid;
 
 /* First code of a host thread or process made for a task; %gs is the task. */
 void host_thread_settled(struct task *t, bool new_process)
@@ -71,8 +71,11 @@ int plat_task_start(struct task *t, enum plat_start how)
 	p->spin = 64;
 	t->parked = PARK_RUNNING;
 	t->entry = syscall_entry;
-	if (how == PLAT_START_CLEAN)
-		return plat_start_clean(t);
+	if (how == PLAT_START_CLEAN) {
+		if (plat_task(current())->host_pid != boot_host_pid)
+			return plat_start_clean(t);
+		how = PLAT_START_FORK; /* the kernel's own host process has no user memory: a copy of it is clean */
+	}
 	COUNT_CALL(clone);
 	if (how == PLAT_START_THREAD) {
 		p->host_pid = plat_task(current())->host_pid;
