@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	char error[512], kernel[512];
 	struct enclave e;
 	struct enclave_mount root = { "hostfs", "/", "ro,cache", -1, false };
-	struct enclave_config c = { .stdio = { 0, 1, 2 }, .log_handle = 2, .envp = environ, .cwd = "/", .mounts = &root, .mount_count = 1 };
+	struct enclave_config c = { .stdio = { 0, 1, 2 }, .log_handle = 2, .envp = environ, .cwd = getcwd(NULL, 0), .mounts = &root, .mount_count = 1 };
 	int at = 1;
 
 	if (argc > at && !strcmp(argv[at], "run"))

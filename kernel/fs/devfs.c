@@ -13,7 +13,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/init.h"
 #include "kernel/fs/pseudo.h"
-#include "kernel/mm/mapping.h"
+#include "kernel/mm/memfd.h"
 #include "kernel/mm/mm.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/task.h"
@@ -77,31 +77,18 @@ static long full_write(struct file *f, struct uio *io, uint64_t *pos)
 	return -ENOSPC;
 }
 
-/* The memory of one shared mapping of /dev/zero: as if the caller had asked for shared anonymous memory. */
-static const struct file_ops shared_zero_ops = {
-	.read = generic_read,
-	.write = generic_write,
-	.mmap = generic_mmap,
-};
-
 static int zero_mmap(struct file *f, struct vma *v)
 {
 	struct file *memory;
-	int r;
 
 	if (!(v->flags & MAP_SHARED)) {
 		v->kind = VMA_ANON;
 		return 0;
 	}
-	memory = file_new_anonymous(&shared_zero_ops, S_IFREG | 0666, "/dev/zero", O_RDWR, NULL);
+	/* As if the caller had asked for shared anonymous memory: the VMA holds its own object, not the device. */
+	memory = shared_memory_new("/dev/zero (deleted)", v->offset + (v->end - v->start));
 	if (!memory)
 		return -ENOMEM;
-	r = mapping_truncate(memory->inode->data, v->offset + (v->end - v->start));
-	if (r) {
-		file_put(memory);
-		return r;
-	}
-	/* The mapping keeps its own object alive, not the device. */
 	if (v->file == f)
 		file_put(f);
 	v->file = memory;

@@ -22,9 +22,9 @@ must_check int devfs_populate(const char *at);
  * A host folder (or one file) as a file system. The handle is owned by it on success. options: those of the mount
  * type without handle=. Only boot calls this: mount(2) cannot name host handles.
  */
+must_check int hostfs_new(int handle, const char *source, const char *options, struct filesystem **ret);
 /* Boot: the handle that the next mount of type hostfs takes; -1 takes it back. Returns what was granted before. */
 int hostfs_grant(int handle);
-must_check int hostfs_new(int handle, const char *source, const char *options, struct filesystem **ret);
 /* Layers, uppermost first; upper may be NULL (read-only). Takes its own references on the paths. */
 must_check int overlay_new_layers(const struct path *lowers, unsigned int count, const struct path *upper,
 				  struct filesystem **ret);

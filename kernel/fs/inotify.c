@@ -35,6 +35,7 @@
 #define EVENT_BATCH 4096	/* bytes gathered in kernel memory before they are copied out */
 #define NAME_PAD sizeof(struct inotify_event)
 #define MASK_FLAGS (IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR | IN_ONESHOT)
+#define LOOKUP_FLAGS ((uint32_t)(IN_MASK_ADD | IN_MASK_CREATE | IN_ONLYDIR | IN_DONT_FOLLOW))
 #define MASK_EVENTS (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)
 
 struct inotify {
@@ -486,9 +487,9 @@ static long watch_update(struct inotify *n, struct inode *inode, uint32_t mask)
 		if (mask & IN_MASK_CREATE)
 			return -EEXIST;
 		if (mask & IN_MASK_ADD)
-			w->mask |= mask & ~(uint32_t)(IN_MASK_ADD | IN_ONLYDIR | IN_DONT_FOLLOW);
+			w->mask |= mask & ~LOOKUP_FLAGS;
 		else
-			w->mask = mask;
+			w->mask = mask & ~LOOKUP_FLAGS;
 		return w->wd;
 	}
 	return -ENOENT;
@@ -525,7 +526,7 @@ static long watch_add(struct inotify *n, struct inode *inode, uint32_t mask)
 		ref_get(&n->refs);
 		w->inotify = n;
 		w->inode = inode_get(inode);
-		w->mask = mask & ~(uint32_t)(IN_MASK_ADD | IN_MASK_CREATE | IN_ONLYDIR | IN_DONT_FOLLOW);
+		w->mask = mask & ~LOOKUP_FLAGS;
 		w->alive = true;
 		w->wd = choose_wd(n);
 		insert_wd(n, w);

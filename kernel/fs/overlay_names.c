@@ -401,7 +401,7 @@ static int prepare_move(struct overlay *o, struct overlay_node *n)
 /* Copied up, a file has its upper inode under the name it had then: here it may be known by another (hard links). */
 static int ensure_upper_name(struct inode *above, struct name name, struct inode *upper)
 {
-	struct inode *i;
+	struct inode *i = NULL;
 	int r;
 
 	mutex_lock(&above->lock);
@@ -410,8 +410,8 @@ static int ensure_upper_name(struct inode *above, struct name name, struct inode
 		r = S_ISDIR(upper->mode) ? -EIO : above->ops->link(above, name.text, name.len, upper);
 	else if (!r && i != upper)
 		r = -EIO;
-	inode_put(r && !i ? NULL : i);
 	mutex_unlock(&above->lock);
+	inode_put(i);
 	return r;
 }
 

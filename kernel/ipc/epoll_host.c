@@ -13,6 +13,7 @@
 #include "kernel/host.h"
 #include "kernel/ipc/epoll_internal.h"
 #include "kernel/mm/kmalloc.h"
+#include "lib/base/string.h"
 
 #define SLOTS_FIRST 8U
 #define SLOTS_MAX (1U << 24)
@@ -108,6 +109,7 @@ static int host_share(struct epoll_item *it)
 		return ret == -ENOENT ? -EIO : ret;
 	}
 	it->slot = slot;
+	ep->shared++;
 	return 0;
 }
 
@@ -187,6 +189,7 @@ void epoll_host_remove(struct epoll_item *it, bool closing)
 	*at = it->same;
 	it->same = NULL;
 	if (s->items) {
+		ep->shared--;
 		(void)!slot_update(ep, it->slot);
 	} else {
 		struct epoll_event ev = { 0, 0 };
@@ -238,16 +241,21 @@ static int item_report(struct epoll_item *it, uint32_t events, struct epoll_even
 int epoll_host_collect(struct epoll *ep, struct epoll_event *out, int n, int max, uint32_t round, uint64_t deadline,
 		       bool *ret_heard)
 {
-	int first = n, got = host_epoll_wait(ep->host, out + n, max - n, deadline);
+	int at = n, got = host_epoll_wait(ep->host, out + n, max - n, deadline), end = n + got;
 
 	*ret_heard = got > 0;
 	if (got <= 0)
 		return got ? got : n;
 	mutex_lock(&ep->mtx);
-	if (!first)
+	if (!n)
 		round = ++ep->round;
-	/* In place: out[n] never passes the event being read (shared slots report the rest next time). */
-	for (int i = first; i < first + got; i++) {
+	/* In place: out[n] never passes the event being read. Shared slots need room: what has none is told next time. */
+	if (ep->shared && end < max) {
+		memmove(out + max - got, out + at, (size_t)got * sizeof(*out));
+		at = max - got;
+		end = max;
+	}
+	for (int i = at; i < end; i++) {
 		struct epoll_event ev = out[i];
 		uint32_t index = (uint32_t)ev.data, generation = (uint32_t)(ev.data >> 32);
 

@@ -64,6 +64,7 @@ struct epoll {
 	/* the host's side; mtx */
 	int host;		/* its epoll handle, or -1; set once */
 	uint32_t members;	/* items with a slot; read without mtx */
+	uint32_t shared;	/* items beyond the first in their slots */
 	uint32_t quiet;		/* looks at the host to skip while kernel members are ready */
 	struct epoll_slot *slots;
 	uint32_t slot_count, slot_free;	/* slot_free: index plus one, 0 none */

@@ -21,8 +21,12 @@ static uint32_t ring_room(struct pipe *p, bool packet)
 	struct pipe_records *rs = p->records;
 	struct pipe_record *last;
 
-	if (likely(!rs))
+	if (likely(!rs)) {
+		/* The first packet makes a record of the stream in front of it: two must fit. */
+		if (packet && p->used && records_max(p->capacity) == 1)
+			return 0;
 		return p->capacity - p->used;
+	}
 	last = record_last(rs);
 	if (rs->count == rs->max && (packet || !last || last->packet))
 		return 0;

@@ -23,9 +23,6 @@
 #include "kernel/mm/usercopy.h"
 #include "lib/base/string.h"
 
-/* kernel/mm: stub pages at an exact place, mm.lock held. -EEXIST: something else is there. */
-must_check int mm_map_stubs_locked(struct mm *mm, uintptr_t at, size_t size, void *pages);
-
 #define RECORDS_MAX 4096
 #define JUMP_OPCODE 0xe9
 

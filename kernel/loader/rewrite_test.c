@@ -9,7 +9,6 @@
  * 2. This process's own libc, rewritten in place; then a workload with files, threads, signals, fork and exec.
  * 3. Addresses: each instruction of each stub has an original, and back.
  */
-#define _GNU_SOURCE
 #include <asm/prctl.h>
 #include <dirent.h>
 #include <errno.h>
@@ -37,6 +36,7 @@
 #undef R
 #undef A
 #undef X
+#include "kernel/loader/rewrite_scan.c"
 #include "kernel/loader/rewrite_text.c"
 
 #define CHECK(c)                                                               \

@@ -583,6 +583,10 @@ int mm_protect(struct mm *mm, uintptr_t at, size_t size, unsigned int prot)
 	}
 	if (!err && reached < end)
 		err = -ENOMEM;
+	if (err) {
+		vma_merge_at(mm, at, &dead);
+		vma_merge_at(mm, end, &dead);
+	}
 out:
 	mutex_unlock(&mm->lock);
 	vma_free_chain(dead);

@@ -156,6 +156,7 @@ static int duplicate(struct remap *m, struct vma *v)
 		return err;
 	}
 	vma_insert(m->mm, copy);
+	vma_merge(m->mm, copy, &m->dead);
 	return 0;
 }
 
@@ -275,6 +276,10 @@ long sys_mremap(unsigned long *a)
 	}
 	mutex_lock(&m.mm->lock);
 	err = remap_locked(&m);
+	if (err) {
+		vma_merge_at(m.mm, m.from, &m.dead);
+		vma_merge_at(m.mm, m.from + MIN(m.old_size, m.new_size), &m.dead);
+	}
 	mutex_unlock(&m.mm->lock);
 	vma_free_chain(m.dead);
 	return err ? err : (long)m.to;

@@ -365,10 +365,18 @@ struct vma *vma_merge(struct mm *mm, struct vma *v, struct vma **dead)
 		join(mm, other, v, dead);
 		v = other;
 	}
-	other = mm_next(v);
-	if (other && can_merge(v, other))
+	/* More than one: a split that is no longer needed may lie between two that agree. */
+	while ((other = mm_next(v)) && can_merge(v, other))
 		join(mm, v, other, dead);
 	return v;
+}
+
+void vma_merge_at(struct mm *mm, uintptr_t at, struct vma **dead)
+{
+	struct vma *v = mm_find(mm, at);
+
+	if (v && v->start == at)
+		vma_merge(mm, v, dead);
 }
 
 /* --- addresses --------------------------------------------------------------------------------------------------- */

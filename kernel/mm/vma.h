@@ -71,6 +71,7 @@ must_check int vma_split(struct mm *mm, struct vma *v, uintptr_t at);	/* v keeps
 must_check int vma_split_range(struct mm *mm, uintptr_t start, uintptr_t end);
 /* Joins v with its neighbours where nothing tells them apart; returns the VMA that remains. */
 struct vma *vma_merge(struct mm *mm, struct vma *v, struct vma **dead);
+void vma_merge_at(struct mm *mm, uintptr_t at, struct vma **dead); /* undoes a split there that was not needed */
 struct vma *vma_first(struct mm *mm, uintptr_t start, uintptr_t end);	/* touching the range, or NULL */
 
 /* Address choice. */

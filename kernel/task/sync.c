@@ -80,14 +80,32 @@ void wait_remove(struct wait_entry *e)
 	mutex_unlock(&q->lock);
 }
 
+/*
+ * Kicks that wait until the queue's lock is dropped: on one processor a kick is a switch to the woken task, which would
+ * only run into the lock. A reference keeps the task until then. Nested wake-ups (epoll) use the outermost list.
+ */
+#define KICKS_MAX 8
+struct kick_list {
+	unsigned int count;
+	struct task *tasks[KICKS_MAX];
+};
+
 static void wake_entries(struct wait_queue *q, unsigned int key, bool all)
 {
 	struct wait_entry *e, *next;
+	struct task *me = current();
+	struct kick_list kicks;
+	bool outermost;
 
 	/* The caller's change of state must be visible before we decide that nobody waits. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (wait_queue_empty(q))
 		return;
+	outermost = !me->kicks;
+	if (outermost) {
+		kicks.count = 0;
+		me->kicks = &kicks;
+	}
 	mutex_lock(&q->lock);
 	list_for_each_safe (e, next, &q->entries, link) {
 		if (!(e->key & key))
@@ -96,6 +114,13 @@ static void wake_entries(struct wait_queue *q, unsigned int key, bool all)
 			break;
 	}
 	mutex_unlock(&q->lock);
+	if (!outermost)
+		return;
+	me->kicks = NULL;
+	for (unsigned int i = 0; i < kicks.count; i++) {
+		plat_kick(kicks.tasks[i], false);
+		task_put(kicks.tasks[i]);
+	}
 }
 
 void wake(struct wait_queue *q, unsigned int key)
@@ -110,8 +135,16 @@ void wake_all(struct wait_queue *q, unsigned int key)
 
 void task_wake(struct task *t)
 {
-	if (!(__atomic_fetch_or(&t->work, WORK_WAKE, __ATOMIC_SEQ_CST) & WORK_WAKE))
+	struct kick_list *later = current()->kicks;
+
+	if (__atomic_fetch_or(&t->work, WORK_WAKE, __ATOMIC_SEQ_CST) & WORK_WAKE)
+		return;
+	if (later && later->count < KICKS_MAX) {
+		task_get(t);
+		later->tasks[later->count++] = t;
+	} else {
 		plat_kick(t, false);
+	}
 }
 
 void task_sleep_prepare(void)

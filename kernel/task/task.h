@@ -116,6 +116,7 @@ struct task {
 	bool dead_by_exec;
 	uint64_t start_time;	/* monotonic ns */
 	uint64_t calls_slept, calls_woken; /* voluntary switches */
+	struct kick_list *kicks;	/* sync.c: wake-ups to send when a queue's lock is dropped */
 	void *iobuf;		/* 64 KiB bounce buffer, made on first use: task_iobuf() */
 	/* trace: the last calls, for panics */
 	struct {

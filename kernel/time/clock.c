@@ -156,7 +156,7 @@ int clock_read(int id, uint64_t *ret_ns)
 		return 0;
 	case CLOCK_BOOTTIME_ALARM:
 		id = CLOCK_BOOTTIME;
-		/* fall through */
+		__attribute__((fallthrough));
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:

@@ -256,7 +256,7 @@ static int timer_set_event(struct posix_timer *pt, const struct sigevent *ev)
 		pt->target = task_find(ev->sigev_notify_thread_id);
 		if (!pt->target || pt->target->process != pt->process)
 			return -EINVAL;
-		/* fall through */
+		__attribute__((fallthrough));
 	case SIGEV_SIGNAL:
 	case SIGEV_THREAD:
 		return pt->signal > 0 && pt->signal <= SIGNAL_MAX ? 0 : -EINVAL;
