@@ -13,6 +13,7 @@
 #define BOOT_STRINGS_SIZE (512u << 10)
 #define BOOT_KEEP_MAX 8
 #define BOOT_REASON_SIZE 4096
+#define BOOT_NAME_SIZE 32
 
 enum { BOOT_TRACE = 1, BOOT_STATS = 2, BOOT_NO_REWRITE = 4, BOOT_NO_SPIN = 8, BOOT_TTY = 16, BOOT_QUIET = 32 };
 
@@ -29,19 +30,19 @@ struct boot_mount {
 enum { CONTROL_NONE, CONTROL_EXEC, CONTROL_KILL, CONTROL_RESIZE, CONTROL_LIST, CONTROL_WAIT_EXIT };
 struct control_request {
 	uint32_t state, kind;
-	int32_t pid, signal;		/* KILL: pid 0 = first process; EXEC: result pid */
+	int32_t pid, signal;		/* KILL: pid 0 = first process; EXEC: result pid; RESIZE: 0 = the console */
 	int32_t result;			/* 0 or -errno; EXEC: also status below when exited */
 	uint32_t exited;		/* EXEC: becomes 1; futex */
 	int32_t status;			/* wait status */
 	int32_t stdio[3];		/* EXEC: host handles (launcher shares its descriptor table) */
-	uint16_t rows, columns;		/* RESIZE */
-	uint32_t flags;			/* EXEC: BOOT_TTY */
+	uint16_t rows, columns;		/* RESIZE, EXEC with BOOT_TTY */
+	uint32_t flags;			/* EXEC: BOOT_TTY: stdio[0] and [1] are the two ways of a raw terminal */
 	uint32_t uid, gid;
 	uint32_t argc, envc;
 	char cwd[1024];
 	char strings[64 << 10];		/* argv then envp; LIST: result text */
 };
-#define CONTROL_SLOTS 8
+#define CONTROL_SLOTS 24
 
 struct boot_stats_site {
 	uint64_t address, count;
@@ -93,5 +94,10 @@ struct boot_info {
 	uint32_t control_bell;		/* futex: bumped by the launcher */
 	uint32_t control_done;		/* futex: bumped by the kernel */
 	struct control_request control[CONTROL_SLOTS];
+	/* names for --stats, filled in by the kernel at the end: the launcher knows none of its tables */
+	char syscall_names[512][BOOT_NAME_SIZE];
+	char hostcall_names[64][BOOT_NAME_SIZE];
+	char platform_call_names[32][BOOT_NAME_SIZE];
+	uint64_t host_lies, cache_pages;
 	char strings[BOOT_STRINGS_SIZE];
 };

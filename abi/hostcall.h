@@ -7,8 +7,10 @@
  *   HOSTCALL(NAME, linux system call, blocking)
  * blocking: may wait; plat_kick cancels it with -EINTR.
  */
-#ifndef HOSTCALL
-#pragma once
+#if defined(HOSTCALL) || !defined(ABI_HOSTCALL_H)
+
+#ifndef HOSTCALL /* not asked for the list itself: the numbers, once */
+#define ABI_HOSTCALL_H
 #define HOSTCALL(name, linux, blocking) HC_##name,
 enum hostcall {
 #define HOSTCALL_LIST
@@ -66,5 +68,6 @@ enum hostcall {
 	HC_COUNT,
 };
 #undef HOSTCALL_LIST
+#endif
 #undef HOSTCALL
 #endif

@@ -1,69 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Temporary driver until the real command is there. */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/futex.h>
+/* The `cloister` command: finds the subcommand and prints help, both from one table. */
+#include "cli/cli.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "platform/process/host/enclave.h"
+static int cmd_help(char **argv);
+static int cmd_version(char **argv);
+static const struct option no_options[] = { { 0 } };
 
-extern char **environ;
+const struct command commands[] = {
+	{ "run", "PROGRAM [ARG...]", "run a program in an enclave of its own", run_options, cmd_run,
+	  "Exit status: the program's; 128+N if signal N ended it; 125 cloister failed; 126 the program cannot be\n"
+	  "executed; 127 it was not found.",
+	  EXIT_OURS },
+	{ "exec", "ENCLAVE PROGRAM [ARG...]", "run another program in a running enclave", exec_options, cmd_exec,
+	  "Exit status as that of `cloister run`.", EXIT_OURS },
+	{ "ps", "", "list enclaves", ps_options, cmd_ps, NULL, EXIT_USAGE },
+	{ "kill", "ENCLAVE [PID]", "send a signal to a process of an enclave (its first one)", kill_options, cmd_kill, NULL,
+	  EXIT_USAGE },
+	{ "stop", "ENCLAVE", "end an enclave: TERM to its first process, then KILL", stop_options, cmd_stop, NULL,
+	  EXIT_USAGE },
+	{ "logs", "ENCLAVE", "show the output of an enclave started with run -d", logs_options, cmd_logs, NULL, EXIT_USAGE },
+	{ "rm", "ENCLAVE...", "forget enclaves that have ended", rm_options, cmd_rm, NULL, EXIT_USAGE },
+	{ "doctor", "", "say what this machine lacks for each platform", doctor_options, cmd_doctor,
+	  "Exit status: 0 if the process platform works here, 1 if not.", EXIT_USAGE },
+	{ "help", "[COMMAND]", "show this, or the options of a command", no_options, cmd_help, NULL, EXIT_USAGE },
+	{ "version", "", "show the version", no_options, cmd_version, NULL, EXIT_USAGE },
+	{ 0 },
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+int help_command(const struct command *c)
+{
+	printf("Usage: cloister %s%s%s%s\n\n%c%s.\n", c->name, c->options->name ? " [OPTION...]" : "", c->operands[0] ? " " : "",
+	       c->operands, c->summary[0] - 'a' + 'A', c->summary + 1);
+	if (c->options->name)
+		printf("\nOptions:\n");
+	for (const struct option *o = c->options; o->name; o++) {
+		char left[64];
+		int used = o->brief ? snprintf(left, sizeof(left), "-%c, ", o->brief) : snprintf(left, sizeof(left), "    ");
+
+		snprintf(left + used, sizeof(left) - (size_t)used, "--%s%s%s", o->name, o->value ? " " : "",
+			 o->value ? o->value : "");
+		printf("  %-28s %s\n", left, o->help);
+	}
+	if (c->more)
+		printf("\n%s\n", c->more);
+	return fflush(stdout) ? 1 : 0;
+}
+
+static int help_all(void)
+{
+	printf("Usage: cloister COMMAND [OPTION...]\n\nRuns unmodified Linux programs in enclaves.\n\nCommands:\n");
+	for (const struct command *c = commands; c->name; c++)
+		printf("  %-10s %s\n", c->name, c->summary);
+	printf("\n`cloister help COMMAND` shows a command's options. More: docs/cli.md\n");
+	return fflush(stdout) ? 1 : 0;
+}
+
+static int unknown(const char *name)
+{
+	struct error err;
+
+	fail(&err, "%s: unknown command (cloister help lists them)", name);
+	return complain(&err, EXIT_USAGE);
+}
+
+static int cmd_help(char **argv)
+{
+	const struct command *c;
+
+	if (!argv[0])
+		return help_all();
+	c = find_command(argv[0]);
+	return c ? help_command(c) : unknown(argv[0]);
+}
+
+static int cmd_version(char **argv)
+{
+	(void)argv;
+	printf("cloister %s\n", CLOISTER_VERSION);
+	return fflush(stdout) ? 1 : 0;
+}
 
 int main(int argc, char **argv)
 {
-	char error[512], kernel[512];
-	struct enclave e;
-	struct enclave_mount root = { "hostfs", "/", "ro,cache", -1, false };
-	struct enclave_config c = { .stdio = { 0, 1, 2 }, .log_handle = 2, .envp = environ, .cwd = getcwd(NULL, 0), .mounts = &root, .mount_count = 1 };
-	int at = 1;
+	const struct command *c;
 
-	if (argc > at && !strcmp(argv[at], "run"))
-		at++;
-	for (; at < argc && argv[at][0] == '-'; at++) {
-		if (!strcmp(argv[at], "--trace"))
-			c.flags |= BOOT_TRACE;
-		if (!strcmp(argv[at], "--stats"))
-			c.flags |= BOOT_STATS;
-		if (!strcmp(argv[at], "--no-rewrite"))
-			c.flags |= BOOT_NO_REWRITE;
-		if (!strcmp(argv[at], "--no-spin"))
-			c.flags |= BOOT_NO_SPIN;
+	if (argc < 2) {
+		struct error err;
+
+		fail(&err, "a command is missing (cloister help lists them)");
+		return complain(&err, EXIT_USAGE);
 	}
-	root.handle = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	ssize_t n = readlink("/proc/self/exe", kernel, sizeof(kernel) - 32);
-	if (n < 0 || at >= argc)
-		return 2;
-	kernel[n] = 0;
-	strcpy(strrchr(kernel, '/') + 1, "cloister-kernel-process");
-	c.kernel = kernel;
-	c.argv = argv + at;
-	c.program = argv[at];
-	if (enclave_start(&e, &c, error, sizeof(error))) {
-		fprintf(stderr, "cloister: %s\n", error);
-		return 125;
-	}
-	while (!enclave_poll(&e)) {
-		struct timespec tick = { .tv_nsec = 20000000 };
-		syscall(SYS_futex, &e.boot->exited, FUTEX_WAIT, 0, &tick, NULL, 0);
-	}
-	struct boot_info *b = e.boot;
-	if (b->stopped)
-		fprintf(stderr, "cloister: the enclave stopped: %s\n", b->reason);
-	int status = b->exit_status;
-	enclave_destroy(&e);
-	if (b->stopped)
-		return 125;
-	if (b->start_error) {
-		fprintf(stderr, "cloister: %s: %s\n", argv[at], strerror(-b->start_error));
-		return b->start_error == -ENOENT ? 127 : 126;
-	}
-	if (c.flags & BOOT_STATS)
-		fprintf(stderr, "fast %lu trapped %lu\n", b->calls_fast, b->calls_trapped);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help_all();
+	if (!strcmp(argv[1], "--version"))
+		return cmd_version(argv + 2);
+	c = find_command(argv[1]);
+	if (!c)
+		return unknown(argv[1]);
+	/* Anywhere before the operands; a table's own parser would have to know it nine times. */
+	if (argv[2] && (!strcmp(argv[2], "--help") || (!strcmp(argv[2], "-h") && c->run != cmd_run)))
+		return help_command(c);
+	return c->run(argv + 2);
 }

@@ -118,8 +118,11 @@ int tty_console_new(int in, int out, unsigned short rows, unsigned short columns
 	int error;
 
 	error = tty_new(&t);
-	if (error)
+	if (error) {
+		host_close(in);
+		host_close(out);
 		return error;
+	}
 	t->console = true;
 	t->in = in;
 	t->out_handle = out;
@@ -135,7 +138,7 @@ int tty_console_new(int in, int out, unsigned short rows, unsigned short columns
 		file_put(f);
 		goto put;
 	}
-	if (!console_tty)
+	if (!init_process) /* /dev/console is that of `run`, never one of `exec` */
 		console_tty = t;
 	*ret = f;
 	tty_put(t);
@@ -158,13 +161,10 @@ int tty_console_open(struct inode *inode, struct file *f)
 	return error;
 }
 
-void tty_console_resize(unsigned short rows, unsigned short columns)
+static void resize(struct tty *t, unsigned short rows, unsigned short columns)
 {
-	struct tty *t = console_tty;
 	bool changed;
 
-	if (!t || !ref_get_unless_zero(&t->refs))
-		return;
 	mutex_lock(&t->lock);
 	changed = t->size.ws_row != rows || t->size.ws_col != columns;
 	t->size.ws_row = rows;
@@ -173,4 +173,25 @@ void tty_console_resize(unsigned short rows, unsigned short columns)
 	if (changed)
 		tty_signal_foreground(t, SIGWINCH);
 	tty_put(t);
+}
+
+void tty_console_resize(unsigned short rows, unsigned short columns)
+{
+	struct tty *t = console_tty;
+
+	if (t && ref_get_unless_zero(&t->refs))
+		resize(t, rows, columns);
+}
+
+void tty_session_resize(struct session *s, unsigned short rows, unsigned short columns)
+{
+	struct tty *t;
+
+	mutex_lock(&tree_lock);
+	t = s ? s->tty : NULL;
+	if (t && !ref_get_unless_zero(&t->refs))
+		t = NULL;
+	mutex_unlock(&tree_lock);
+	if (t)
+		resize(t, rows, columns);
 }

@@ -58,15 +58,14 @@ static int wait_ready(int handle, short events, uint64_t deadline)
 		p.events = events;
 		p.revents = 0;
 		task_sleep_prepare();
-		if (deadline && should_leave())
+		if (should_leave())
 			return -ERESTARTSYS;
 		r = host_poll(&p, 1, deadline);
 		if (r > 0)
 			return 0;
-		if (!deadline)
-			return r ? r : -EAGAIN;
-		if (r && r != -EINTR)
-			return r;
+		if (r == -EINTR || (!r && deadline))
+			continue;
+		return r ? r : -EAGAIN;
 	}
 }
 
@@ -107,7 +106,7 @@ static long stream_read(struct file *f, struct uio *io, uint64_t *pos)
 	if (f->flags & O_NONBLOCK) {
 		r = wait_ready(s->handle, POLLIN, 0);
 		if (r)
-			return r == -EINTR ? -EAGAIN : r;
+			return r;
 	}
 	r = transfer(s, buffer, size, false);
 	if (r > 0 && uio_put(io, buffer, (size_t)r) != (size_t)r)
@@ -145,8 +144,6 @@ static long stream_write(struct file *f, struct uio *io, uint64_t *pos)
 	}
 	if (r == -EPIPE)
 		signal_current(SIGPIPE);
-	if (r == -EINTR)
-		r = wait ? -ERESTARTSYS : -EAGAIN;
 	return done ? (long)done : r;
 }
 
@@ -479,6 +476,9 @@ struct file *host_stream_new(int handle, unsigned int flags)
 	s->handle = handle;
 	s->regular = S_ISREG(mode);
 	s->terminal = S_ISCHR(mode) && host_ioctl(handle, TCGETS, &termios) == 0;
+	/* Shells open terminals for both ways, and programs count on it: passwords are asked for on stdin. */
+	if (s->terminal)
+		flags = (flags & ~(unsigned int)O_ACCMODE) | O_RDWR;
 	f = file_new_anonymous(s->regular ? &regular_ops : &stream_ops, mode,
 			       s->terminal ? "host:terminal" : s->regular ? "host:file" : "host:stream",
 			       flags & ~(unsigned int)O_APPEND, s);

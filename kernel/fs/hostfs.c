@@ -16,31 +16,20 @@
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
-#include <linux/fs.h>
 #include <linux/limits.h>
 #include <linux/openat2.h>
 
-#include <asm/statfs.h>
-
-#include "abi/platform.h"
 #include "kernel/fs/hostfs_internal.h"
-#include "kernel/fs/init.h"
 #include "kernel/host.h"
 #include "kernel/mm/kmalloc.h"
-#include "kernel/task/cred.h"
-#include "kernel/task/task.h"
 #include "lib/base/fmt.h"
 #include "lib/base/hash.h"
 #include "lib/base/string.h"
 
 #define IDLE_MAX 512
-#define BUCKETS_CACHED 4096
-#define BUCKETS_DIRECT 256
-#define HOSTFS_MAGIC 0x00c0ffee
 #define TIME_OMIT 0x3ffffffe
 #define FOREIGN_NUMBER (1ULL << 62)	/* inode numbers of other host file systems below the mount */
 
-static struct fs_type hostfs_type;
 static const struct inode_ops dir_ops, cached_dir_ops, file_ops, cached_file_ops;
 
 /* --- nodes and their handles ----------------------------------------------------------------------------------------- */
@@ -68,7 +57,7 @@ static void node_put(struct hostfs *h, struct host_node *n)
 	}
 }
 
-static struct host_node *node_new(struct host_node *parent, const char *name, size_t len, const struct statx *st)
+struct host_node *hostfs_node_new(struct host_node *parent, const char *name, size_t len, const struct statx *st)
 {
 	struct host_node *n = kzalloc(sizeof(*n));
 
@@ -270,7 +259,7 @@ static int file_handle(const struct host_file *hf)
 }
 
 /* A handle good for attributes (or, writable, for truncation). */
-static int hold(struct inode *i, bool writable, struct held *ret)
+int hostfs_hold(struct inode *i, bool writable, struct held *ret)
 {
 	struct hostfs *h = hostfs_of(i);
 	struct host_node *n = node_of(i);
@@ -293,7 +282,7 @@ static int hold(struct inode *i, bool writable, struct held *ret)
 	return ret->handle < 0 ? ret->handle : 0;
 }
 
-static void unhold(struct inode *i, struct held *held)
+void hostfs_unhold(struct inode *i, struct held *held)
 {
 	if (held->node)
 		hostfs_handle_put(hostfs_of(i), held->node);
@@ -348,7 +337,7 @@ int hostfs_refresh(struct inode *i)
 	struct statx st;
 	int r;
 
-	r = hold(i, false, &held);
+	r = hostfs_hold(i, false, &held);
 	if (r)
 		return r;
 	r = host_statx(held.handle, "", HOST_EMPTY_PATH, HOST_STAT_MASK, &st);
@@ -358,7 +347,7 @@ int hostfs_refresh(struct inode *i)
 		r = -ESTALE;
 	if (!r)
 		hostfs_fill_inode(i, &st);
-	unhold(i, &held);
+	hostfs_unhold(i, &held);
 	(void)h;
 	return r;
 }
@@ -406,7 +395,7 @@ static int direct_getattr(struct inode *i, struct statx *ret)
 	return 0;
 }
 
-static int set_mode(int handle, uint32_t mode)
+int hostfs_set_mode(int handle, uint32_t mode)
 {
 	char path[40];
 
@@ -428,7 +417,7 @@ static int direct_setattr(struct inode *i, const struct attributes *a)
 
 	if (i->fs->read_only)
 		return -EROFS;
-	r = hold(i, a->valid & ATTR_SIZE, &held);
+	r = hostfs_hold(i, a->valid & ATTR_SIZE, &held);
 	if (r)
 		return r;
 	if (a->valid & ATTR_SIZE) {
@@ -442,8 +431,8 @@ static int direct_setattr(struct inode *i, const struct attributes *a)
 		r = host_chown(held.handle, "", a->valid & ATTR_UID ? a->uid : ~0u, a->valid & ATTR_GID ? a->gid : ~0u,
 			       HOST_EMPTY_PATH);
 	if (!r && (a->valid & ATTR_MODE))
-		r = S_ISLNK(i->mode) ? -EOPNOTSUPP : set_mode(held.handle, a->mode);
-	unhold(i, &held);
+		r = S_ISLNK(i->mode) ? -EOPNOTSUPP : hostfs_set_mode(held.handle, a->mode);
+	hostfs_unhold(i, &held);
 	if (!r)
 		r = hostfs_refresh(i);
 	return r;
@@ -458,7 +447,7 @@ static int cached_setattr(struct inode *i, const struct attributes *a)
 
 /* --- inodes ------------------------------------------------------------------------------------------------------------------ */
 
-static struct list *bucket_of(struct hostfs *h, uint64_t dev, uint64_t ino)
+struct list *hostfs_bucket_of(struct hostfs *h, uint64_t dev, uint64_t ino)
 {
 	return &h->buckets[hash_u64(dev * 31 + ino) & (h->bucket_count - 1)];
 }
@@ -469,7 +458,7 @@ static struct inode *find_inode(struct hostfs *h, const struct statx *st)
 	uint64_t dev = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
 	struct host_node *n;
 
-	list_for_each(n, bucket_of(h, dev, st->stx_ino), hash_link) {
+	list_for_each(n, hostfs_bucket_of(h, dev, st->stx_ino), hash_link) {
 		if (n->inode && n->ino == st->stx_ino && n->dev == dev &&
 		    (n->inode->mode & S_IFMT) == (st->stx_mode & S_IFMT) && ref_get_unless_zero(&n->inode->refs))
 			return n->inode;
@@ -477,7 +466,7 @@ static struct inode *find_inode(struct hostfs *h, const struct statx *st)
 	return NULL;
 }
 
-static struct inode *make_inode(struct filesystem *fs, struct host_node *n, const struct statx *st)
+struct inode *hostfs_make_inode(struct filesystem *fs, struct host_node *n, const struct statx *st)
 {
 	struct hostfs *h = fs->private_data;
 	struct inode *i = inode_new(fs, st->stx_mode);
@@ -501,7 +490,7 @@ static struct inode *make_inode(struct filesystem *fs, struct host_node *n, cons
 }
 
 /* The inode was found by another name than its node has: the latest one is the best one. */
-static int node_move(struct hostfs *h, struct host_node *n, struct host_node *parent, const char *name, size_t len)
+int hostfs_node_move(struct hostfs *h, struct host_node *n, struct host_node *parent, const char *name, size_t len)
 {
 	struct host_node *old_parent;
 	char *copy, *old_name;
@@ -529,7 +518,7 @@ static int node_move(struct hostfs *h, struct host_node *n, struct host_node *pa
 	return 0;
 }
 
-static int get_inode(struct filesystem *fs, struct host_node *parent, const char *name, size_t len,
+int hostfs_get_inode(struct filesystem *fs, struct host_node *parent, const char *name, size_t len,
 		     const struct statx *st, struct inode **ret)
 {
 	struct hostfs *h = fs->private_data;
@@ -542,10 +531,10 @@ static int get_inode(struct filesystem *fs, struct host_node *parent, const char
 	mutex_unlock(&h->lock);
 	if (i)
 		goto found;
-	n = node_new(parent, name, len, st);
+	n = hostfs_node_new(parent, name, len, st);
 	if (!n)
 		return -ENOMEM;
-	i = make_inode(fs, n, st);
+	i = hostfs_make_inode(fs, n, st);
 	if (!i) {
 		node_put(h, n);
 		return -ENOMEM;
@@ -554,7 +543,7 @@ static int get_inode(struct filesystem *fs, struct host_node *parent, const char
 	other = find_inode(h, st);
 	if (!other) {
 		n->inode = i;
-		list_add(bucket_of(h, n->dev, n->ino), &n->hash_link);
+		list_add(hostfs_bucket_of(h, n->dev, n->ino), &n->hash_link);
 	}
 	mutex_unlock(&h->lock);
 	if (!other) {
@@ -566,7 +555,7 @@ static int get_inode(struct filesystem *fs, struct host_node *parent, const char
 found:
 	/* A folder has one place; that the host shows it in two (bind mounts) must not tie a knot into the tree. */
 	if (!S_ISDIR(i->mode) || !h->cached) {
-		r = S_ISDIR(i->mode) && node_of(i) == parent ? -ELOOP : node_move(h, node_of(i), parent, name, len);
+		r = S_ISDIR(i->mode) && node_of(i) == parent ? -ELOOP : hostfs_node_move(h, node_of(i), parent, name, len);
 		if (r) {
 			inode_put(i);
 			return r;
@@ -578,7 +567,7 @@ found:
 	return 0;
 }
 
-static void hostfs_evict(struct inode *i)
+void hostfs_evict(struct inode *i)
 {
 	struct hostfs *h = hostfs_of(i);
 	struct host_node *n = node_of(i);
@@ -592,7 +581,7 @@ static void hostfs_evict(struct inode *i)
 
 /* --- names --------------------------------------------------------------------------------------------------------------------- */
 
-static int copy_name(char to[NAME_MAX + 1], const char *name, size_t len)
+int hostfs_copy_name(char to[NAME_MAX + 1], const char *name, size_t len)
 {
 	if (len > NAME_MAX)
 		return -ENAMETOOLONG;
@@ -620,12 +609,12 @@ static int hostfs_lookup(struct inode *dir, const char *name, size_t len, struct
 	struct statx st;
 	int r;
 
-	r = copy_name(copy, name, len);
+	r = hostfs_copy_name(copy, name, len);
 	if (!r)
 		r = stat_name(hostfs_of(dir), dir, copy, &st);
 	if (r)
 		return r;
-	return get_inode(dir->fs, node_of(dir), copy, len, &st, ret);
+	return hostfs_get_inode(dir->fs, node_of(dir), copy, len, &st, ret);
 }
 
 static int hostfs_readlink(struct inode *i, char **ret_target)
@@ -665,217 +654,6 @@ static int hostfs_readlink(struct inode *i, char **ret_target)
 	return 0;
 }
 
-/*
- * What was just made has the launcher's umask and user; give it the mode and owner asked for. Owners only as far as
- * the host lets us: an ordinary user keeps his own.
- */
-static int adopt(struct inode *dir, const char *name, int handle, uint32_t mode, struct statx *st)
-{
-	const struct cred *cred = current()->cred;
-	uint32_t gid = dir->mode & S_ISGID ? dir->gid : cred ? cred->fsgid : 0;
-	int r = 0;
-
-	(void)name;
-	if (cred && (st->stx_uid != cred->fsuid || st->stx_gid != gid))
-		r = host_chown(handle, "", cred->fsuid, gid, HOST_EMPTY_PATH);
-	if (r == -EPERM || r == -EINVAL)
-		r = 0;
-	if (!r && !S_ISLNK(st->stx_mode) && (st->stx_mode & 07777) != (mode & 07777))
-		r = set_mode(handle, mode);
-	if (!r)
-		r = host_statx(handle, "", HOST_EMPTY_PATH, HOST_STAT_MASK, st);
-	return r;
-}
-
-static int direct_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
-			 struct inode **ret)
-{
-	struct hostfs *h = hostfs_of(dir);
-	char copy[NAME_MAX + 1];
-	struct statx st;
-	int parent, handle, r;
-
-	(void)rdev;
-	if (!S_ISREG(mode))
-		return -EPERM;
-	r = copy_name(copy, name, len);
-	if (r)
-		return r;
-	parent = hostfs_handle_get(h, node_of(dir));
-	if (parent < 0)
-		return parent;
-	handle = host_open_beneath(parent, copy, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode & 0777, RESOLVE_NO_SYMLINKS);
-	r = handle < 0 ? handle : host_statx(handle, "", HOST_EMPTY_PATH, HOST_STAT_MASK, &st);
-	if (!r)
-		r = adopt(dir, copy, handle, mode, &st);
-	if (!r && !S_ISREG(st.stx_mode))
-		r = -EIO;
-	if (!r)
-		r = get_inode(dir->fs, node_of(dir), copy, len, &st, ret);
-	if (r && handle >= 0)
-		(void)!host_unlink(parent, copy, 0);
-	host_close(handle);
-	hostfs_handle_put(h, node_of(dir));
-	if (!r)
-		inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
-	return r;
-}
-
-/* mkdir and symlink: makes it, then looks at what was made. */
-static int direct_make(struct inode *dir, const char *name, size_t len, uint32_t mode, const char *target,
-		       struct inode **ret)
-{
-	struct hostfs *h = hostfs_of(dir);
-	char copy[NAME_MAX + 1];
-	int parent, handle = -1, r;
-	struct statx st;
-
-	r = copy_name(copy, name, len);
-	if (r)
-		return r;
-	parent = hostfs_handle_get(h, node_of(dir));
-	if (parent < 0)
-		return parent;
-	r = target ? host_symlink(target, parent, copy) : host_mkdir(parent, copy, mode & 0777);
-	if (r)
-		goto out;
-	handle = host_open_beneath(parent, copy, O_PATH | O_NOFOLLOW, 0, 0);
-	r = handle < 0 ? handle : host_statx(handle, "", HOST_EMPTY_PATH, HOST_STAT_MASK, &st);
-	if (!r && (target ? !S_ISLNK(st.stx_mode) : !S_ISDIR(st.stx_mode)))
-		r = -EIO;
-	if (!r)
-		r = adopt(dir, copy, handle, dir->mode & S_ISGID ? mode | S_ISGID : mode, &st);
-	if (!r)
-		r = get_inode(dir->fs, node_of(dir), copy, len, &st, ret);
-	if (r)
-		(void)!host_unlink(parent, copy, target ? 0 : HOST_REMOVEDIR);
-	else
-		inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
-	host_close(handle);
-out:
-	hostfs_handle_put(h, node_of(dir));
-	return r;
-}
-
-static int direct_mkdir(struct inode *dir, const char *name, size_t len, uint32_t mode, struct inode **ret)
-{
-	int r = direct_make(dir, name, len, mode, NULL, ret);
-
-	if (!r)
-		dir->links++;
-	return r;
-}
-
-static int direct_symlink(struct inode *dir, const char *name, size_t len, const char *target, struct inode **ret)
-{
-	return direct_make(dir, name, len, 0777, target, ret);
-}
-
-static int direct_link(struct inode *dir, const char *name, size_t len, struct inode *target)
-{
-	struct hostfs *h = hostfs_of(dir);
-	char copy[NAME_MAX + 1], path[40];
-	struct held held;
-	int parent, r;
-
-	r = copy_name(copy, name, len);
-	if (!r)
-		r = hold(target, false, &held);
-	if (r)
-		return r;
-	parent = hostfs_handle_get(h, node_of(dir));
-	r = parent;
-	if (parent >= 0) {
-		fmt_snprintf(path, sizeof(path), "/proc/self/fd/%d", held.handle);
-		r = host_link(AT_FDCWD, path, parent, copy, AT_SYMLINK_FOLLOW);
-		hostfs_handle_put(h, node_of(dir));
-	}
-	unhold(target, &held);
-	if (!r) {
-		target->links++;
-		inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
-	}
-	return r;
-}
-
-static int direct_remove(struct inode *dir, const char *name, size_t len, int flags)
-{
-	struct hostfs *h = hostfs_of(dir);
-	char copy[NAME_MAX + 1];
-	int parent, r;
-
-	r = copy_name(copy, name, len);
-	if (r)
-		return r;
-	parent = hostfs_handle_get(h, node_of(dir));
-	if (parent < 0)
-		return parent;
-	r = host_unlink(parent, copy, flags);
-	hostfs_handle_put(h, node_of(dir));
-	if (!r)
-		inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
-	return r;
-}
-
-static int direct_unlink(struct inode *dir, const char *name, size_t len, struct inode *target)
-{
-	int r = direct_remove(dir, name, len, 0);
-
-	if (!r && target->links)
-		target->links--;
-	return r;
-}
-
-static int direct_rmdir(struct inode *dir, const char *name, size_t len, struct inode *target)
-{
-	int r = direct_remove(dir, name, len, HOST_REMOVEDIR);
-
-	if (!r) {
-		target->links = 0;
-		if (dir->links > 2)
-			dir->links--;
-	}
-	return r;
-}
-
-static int direct_rename(struct inode *old_dir, const char *old, size_t old_len, struct inode *what,
-			 struct inode *new_dir, const char *new, size_t new_len, struct inode *replaced,
-			 unsigned int flags)
-{
-	struct hostfs *h = hostfs_of(old_dir);
-	char *names = kmalloc(2 * (NAME_MAX + 1)), *to = names + NAME_MAX + 1;
-	int from_handle = -1, to_handle = -1, r;
-
-	if (!names)
-		return -ENOMEM;
-	r = copy_name(names, old, old_len);
-	if (!r)
-		r = copy_name(to, new, new_len);
-	if (!r) {
-		from_handle = hostfs_handle_get(h, node_of(old_dir));
-		to_handle = hostfs_handle_get(h, node_of(new_dir));
-		r = from_handle < 0 ? from_handle : to_handle < 0 ? to_handle : 0;
-	}
-	if (!r)
-		r = host_rename(from_handle, names, to_handle, to, flags);
-	if (from_handle >= 0)
-		hostfs_handle_put(h, node_of(old_dir));
-	if (to_handle >= 0)
-		hostfs_handle_put(h, node_of(new_dir));
-	if (!r) {
-		/* Out of memory here leaves a node with its old name: the next lookup corrects it. */
-		(void)!node_move(h, node_of(what), node_of(new_dir), new, new_len);
-		if (replaced && (flags & RENAME_EXCHANGE))
-			(void)!node_move(h, node_of(replaced), node_of(old_dir), old, old_len);
-		else if (replaced && replaced->links)
-			replaced->links -= S_ISDIR(replaced->mode) ? replaced->links : 1;
-		inode_touch(old_dir, ATTR_MTIME | ATTR_CTIME);
-		inode_touch(new_dir, ATTR_MTIME | ATTR_CTIME);
-	}
-	kfree(names);
-	return r;
-}
-
 /* --- extended attributes: none are passed through ------------------------------------------------------------------------- */
 
 static long direct_getxattr(struct inode *i, const char *name, void *value, size_t size)
@@ -889,13 +667,13 @@ static long direct_getxattr(struct inode *i, const char *name, void *value, size
 
 static const struct inode_ops dir_ops = {
 	.lookup = hostfs_lookup,
-	.create = direct_create,
-	.mkdir = direct_mkdir,
-	.symlink = direct_symlink,
-	.link = direct_link,
-	.unlink = direct_unlink,
-	.rmdir = direct_rmdir,
-	.rename = direct_rename,
+	.create = hostfs_create,
+	.mkdir = hostfs_mkdir,
+	.symlink = hostfs_symlink,
+	.link = hostfs_link,
+	.unlink = hostfs_unlink,
+	.rmdir = hostfs_rmdir,
+	.rename = hostfs_rename,
 	.getattr = direct_getattr,
 	.setattr = direct_setattr,
 	.getxattr = direct_getxattr,
@@ -921,174 +699,3 @@ static const struct inode_ops cached_file_ops = {
 	.setattr = cached_setattr,
 	.open = hostfs_open,
 };
-
-/* --- the file system --------------------------------------------------------------------------------------------------------- */
-
-static int hostfs_statfs(struct filesystem *fs, struct statfs_info *ret)
-{
-	struct hostfs *h = fs->private_data;
-	struct statfs st;
-	int r = host_statfs(h->root_handle, &st);
-
-	if (r)
-		return r;
-	memset(ret, 0, sizeof(*ret));
-	ret->type = fs->magic;
-	ret->block_size = st.f_bsize > 0 && st.f_bsize <= (1 << 30) ? (uint64_t)st.f_bsize : PAGE_SIZE;
-	ret->blocks = (uint64_t)st.f_blocks;
-	ret->blocks_free = (uint64_t)st.f_bfree;
-	ret->blocks_available = (uint64_t)st.f_bavail;
-	ret->files = (uint64_t)st.f_files;
-	ret->files_free = (uint64_t)st.f_ffree;
-	ret->name_max = NAME_MAX;
-	return 0;
-}
-
-static void hostfs_free(struct hostfs *h)
-{
-	host_close(h->root_handle);
-	kfree(h->buckets);
-	kfree(h);
-}
-
-static void hostfs_unmount(struct filesystem *fs)
-{
-	hostfs_free(fs->private_data);
-}
-
-static const struct filesystem_ops hostfs_ops = {
-	.statfs = hostfs_statfs,
-	.unmount = hostfs_unmount,
-	.evict = hostfs_evict,
-};
-
-struct options {
-	bool read_only, cached, is_file;
-};
-
-static int parse_options(const char *s, struct options *ret)
-{
-	bool rw = false;
-	size_t len;
-
-	memset(ret, 0, sizeof(*ret));
-	for (; *s; s += len, s += *s == ',') {
-		const char *comma = strchr(s, ',');
-
-		len = comma ? (size_t)(comma - s) : strlen(s);
-		if (len == 2 && !memcmp(s, "ro", 2))
-			ret->read_only = true;
-		else if (len == 2 && !memcmp(s, "rw", 2))
-			rw = true;
-		else if (len == 5 && !memcmp(s, "cache", 5))
-			ret->cached = true;
-		else if (len == 4 && !memcmp(s, "file", 4))
-			ret->is_file = true;
-		else if (len && !(len == 7 && !memcmp(s, "nocache", 7)))
-			return -EINVAL;
-	}
-	/* Believing what was read once only works for what nobody here changes. */
-	if ((rw && ret->read_only) || (ret->cached && !ret->read_only))
-		return -EINVAL;
-	return 0;
-}
-
-int hostfs_new(int handle, const char *source, const char *options, struct filesystem **ret)
-{
-	struct filesystem *fs;
-	struct options o;
-	struct hostfs *h;
-	struct host_node *n;
-	struct statx st;
-	int r;
-
-	r = parse_options(options, &o);
-	if (r)
-		return r;
-	r = host_statx(handle, "", HOST_EMPTY_PATH, HOST_STAT_MASK, &st);
-	if (r)
-		return r;
-	if (o.is_file ? !S_ISREG(st.stx_mode) : !S_ISDIR(st.stx_mode))
-		return o.is_file ? -EINVAL : -ENOTDIR;
-	fs = filesystem_new(&hostfs_type, &hostfs_ops);
-	if (!fs)
-		return -ENOMEM;
-	/* Until it has its private data, letting it go must not call unmount. */
-	fs->ops = NULL;
-	r = -ENOMEM;
-	h = kzalloc(sizeof(*h));
-	if (!h)
-		goto out_fs;
-	h->bucket_count = o.cached ? BUCKETS_CACHED : BUCKETS_DIRECT;
-	h->buckets = kmalloc(h->bucket_count * sizeof(struct list));
-	n = node_new(NULL, "", 0, &st);
-	if (!h->buckets || !n)
-		goto out_free;
-	for (unsigned int i = 0; i < h->bucket_count; i++)
-		list_init(&h->buckets[i]);
-	list_init(&h->lru);
-	h->root_handle = handle;
-	h->is_file = o.is_file;
-	h->cached = o.cached;
-	h->root_dev = n->dev;
-	if (n->is_dir)
-		n->handle = handle;
-	fs->private_data = h;
-	fs->magic = HOSTFS_MAGIC;
-	fs->read_only = o.read_only;
-	fs->no_cache = !o.cached;
-	str_copy(fs->options, options, sizeof(fs->options));
-	str_copy(fs->source, source, sizeof(fs->source));
-	fs->root_inode = make_inode(fs, n, &st);
-	if (!fs->root_inode)
-		goto out_free;
-	n->inode = fs->root_inode;
-	list_add(bucket_of(h, n->dev, n->ino), &n->hash_link);
-	fs->ops = &hostfs_ops;
-	*ret = fs;
-	return 0;
-out_free:
-	if (n) {
-		kfree(n->name);
-		kfree(n);
-	}
-	kfree(h->buckets);
-	kfree(h);
-out_fs:
-	filesystem_put(fs);
-	return r;
-}
-
-/*
- * mount(2) cannot name a handle: the launcher's are granted one by one, by boot, just before it mounts them.
- * boot_mounts.c passes the handle through here and nothing else does.
- */
-static struct mutex grant_lock;
-static int granted = -1;
-
-int hostfs_grant(int handle)
-{
-	int before;
-
-	mutex_lock(&grant_lock);
-	before = granted;
-	granted = handle;
-	mutex_unlock(&grant_lock);
-	return before;
-}
-
-static int hostfs_mount(const char *source, const char *options, struct filesystem **ret)
-{
-	int handle = hostfs_grant(-1);
-
-	if (handle < 0)
-		return -EPERM;
-	return hostfs_new(handle, source, options, ret);
-}
-
-static struct fs_type hostfs_type = { .name = "hostfs", .mount = hostfs_mount };
-
-void hostfs_init(void)
-{
-	fs_register(&hostfs_type);
-}

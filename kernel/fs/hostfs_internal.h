@@ -72,8 +72,35 @@ void hostfs_file_put(struct hostfs *h, struct host_file *hf);
 /* Attributes from the host into the inode. */
 void hostfs_fill_inode(struct inode *i, const struct statx *st);
 must_check int hostfs_refresh(struct inode *i);
+/* A handle good for attributes (or, writable, for truncation), which works as long as the file is open. */
+must_check int hostfs_hold(struct inode *i, bool writable, struct held *ret);
+void hostfs_unhold(struct inode *i, struct held *held);
+must_check int hostfs_set_mode(int handle, uint32_t mode);
+/* NUL-ended copy of a name: -ENAMETOOLONG. */
+must_check int hostfs_copy_name(char to[256], const char *name, size_t len);
+struct host_node *hostfs_node_new(struct host_node *parent, const char *name, size_t len, const struct statx *st);
+struct inode *hostfs_make_inode(struct filesystem *fs, struct host_node *n, const struct statx *st);
+struct list *hostfs_bucket_of(struct hostfs *h, uint64_t dev, uint64_t ino);
+void hostfs_evict(struct inode *i);
+/* The inode of what was just stat'ed as `name` in `parent`: the living one or a new one. */
+must_check int hostfs_get_inode(struct filesystem *fs, struct host_node *parent, const char *name, size_t len,
+				const struct statx *st, struct inode **ret);
+must_check int hostfs_node_move(struct hostfs *h, struct host_node *n, struct host_node *parent, const char *name,
+				size_t len);
 uint64_t hostfs_number(const struct hostfs *h, uint64_t dev, uint64_t ino);
 
 extern const struct file_ops hostfs_dir_ops, hostfs_cached_ops, hostfs_direct_ops;
 extern const struct mapping_ops hostfs_mapping_ops;
 must_check int hostfs_open(struct inode *inode, struct file *f);
+
+/* hostfs_names.c */
+must_check int hostfs_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
+			     struct inode **ret);
+must_check int hostfs_mkdir(struct inode *dir, const char *name, size_t len, uint32_t mode, struct inode **ret);
+must_check int hostfs_symlink(struct inode *dir, const char *name, size_t len, const char *target, struct inode **ret);
+must_check int hostfs_link(struct inode *dir, const char *name, size_t len, struct inode *target);
+must_check int hostfs_unlink(struct inode *dir, const char *name, size_t len, struct inode *target);
+must_check int hostfs_rmdir(struct inode *dir, const char *name, size_t len, struct inode *target);
+must_check int hostfs_rename(struct inode *old_dir, const char *old, size_t old_len, struct inode *what,
+			     struct inode *new_dir, const char *new, size_t new_len, struct inode *replaced,
+			     unsigned int flags);

@@ -33,7 +33,7 @@
 #define WATCHES_MAX 65536	/* of one instance */
 #define INSTANCES_MAX 1024	/* in the enclave */
 #define EVENT_BATCH 4096	/* bytes gathered in kernel memory before they are copied out */
-#define NAME_PAD sizeof(struct inotify_event)
+#define NAME_PAD 16u	/* names are padded to multiples of struct inotify_event's size */
 #define MASK_FLAGS (IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR | IN_ONESHOT)
 #define LOOKUP_FLAGS ((uint32_t)(IN_MASK_ADD | IN_MASK_CREATE | IN_ONLYDIR | IN_DONT_FOLLOW))
 #define MASK_EVENTS (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)
@@ -61,9 +61,16 @@ struct watch {
 	bool alive;
 };
 
+/* struct inotify_event without the name. */
+struct event_head {
+	int32_t wd;
+	uint32_t mask, cookie, len;
+};
+_Static_assert(sizeof(struct event_head) == sizeof(struct inotify_event), "as read() shows it");
+
 struct event {
 	struct list link;
-	struct inotify_event e;
+	struct event_head e;
 	char name[];		/* e.len bytes, padded with NUL */
 };
 

@@ -5,6 +5,7 @@
 #include "kernel/fs/file.h"
 
 #define OVERLAY_LAYERS_MAX 64
+#define OVERLAY_BUCKETS 4096u
 #define XATTR_OVERLAY "trusted.overlay."
 #define XATTR_OPAQUE "trusted.overlay.opaque"
 #define XATTR_REDIRECT "trusted.overlay.redirect"
@@ -66,6 +67,10 @@ static inline bool is_whiteout(const struct inode *i)
 }
 
 /* overlay.c: nodes and inodes. */
+struct overlay_node *overlay_node_new(struct overlay_node *parent, const char *name, size_t len);
+struct inode *overlay_make_inode(struct filesystem *fs, struct overlay_node *n);	/* consumes nothing on error */
+struct list *overlay_bucket(struct list *table, const struct inode *real);
+void overlay_evict(struct inode *i);
 void overlay_node_put(struct overlay_node *n);
 void overlay_publish(struct overlay *o, struct overlay_node *n, struct inode *upper);
 must_check int overlay_node_move(struct overlay *o, struct overlay_node *n, struct overlay_node *parent, const char *name,

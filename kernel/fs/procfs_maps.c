@@ -38,7 +38,7 @@ static unsigned int take_batch(struct mm *mm, uintptr_t from, struct area *areas
 			.start = v->start, .end = v->end, .prot = v->prot, .flags = v->flags, .kind = v->kind,
 			.offset = v->offset, .name = v->name, .stubs = v->stubs,
 			.dont_fork = v->dont_fork, .dont_dump = v->dont_dump,
-			.file = v->file ? file_get(v->file) : NULL,
+			.file = v->file && !v->stubs ? file_get(v->file) : NULL,
 		};
 		count++;
 	}
@@ -78,7 +78,7 @@ static void show_area(struct pseudo_text *t, const struct area *a, const struct 
 		name = area_name(a, mm);
 	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end, a->prot & PROT_READ ? 'r' : '-',
 		    a->prot & PROT_WRITE ? 'w' : '-', a->prot & PROT_EXEC ? 'x' : '-',
-		    (a->flags & MAP_TYPE) == MAP_PRIVATE ? 'p' : 's', a->file ? a->offset : 0, major, minor, number);
+		    a->stubs || (a->flags & MAP_TYPE) == MAP_PRIVATE ? 'p' : 's', a->file ? a->offset : 0, major, minor, number);
 	if (name) {
 		for (column = t->len - start; column < 73; column++)
 			text_put(t, " ", 1);

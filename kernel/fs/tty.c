@@ -14,6 +14,7 @@
 
 #include "kernel/fs/pseudo.h"
 #include "kernel/fs/tty_internal.h"
+#include "kernel/host.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/cred.h"
@@ -102,6 +103,10 @@ void tty_put(struct tty *t)
 		return;
 	tty_forget_session(t, false);
 	drop_number(t);
+	if (t->console) {
+		host_close(t->in);
+		host_close(t->out_handle);
+	}
 	kfree(t->out.data);
 	kfree(t->backlog.data);
 	kfree(t);

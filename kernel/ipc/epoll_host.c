@@ -241,8 +241,16 @@ static int item_report(struct epoll_item *it, uint32_t events, struct epoll_even
 int epoll_host_collect(struct epoll *ep, struct epoll_event *out, int n, int max, uint32_t round, uint64_t deadline,
 		       bool *ret_heard)
 {
-	int at = n, got = host_epoll_wait(ep->host, out + n, max - n, deadline), end = n + got;
+	struct task *t = current();
+	int at = n, got, end;
 
+	if (deadline) {
+		t->state = TASK_SLEEPING;
+		t->calls_slept++;
+	}
+	got = host_epoll_wait(ep->host, out + n, max - n, deadline);
+	t->state = TASK_RUNNING;
+	end = n + got;
 	*ret_heard = got > 0;
 	if (got <= 0)
 		return got ? got : n;

@@ -6,6 +6,7 @@
 
 #include "kernel/fs/file.h"
 #include "kernel/ipc/poll.h"
+#include "kernel/task/task.h"
 #include "lib/base/rbtree.h"
 
 #define EPOLL_MODES ((uint32_t)(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP))

@@ -94,7 +94,7 @@ static bool pipe_writes(const struct file *f)
 static long pipe_read(struct file *f, struct uio *io, uint64_t *pos)
 {
 	struct pipe *p = f->private_data;
-	bool queued = false, wake_writers = false, wake_readers;
+	bool queued = false, wake_writers = false, wake_readers = false;
 	struct waiter w;
 	long ret;
 
@@ -128,14 +128,13 @@ static long pipe_read(struct file *f, struct uio *io, uint64_t *pos)
 			break;
 		}
 	}
-	wake_readers = false;
 	if (queued) {
 		mutex_unlock(&p->lock);
 		wait_remove(&w.entry);
 		mutex_lock(&p->lock);
+		/* Ours was the wake-up that somebody else may need. (Else not: it would look like a new edge to epoll.) */
+		wake_readers = p->used && !wait_queue_empty(&p->read_wait);
 	}
-	if (unlikely(p->used && !wait_queue_empty(&p->read_wait)))
-		wake_readers = true;
 	mutex_unlock(&p->lock);
 	if (wake_writers)
 		wake(&p->write_wait, POLLBIT_OUT | POLLBIT_WRNORM);
@@ -208,9 +207,8 @@ static long pipe_write(struct file *f, struct uio *io, uint64_t *pos)
 		mutex_unlock(&p->lock);
 		wait_remove(&w.entry);
 		mutex_lock(&p->lock);
+		wake_writers = ring_writable(p) && !wait_queue_empty(&p->write_wait);
 	}
-	if (unlikely(!wait_queue_empty(&p->write_wait) && ring_writable(p)))
-		wake_writers = true;
 	mutex_unlock(&p->lock);
 	if (wake_readers)
 		wake(&p->read_wait, POLLBIT_IN | POLLBIT_RDNORM);

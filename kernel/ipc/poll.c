@@ -198,8 +198,15 @@ static void hosts_done(struct poll_hosts *h)
 static int hosts_ask(struct poll_hosts *h, struct poll_item *items, unsigned int always, uint64_t deadline,
 		     bool *ret_timeout)
 {
-	int got = host_poll(h->fds, h->count, deadline), ready = 0;
+	struct task *t = current();
+	int got, ready = 0;
 
+	if (deadline) {
+		t->state = TASK_SLEEPING;
+		t->calls_slept++;
+	}
+	got = host_poll(h->fds, h->count, deadline);
+	t->state = TASK_RUNNING;
 	*ret_timeout = got == 0;
 	if (got < 0)
 		return got;

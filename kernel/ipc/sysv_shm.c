@@ -76,6 +76,12 @@ static void segment_free(struct sysv_object *o)
 	kfree(s);
 }
 
+/* Shared memory goes with the address space: only semaphores have something to undo. */
+void sysv_exit(struct process *p)
+{
+	sysv_sem_exit(p);
+}
+
 /* --- attaches, called by mm ----------------------------------------------------------------------------------------- */
 
 void sysv_shm_fork(void *segment)

@@ -30,7 +30,7 @@ void pages_put(void *pages, size_t count);	/* freed at zero, each by itself */
 unsigned int pages_refs(void *page);
 
 struct memory_usage {
-	size_t limit, pages_used, slab_bytes, cache_pages;	/* bytes, except *_pages */
+	size_t limit, pages_used, pages_peak, slab_bytes, cache_pages;	/* bytes, except *_pages */
 	uint64_t objects;	/* kmalloc'd and cached objects alive: leak accounting */
 };
 void memory_usage(struct memory_usage *ret);

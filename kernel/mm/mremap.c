@@ -113,6 +113,10 @@ static int choose_target(struct remap *m, const struct vma *v)
 
 	if (m->flags & MREMAP_FIXED)
 		return 0;
+	/* With MREMAP_DONTUNMAP it is a hint. */
+	if (m->flags & MREMAP_DONTUNMAP && m->to && range_usable(m->to, m->new_size) &&
+	    !vma_first(m->mm, m->to, m->to + m->new_size))
+		return 0;
 	m->to = range_find(m->mm, m->new_size, align, low, m->mm->mmap_top);
 	if (!m->to)
 		m->to = range_find(m->mm, m->new_size, PAGE_SIZE, low, plat_info()->user_end);
@@ -264,11 +268,13 @@ long sys_mremap(unsigned long *a)
 		return -EFAULT;
 	if (m.new_size > user_end)
 		return m.flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
-	if (m.flags & MREMAP_FIXED) {
+	if (m.flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		if (m.to & (PAGE_SIZE - 1) || m.to > user_end || m.new_size > user_end - m.to)
 			return -EINVAL;
 		if (m.to < m.from + m.old_size && m.from < m.to + m.new_size)
 			return -EINVAL;
+	}
+	if (m.flags & MREMAP_FIXED) {
 		if (m.to < plat_info()->user_start)
 			return -EPERM;
 		if (!range_usable(m.to, m.new_size))

@@ -38,7 +38,7 @@ static uint64_t *chunk_used, *chunk_dirty;
 static size_t chunks, chunk_hint;	/* no free chunk below the hint */
 static size_t chunks_dirty;		/* bits set in chunk_dirty */
 static uint32_t free_lists[2][ORDER_MAX];
-static size_t limit, used, free_dirty, dirty_max;
+static size_t limit, used, used_peak, free_dirty, dirty_max;
 
 static size_t (*shrinkers[SHRINKERS_MAX])(size_t wanted);
 static unsigned int shrinker_count;
@@ -332,6 +332,8 @@ static bool run_take(size_t count, size_t *ret_number, bool *ret_dirty)
 		return false;
 	}
 	used += count;
+	if (used > used_peak)
+		used_peak = used;
 	for (size_t i = n; i < n + count; i++) {
 		dirty += records[i].dirty;
 		records[i].kind = PAGE_USED;
@@ -451,6 +453,7 @@ void pages_usage(struct memory_usage *ret)
 {
 	ret->limit = limit << PAGE_SHIFT;
 	ret->pages_used = __atomic_load_n(&used, __ATOMIC_RELAXED);
+	ret->pages_peak = __atomic_load_n(&used_peak, __ATOMIC_RELAXED);
 	ret->cache_pages = (size_t)__atomic_load_n(&cache_pages, __ATOMIC_RELAXED);
 }
 

@@ -182,10 +182,16 @@ void signal_continue_locked(struct process *p, struct sighand *s)
 void signal_task_exit(struct task *t)
 {
 	struct process *p = t->process;
+	struct sighand *s;
 	bool report = false;
 
 	/* From here on no stop waits for this task; one that began earlier has set stop_signal. */
 	__atomic_store_n(&t->state, TASK_DEAD, __ATOMIC_SEQ_CST);
+	if (t->pending.set.bits) {
+		s = sighand_lock(t);
+		signal_queue_remove(s, &t->pending, UINT64_MAX);
+		mutex_unlock(&s->lock);
+	}
 	if (p->task_count < 2)
 		return;
 	if (p->pending.set.bits)

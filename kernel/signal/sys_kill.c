@@ -68,12 +68,12 @@ static int kill_pid(int pid, const siginfo_t *info)
 	int ret;
 
 	if (!p) {
-		/* A thread's id stands for its process here. */
+		/* A thread's id stands for its process here. The main one's does not: its process has been reaped. */
 		struct task *t = task_find(pid);
 
 		if (!t)
 			return -ESRCH;
-		ret = kill_process(t->process, info);
+		ret = t->tid == t->process->pid ? -ESRCH : kill_process(t->process, info);
 		task_put(t);
 		return ret;
 	}
@@ -104,6 +104,24 @@ long sys_kill(unsigned long *a)
 	return kill_many(pid ? -pid : current_process()->pgid, &info);
 }
 
+/* The main thread of a zombie is still there by name, although its task may be gone. */
+static int kill_zombie_thread(int tgid, int tid, const siginfo_t *info)
+{
+	struct process *p = process_find(tid);
+	siginfo_t only_ask = *info;
+	int ret = -ESRCH;
+
+	if (!p)
+		return -ESRCH;
+	/* The thread handles nothing any more; SIGKILL is for the process whatever thread it names. */
+	if (info->si_signo != SIGKILL)
+		only_ask.si_signo = 0;
+	if (!tgid || tgid == tid)
+		ret = kill_process(p, &only_ask);
+	process_put(p);
+	return ret;
+}
+
 /* tgid 0: any process. */
 static int kill_task(int tgid, int tid, const siginfo_t *info)
 {
@@ -118,8 +136,12 @@ static int kill_task(int tgid, int tid, const siginfo_t *info)
 		return info->si_signo ? signal_send_task(current(), info) : 0;
 	}
 	t = task_find(tid);
+	if (t && t->state == TASK_DEAD) {
+		task_put(t);
+		t = NULL;
+	}
 	if (!t)
-		return -ESRCH;
+		return kill_zombie_thread(tgid, tid, info);
 	ret = -ESRCH;
 	if ((tgid && t->process->pid != tgid) || t->process->kernel_task)
 		goto out;

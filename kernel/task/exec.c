@@ -77,8 +77,7 @@ static int change(struct task *t, struct exec_args *args)
 		p->dumpable = false;
 	else
 		p->dumpable = true;
-	cred_put(t->cred);
-	t->cred = cred;
+	cred_commit(cred);
 	t->restart = NULL;
 	p->execed = true;
 	return 0;
@@ -142,6 +141,7 @@ static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_
 	n->nice = t->nice;
 	n->policy = t->policy;
 	n->priority = t->priority;
+	n->ioprio = t->ioprio;
 	memcpy(n->affinity, t->affinity, sizeof(n->affinity));
 	n->personality = t->personality;
 	n->timer_slack = t->timer_slack;
@@ -375,6 +375,7 @@ int process_spawn(struct spawn *s, struct process **ret_process)
 	if (!t || !p || !session)
 		goto fail;
 	t->process = p;
+	process_get(p); /* one for the tree, one for the task */
 	t->files = fd_table_new();
 	t->fs = fs_context_new(&root_path);
 	t->sighand = sighand_new();
@@ -428,9 +429,9 @@ fail:
 			fd_table_put(t->files);
 		if (t->fs)
 			fs_context_put(t->fs);
-		task_discard(t); /* drops the process, too */
-	} else if (p) {
-		process_put(p);
+		task_discard(t);
 	}
+	if (p)
+		process_put(p);
 	return err;
 }

@@ -261,16 +261,14 @@ void task_exit(int status)
 {
 	struct task *t = current();
 	struct process *p = t->process;
+	struct fd_table *files = t->files;
+	struct fs_context *fs = t->fs;
 	bool last;
 
-	t->state = TASK_DEAD;
+	signal_task_exit(t);
 	/* While others run in it: what they expect of a thread's end. */
 	task_leave_mm(t);
 	task_release_vfork(t);
-	fd_table_put(t->files);
-	t->files = NULL;
-	fs_context_put(t->fs);
-	t->fs = NULL;
 	mutex_lock(&p->lock);
 	add_usage(p, t);
 	list_remove(&t->link);
@@ -280,12 +278,17 @@ void task_exit(int status)
 	if (last)
 		p->exiting = true;
 	mutex_unlock(&p->lock);
+	task_put(t); /* the list's */
+	/* Out of sight of others now; closed before the parent hears of the end. */
+	t->files = NULL;
+	t->fs = NULL;
+	fd_table_put(files);
+	fs_context_put(fs);
+	task_unpublish(t);
 	if (last)
 		process_ended(p, t, status);
 	else
 		wake_all(&p->child_wait, ~0u);
-	task_unpublish(t);
-	task_put(t); /* the list's */
 	/* The last reference is the execution's own; task_free leaves the block to those who see `gone`. */
 	task_put(t);
 	plat_task_exit(t);

@@ -166,6 +166,12 @@ static void inherit(struct task *child, struct task *t, const struct fork_args *
 	child->nice = t->nice;
 	child->policy = t->policy;
 	child->priority = t->priority;
+	child->ioprio = t->ioprio;
+	if (child->policy & SCHED_RESET_ON_FORK) {
+		child->policy = SCHED_NORMAL;
+		child->priority = 0;
+		child->nice = MAX(child->nice, 0);
+	}
 	memcpy(child->affinity, t->affinity, sizeof(child->affinity));
 	child->personality = t->personality;
 	child->timer_slack = t->timer_slack;
@@ -280,11 +286,13 @@ static long fork_task(struct fork_args *a)
 		child->process = t->process;
 		process_get(t->process);
 	} else {
+		/* One reference for the tree of processes, one for the task. */
 		child->process = new_process(t, a);
 		if (!child->process) {
 			err = -ENOMEM;
 			goto fail;
 		}
+		process_get(child->process);
 	}
 	child->tid = tid = id_alloc();
 	if (!thread) {
@@ -332,9 +340,10 @@ fail_vfork:
 fail_process:
 	if (pidfd >= 0)
 		pidfd = fd_close(pidfd);
-	if (!thread && child->process->mm) {
+	if (!thread) {
 		mm_put(child->process->mm);
 		child->process->mm = NULL;
+		process_put(child->process);
 	}
 fail:
 	if (child->files)

@@ -87,12 +87,13 @@ long sys_pidfd_open(unsigned long *a)
 		return -EINVAL;
 	p = process_find(pid);
 	if (!p) {
-		/* A thread that is not its process's main one. */
+		/* -EINVAL: a thread that is not its process's main one (if it is, its process has been reaped). */
 		t = task_find(pid);
 		if (!t)
 			return -ESRCH;
+		fd = t->tid == t->process->pid ? -ESRCH : -EINVAL;
 		task_put(t);
-		return -EINVAL;
+		return fd;
 	}
 	fd = p->kernel_task ? -ESRCH : pidfd_new(p, flags);
 	process_put(p);

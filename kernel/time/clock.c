@@ -17,7 +17,7 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/task.h"
-#include "kernel/time/time.h"
+#include "kernel/time/time_internal.h"
 
 #define NS_PER_SEC 1000000000ULL
 #define COARSE_NS 4000000 /* as a kernel of 250 ticks a second says */
@@ -89,56 +89,88 @@ uint64_t clock_deadline(int base, uint64_t time)
 
 /* --- CPU clocks ---------------------------------------------------------------------------------------------------- */
 
-int clock_cpu_target(int id, struct task **ret_task, bool *ret_whole)
+int clock_cpu_target(int id, struct task **ret_task, struct process **ret_process)
 {
-	struct task *self = current(), *t;
-	int pid;
+	struct task *self = current(), *t = NULL;
+	struct process *p = NULL;
+	bool thread = id == CLOCK_THREAD_CPUTIME_ID || (id < 0 && id & CPU_CLOCK_THREAD);
+	int pid = id < 0 ? ~(id >> 3) : 0;
 
-	if (id == CLOCK_PROCESS_CPUTIME_ID || id == CLOCK_THREAD_CPUTIME_ID) {
-		*ret_whole = id == CLOCK_PROCESS_CPUTIME_ID;
-		task_get(self);
-		*ret_task = self;
-		return 0;
-	}
-	if (id >= 0 || (id & CPU_CLOCK_KIND) == CPU_CLOCK_DEVICE)
+	if (!clock_is_cpu(id) || (id < 0 && (id & CPU_CLOCK_KIND) == CPU_CLOCK_DEVICE))
 		return -EINVAL;
-	pid = ~(id >> 3);
-	*ret_whole = !(id & CPU_CLOCK_THREAD);
 	if (!pid) {
-		task_get(self);
-		*ret_task = self;
-		return 0;
+		if (thread)
+			task_get(t = self);
+		else
+			process_get(p = self->process);
+	} else if (thread) {
+		/* Only those of one's own process. */
+		t = task_find(pid);
+		if (t && t->process != self->process) {
+			task_put(t);
+			t = NULL;
+		}
+	} else {
+		p = process_find(pid);
 	}
-	t = task_find(pid);
-	if (!t)
+	if (!t && !p)
 		return -EINVAL;
-	/* Threads: only of one's own process. Processes: by the id of the first thread. */
-	if (*ret_whole ? t->process->pid != pid : t->process != self->process) {
-		task_put(t);
-		return -EINVAL;
-	}
 	*ret_task = t;
+	*ret_process = p;
 	return 0;
 }
 
-uint64_t clock_cpu_read(int id, struct task *t, bool whole)
+static uint64_t cpu_kind(int id, uint64_t user, uint64_t system)
+{
+	return id < 0 && (id & CPU_CLOCK_KIND) == CPU_CLOCK_USER ? user : user + system;
+}
+
+uint64_t clock_cpu_read_task(int id, struct task *t)
 {
 	uint64_t user = 0, system = 0;
 
-	plat_cputime(t, whole, &user, &system);
-	return id < 0 && (id & CPU_CLOCK_KIND) == CPU_CLOCK_USER ? user : user + system;
+	plat_cputime(t, false, &user, &system);
+	return cpu_kind(id, user, system);
+}
+
+uint64_t clock_cpu_read_process(int id, struct process *p)
+{
+	uint64_t user = 0, system = 0;
+	struct task *t = current();
+
+	if (p == t->process) {
+		plat_cputime(t, true, &user, &system);
+	} else {
+		t = time_live_task(p);
+		if (t) {
+			plat_cputime(t, true, &user, &system);
+			task_put(t);
+		} else {
+			user = p->self_dead.user_ns;
+			system = p->self_dead.system_ns;
+		}
+	}
+	return cpu_kind(id, user, system);
+}
+
+static void cpu_target_put(struct task *t, struct process *p)
+{
+	if (t)
+		task_put(t);
+	if (p)
+		process_put(p);
 }
 
 static int cpu_read(int id, uint64_t *ret_ns)
 {
+	struct process *p;
 	struct task *t;
-	bool whole;
-	int ret = clock_cpu_target(id, &t, &whole);
+	int ret = clock_cpu_target(id, &t, &p);
 
 	if (ret)
 		return ret;
-	*ret_ns = clock_cpu_read(id, t, whole);
-	task_put(t);
+	*ret_ns = t ? clock_cpu_read_task(id, t) : clock_cpu_read_process(id, p);
+	cpu_target_put(t, p);
 	return 0;
 }
 
@@ -169,8 +201,8 @@ int clock_read(int id, uint64_t *ret_ns)
 
 int clock_for_timers(int id, int *ret_base)
 {
+	struct process *p;
 	struct task *t;
-	bool whole;
 	int ret;
 
 	switch (id) {
@@ -191,10 +223,10 @@ int clock_for_timers(int id, int *ret_base)
 	case CLOCK_REALTIME_COARSE:
 		return -EOPNOTSUPP;
 	default:
-		ret = clock_cpu_target(id, &t, &whole);
+		ret = clock_cpu_target(id, &t, &p);
 		if (ret)
 			return ret;
-		task_put(t);
+		cpu_target_put(t, p);
 		*ret_base = CLOCK_PROCESS_CPUTIME_ID;
 		return 0;
 	}

@@ -255,6 +255,8 @@ void time_check_cpu(struct task *t)
 {
 	struct itimers *it = itimers_get(t->process, false);
 
+	if (t == current())
+		posix_timers_check_thread();
 	if (!it)
 		return;
 	cpu_check(it);

@@ -2,7 +2,7 @@
 /*
  * POSIX timers (timer_create and friends). A timer is on its process's list (process.lock, in order of ids) and counted:
  * one for the list, one for each call at work on it. pt->lock guards its state. It fires in the timer service; timers on CPU
- * clocks look at the clock there and come back later if it is too early.
+ * clocks look at the clock there (of one thread: that thread looks) and come back later if it is too early.
  *
  * One signal at a time: what expires while the timer's signal is still pending is counted as overrun, and told when the
  * signal is taken (time_signal_taken), or by timer_getoverrun. Deleting waits until the service is done with the timer, so
@@ -22,6 +22,7 @@
 #include "kernel/time/time_internal.h"
 
 #define TIMERS_MAX 65536U
+#define THREAD_CHECK_NS 10000000ULL /* a thread that was told to look, or sleeps: look after it again */
 
 struct posix_timer {
 	struct list link;
@@ -60,27 +61,12 @@ static void posix_timer_put(struct posix_timer *pt)
 	kfree(pt);
 }
 
-/* False if what the clock measured is no more. */
-static bool timer_now(struct posix_timer *pt, uint64_t *ret_now)
+static uint64_t timer_now(struct posix_timer *pt)
 {
-	struct task *t = pt->measured_task;
-
-	if (!timer_is_cpu(pt)) {
-		*ret_now = clock_monotonic();
-		return true;
-	}
-	if (!pt->measured) {
-		if (__atomic_load_n(&t->state, __ATOMIC_RELAXED) == TASK_DEAD)
-			return false;
-		*ret_now = clock_cpu_read(pt->clock, t, false);
-		return true;
-	}
-	t = time_live_task(pt->measured);
-	if (!t)
-		return false;
-	*ret_now = clock_cpu_read(pt->clock, t, true);
-	task_put(t);
-	return true;
+	if (!timer_is_cpu(pt))
+		return clock_monotonic();
+	return pt->measured ? clock_cpu_read_process(pt->clock, pt->measured) :
+			      clock_cpu_read_task(pt->clock, pt->measured_task);
 }
 
 /* pt->lock held: the kernel timer follows expiry. */
@@ -118,17 +104,40 @@ static int overrun_clamped(uint64_t overrun)
 	return (int)MIN(overrun, (uint64_t)INT32_MAX);
 }
 
-static void posix_timer_fire(struct timer *kt)
+/*
+ * The service cannot read the clock of an application's thread. It makes the thread look itself, if it runs: while it
+ * sleeps its clock stands still.
+ */
+static void thread_look(struct posix_timer *pt)
 {
-	struct posix_timer *pt = container_of(kt, struct posix_timer, timer);
+	struct task *t = pt->measured_task;
+	enum task_state state = __atomic_load_n(&t->state, __ATOMIC_RELAXED);
+
+	mutex_lock(&pt->lock);
+	if (pt->deleted || !pt->expiry || state == TASK_DEAD) {
+		mutex_unlock(&pt->lock);
+		return;
+	}
+	timer_arm(&pt->timer, deadline_after(THREAD_CHECK_NS));
+	mutex_unlock(&pt->lock);
+	if (state == TASK_RUNNING) {
+		__atomic_fetch_or(&t->work, WORK_TIMER, __ATOMIC_SEQ_CST);
+		plat_kick(t, true);
+	}
+}
+
+/* Sends the signal if it is due, and arms the timer for the next time. */
+static void posix_timer_run(struct posix_timer *pt)
+{
 	uint64_t now, missed = 0;
 	siginfo_t info;
 
 	mutex_lock(&pt->lock);
-	if (pt->deleted || !pt->expiry || !timer_now(pt, &now)) {
+	if (pt->deleted || !pt->expiry) {
 		mutex_unlock(&pt->lock);
 		return;
 	}
+	now = timer_now(pt);
 	if (now < pt->expiry) {
 		timer_follow(pt, now, 0);
 		mutex_unlock(&pt->lock);
@@ -143,6 +152,8 @@ static void posix_timer_fire(struct timer *kt)
 		pt->sent = true;
 	}
 	mutex_unlock(&pt->lock);
+	if (pt->notify == SIGEV_NONE)
+		return;
 	signal_info_kernel(&info, pt->signal, SI_TIMER);
 	info.si_tid = pt->id;
 	info.si_overrun = overrun_clamped(missed);
@@ -152,6 +163,40 @@ static void posix_timer_fire(struct timer *kt)
 		(void)signal_send_task(pt->target, &info);
 	else
 		(void)signal_send_process(pt->process, &info);
+}
+
+static void posix_timer_fire(struct timer *kt)
+{
+	struct posix_timer *pt = container_of(kt, struct posix_timer, timer);
+
+	if (pt->measured_task)
+		thread_look(pt);
+	else
+		posix_timer_run(pt);
+}
+
+void posix_timers_check_thread(void)
+{
+	struct process *p = current_process();
+	struct posix_timer *pt, *found;
+	int last = -1;
+
+	do {
+		found = NULL;
+		mutex_lock(&p->lock);
+		list_for_each(pt, &p->timers, link)
+			if (pt->id > last && pt->measured_task == current()) {
+				ref_get(&pt->refs);
+				found = pt;
+				break;
+			}
+		mutex_unlock(&p->lock);
+		if (found) {
+			last = found->id;
+			posix_timer_run(found);
+			posix_timer_put(found);
+		}
+	} while (found);
 }
 
 /* --- finding and deleting ------------------------------------------------------------------------------------------------ */
@@ -225,25 +270,13 @@ void time_signal_taken(struct siginfo *info)
 
 static int timer_set_clock(struct posix_timer *pt, int clock)
 {
-	struct task *t;
-	bool whole;
 	int ret;
 
 	pt->clock = clock;
 	ret = clock_for_timers(clock, &pt->base);
 	if (ret || !timer_is_cpu(pt))
 		return ret;
-	ret = clock_cpu_target(clock, &t, &whole);
-	if (ret)
-		return ret;
-	if (whole) {
-		process_get(t->process);
-		pt->measured = t->process;
-		task_put(t);
-	} else {
-		pt->measured_task = t;
-	}
-	return 0;
+	return clock_cpu_target(clock, &pt->measured_task, &pt->measured);
 }
 
 static int timer_set_event(struct posix_timer *pt, const struct sigevent *ev)
@@ -383,7 +416,7 @@ long sys_timer_settime(unsigned long *a)
 {
 	struct itimerspec64_user set, old;
 	struct posix_timer *pt;
-	uint64_t now = 0;
+	uint64_t now;
 	long ret = 0;
 
 	if (!a[2])
@@ -398,9 +431,8 @@ long sys_timer_settime(unsigned long *a)
 	mutex_lock(&pt->lock);
 	if (pt->deleted) {
 		ret = -EINVAL;
-	} else if (!timer_now(pt, &now)) {
-		ret = -ESRCH;
 	} else {
+		now = timer_now(pt);
 		old = timer_left(pt, now);
 		timer_set(pt, &set, a[1] & TIMER_ABSTIME, now);
 	}
@@ -414,14 +446,12 @@ long sys_timer_settime(unsigned long *a)
 long sys_timer_gettime(unsigned long *a)
 {
 	struct posix_timer *pt = timer_find((int)a[0]);
-	struct itimerspec64_user left = { { 0, 0 }, { 0, 0 } };
-	uint64_t now;
+	struct itimerspec64_user left;
 
 	if (!pt)
 		return -EINVAL;
 	mutex_lock(&pt->lock);
-	if (timer_now(pt, &now))
-		left = timer_left(pt, now);
+	left = timer_left(pt, timer_now(pt));
 	mutex_unlock(&pt->lock);
 	posix_timer_put(pt);
 	return put_user(left, UPTR(a[1]));

@@ -11,17 +11,18 @@ struct task;
 uint64_t clock_monotonic(void);	/* never goes back, whatever the host says */
 uint64_t clock_realtime(void);
 must_check int clock_read(int id, uint64_t *ret_ns);	/* any CLOCK_* incl. CPU clocks; -EINVAL */
-/*
- * CPU clocks: what `id` measures, or -EINVAL. *ret_task is a counted task: the one itself (*ret_whole false), or one of
- * the process.
- */
-must_check int clock_cpu_target(int id, struct task **ret_task, bool *ret_whole);
+/* CPU clocks: the thread or the process that `id` measures, counted, the other NULL; or -EINVAL. */
+must_check int clock_cpu_target(int id, struct task **ret_task, struct process **ret_process);
 static inline bool clock_is_cpu(int id)
 {
 	return id < 0 || id == 2 || id == 3; /* CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID */
 }
-/* Time of a CPU clock, by its kind in the low bits (CLOCK_*_CPUTIME_ID count as user and system). */
-uint64_t clock_cpu_read(int id, struct task *t, bool whole);
+/*
+ * Their time, by the kind in the id's low bits. A thread's can be read by tasks of its own process only (the host has no
+ * more to offer). Zombies: what they used in all.
+ */
+uint64_t clock_cpu_read_task(int id, struct task *t);
+uint64_t clock_cpu_read_process(int id, struct process *p);
 /*
  * Clocks that alarms, timers and sleeps can run on: 0; -EINVAL no such clock; -EOPNOTSUPP; -EPERM (*_ALARM). *ret_base is
  * CLOCK_MONOTONIC, _REALTIME, _BOOTTIME, _TAI, or CLOCK_PROCESS_CPUTIME_ID for any CPU clock.

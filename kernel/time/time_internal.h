@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between itimer.c and posix_timer.c. */
+/* Between clock.c, itimer.c and posix_timer.c. */
 #pragma once
 
 #include "kernel/time/time.h"
@@ -16,3 +16,5 @@ uint64_t time_cpu_check_deadline(uint64_t left, bool whole);
 /* The first expiry after now of a periodic timer that was due at `expiry`; *ret_missed more were due meanwhile. */
 uint64_t time_next_expiry(uint64_t expiry, uint64_t interval, uint64_t now, uint64_t *ret_missed);
 void posix_timers_delete_all(struct process *p);
+/* Timers on the calling task's own CPU clock. */
+void posix_timers_check_thread(void);

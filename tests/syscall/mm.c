@@ -107,7 +107,7 @@ TEST(mmap, bad_arguments)
 	EXPECT_ERR((long)mmap((void *)0x123456UL, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), EINVAL);
 	EXPECT_ERR((long)mmap(NULL, SIZE_MAX - 10000, PROT_READ, ANON, -1, 0), ENOMEM);
 	EXPECT_ERR((long)mmap((void *)(0x7ffffffff000UL - PAGE), 4 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), ENOMEM);
-	EXPECT_ERR((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x40000000, fd, 0), EOPNOTSUPP);
+	EXPECT_ERR((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x200, fd, 0), EOPNOTSUPP);
 	EXPECT_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, fd, 0x7ffffffffffff000UL), EOVERFLOW);
 	r = (int)EXPECT_OK(open("f", O_RDONLY));
 	w = (int)EXPECT_OK(open("f", O_WRONLY));
@@ -538,12 +538,13 @@ TEST(mremap, dontunmap_leaves_empty_memory)
 	char *p = map(3, RW, ANON), *q;
 
 	memset(p, 4, 3 * PAGE);
-	q = mremap(p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+	q = (char *)syscall(SYS_mremap, p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
 	EXPECT(q != MAP_FAILED && q != p);
 	EXPECT_EQ(q[3 * PAGE - 1], 4);
 	EXPECT_EQ(p[0], 0);
 	p[0] = 1;
-	EXPECT_ERR((long)mremap(p, 3 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP), EINVAL);
+	EXPECT_ERR(syscall(SYS_mremap, p, 3 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0), EINVAL);
+	EXPECT_ERR(syscall(SYS_mremap, p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 100), EINVAL);
 }
 
 /* --- madvise, mincore, msync ----------------------------------------------------------------------------------------------------- */
@@ -800,22 +801,22 @@ static bool no_policies(void)
 
 TEST(set_mempolicy, is_told_back)
 {
-	unsigned long nodes = 1;
+	unsigned long nodes[16] = { 1 };
 	int mode = -1;
 
 	if (no_policies())
 		SKIP("this kernel has no NUMA policies");
 	EXPECT_OK(syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0));
 	EXPECT_EQ(mode, MPOL_DEFAULT);
-	EXPECT_OK(syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 64));
-	nodes = 0;
-	EXPECT_OK(syscall(SYS_get_mempolicy, &mode, &nodes, 1024, NULL, 0));
+	EXPECT_OK(syscall(SYS_set_mempolicy, MPOL_BIND, nodes, 64));
+	nodes[0] = 0;
+	EXPECT_OK(syscall(SYS_get_mempolicy, &mode, nodes, 1024, NULL, 0));
 	EXPECT_EQ(mode, MPOL_BIND);
-	EXPECT_EQ(nodes, 1);
+	EXPECT_EQ(nodes[0], 1);
 	EXPECT_OK(syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0));
 	EXPECT_ERR(syscall(SYS_set_mempolicy, 99, NULL, 0), EINVAL);
 	EXPECT_ERR(syscall(SYS_set_mempolicy, MPOL_BIND, NULL, 0), EINVAL);
-	EXPECT_ERR(syscall(SYS_set_mempolicy, MPOL_DEFAULT, &nodes, 64), EINVAL);
+	EXPECT_ERR(syscall(SYS_set_mempolicy, MPOL_DEFAULT, nodes, 64), EINVAL);
 	EXPECT_ERR(syscall(SYS_set_mempolicy, MPOL_BIND, (void *)8, 64), EFAULT);
 }
 

@@ -76,6 +76,7 @@ static void group_outlives(void)
 	EXPECT_OK(pipe(sync));
 	other = fork();
 	if (!other) {
+		close(end);
 		EXPECT_OK(setpgid(0, 0));
 		EXPECT_EQ(write(sync[1], "x", 1), 1);
 		pause();

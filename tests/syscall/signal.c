@@ -759,6 +759,22 @@ TEST(sigaltstack, overflow_kills)
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 }
 
+static void *altstack_thread(void *arg)
+{
+	return (void *)(long)sigaltstack(NULL, arg);
+}
+
+TEST(sigaltstack, threads_start_without)
+{
+	stack_t s = { .ss_sp = altstack, .ss_size = sizeof(altstack) }, got;
+	pthread_t t;
+
+	EXPECT_OK(sigaltstack(&s, NULL));
+	EXPECT_EQ(pthread_create(&t, NULL, altstack_thread, &got), 0);
+	EXPECT_EQ(pthread_join(t, NULL), 0);
+	EXPECT_EQ(got.ss_flags, SS_DISABLE);
+}
+
 /* --- frames ------------------------------------------------------------------------------------------------------ */
 
 /* Loads 15 registers from in[], runs ud2 (or what the handler skips), stores them to out[]. */
@@ -1557,6 +1573,129 @@ TEST(kill, tstp_stops_in_a_session_with_a_parent)
 	EXPECT_OK(kill(pid, SIGCONT));
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 4);
+}
+
+TEST(kill, sleeps_survive_a_stop)
+{
+	struct timespec half = { 0, 300000000 };
+	int status;
+	pid_t pid;
+
+	/* nanosleep is restarted with what is left, poll with its timeout: neither sees the stop. */
+	pid = fork();
+	if (!pid)
+		_exit(nanosleep(&half, NULL) != 0);
+	EXPECT_SOON(state_of(pid) == 'S');
+	EXPECT_OK(kill(pid, SIGSTOP));
+	wait_for_stop(pid, SIGSTOP);
+	EXPECT_OK(kill(pid, SIGCONT));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	pid = fork();
+	if (!pid)
+		_exit(poll(NULL, 0, 300) != 0);
+	EXPECT_SOON(state_of(pid) == 'S');
+	EXPECT_OK(kill(pid, SIGSTOP));
+	wait_for_stop(pid, SIGSTOP);
+	EXPECT_OK(kill(pid, SIGCONT));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	/* A futex with a timeout, too. */
+	pid = fork();
+	if (!pid) {
+		unsigned int word = 0;
+		long ret = syscall(SYS_futex, &word, 0, 0, &half, NULL, 0);
+
+		_exit(!(ret == -1 && errno == ETIMEDOUT));
+	}
+	EXPECT_SOON(state_of(pid) == 'S');
+	EXPECT_OK(kill(pid, SIGSTOP));
+	wait_for_stop(pid, SIGSTOP);
+	EXPECT_OK(kill(pid, SIGCONT));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+static pthread_t main_thread;
+static int main_gone[2];
+
+static void *pause_thread(void *arg)
+{
+	(void)arg;
+	if (pthread_join(main_thread, NULL) || write(main_gone[1], "x", 1) != 1)
+		_exit(8);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* The main thread ends while another lives on: signals to the process still arrive, and it still stops. */
+TEST(kill, process_whose_main_thread_has_ended)
+{
+	int status;
+	pid_t pid;
+	char c;
+
+	EXPECT_OK(pipe(main_gone));
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		pthread_t t;
+
+		on(SIGUSR1, count_signal, 0);
+		main_thread = pthread_self();
+		pthread_create(&t, NULL, pause_thread, NULL);
+		syscall(SYS_exit, 0);
+	}
+	EXPECT_EQ(read(main_gone[0], &c, 1), 1);
+	EXPECT_OK(kill(pid, SIGUSR1));
+	EXPECT_OK(kill(pid, SIGSTOP));
+	wait_for_stop(pid, SIGSTOP);
+	EXPECT_OK(kill(pid, SIGCONT));
+	EXPECT_EQ(waitpid(pid, &status, WCONTINUED), pid);
+	EXPECT(WIFCONTINUED(status));
+	EXPECT_OK(kill(pid, SIGTERM));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+TEST(rt_sigaction, exec_keeps_mask_and_pending)
+{
+	static const char script[] = "while read k v; do case $k in ShdPnd:|SigBlk:) echo $v;; esac; done </proc/self/status";
+	char text[128] = "";
+	int fds[2], status;
+	pid_t pid;
+
+	EXPECT_OK(pipe(fds));
+	pid = fork();
+	if (!pid) {
+		dup2(fds[1], 1);
+		block(SIGUSR1);
+		kill(getpid(), SIGUSR1);
+		execl("/bin/sh", "sh", "-c", script, NULL);
+		_exit(1);
+	}
+	close(fds[1]);
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	EXPECT_OK(read(fds[0], text, sizeof(text) - 1));
+	EXPECT_STR(text, "0000000000000200\n0000000000000200\n");
+}
+
+TEST(sigaltstack, inherited_by_fork)
+{
+	stack_t s = { .ss_sp = altstack, .ss_size = sizeof(altstack) }, got;
+	int status;
+	pid_t pid;
+
+	EXPECT_OK(sigaltstack(&s, NULL));
+	pid = fork();
+	if (!pid) {
+		sigaltstack(NULL, &got);
+		_exit(got.ss_sp != altstack || got.ss_flags);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
 }
 
 /* --- many -------------------------------------------------------------------------------------------------------- */

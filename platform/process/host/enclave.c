@@ -3,10 +3,10 @@
  * Enclave memory is a memfd mapped at a random address, aligned so that the kernel's text has one upper half of its
  * addresses (the seccomp filter compares halves): [boot_info | kernel image | heap, sparse].
  * The kernel is a static PIE: segments are copied in, R_X86_64_RELATIVE relocations applied, then protected.
+ * No stdio here, and nothing that makes libc read files: the time from start to the first instruction counts.
  */
 #include "platform/process/host/enclave.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef MFD_EXEC
@@ -171,34 +170,57 @@ out:
 	return entry;
 }
 
+static size_t read_file(const char *path, char *to, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+	ssize_t n;
+
+	while (fd >= 0 && used < size - 1 && (n = read(fd, to + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	to[used] = 0;
+	return used;
+}
+
+/* Neighbours become one range; the list is sorted as /proc/self/maps is. */
+static void keep_range(struct boot_info *b, uint64_t start, uint64_t end)
+{
+	if (b->keep_count && b->keep[b->keep_count - 1].end == start) {
+		b->keep[b->keep_count - 1].end = end;
+	} else if (b->keep_count < BOOT_KEEP_MAX) {
+		b->keep[b->keep_count].start = start;
+		b->keep[b->keep_count++].end = end;
+	}
+}
+
+static void find_kept(struct boot_info *b)
+{
+	static char maps[64 << 10];
+	char *line, *next = maps;
+
+	b->keep_count = 0;
+	read_file("/proc/self/maps", maps, sizeof(maps));
+	while ((line = strsep(&next, "\n")) != NULL && *line) {
+		bool ours, vdso = strstr(line, "[vdso]") != NULL;
+		char *at;
+		uint64_t start = strtoull(line, &at, 16), end = strtoull(at + (*at == '-'), NULL, 16);
+
+		ours = start >= b->base && start < b->base + b->size;
+		if (vdso)
+			b->vdso_end = end;
+		if (ours || vdso || strstr(line, "[vvar"))
+			keep_range(b, start, end);
+	}
+}
+
 /* The host's vDSO: where it and its data lie, and its clock function. */
 static void find_vdso(struct boot_info *b)
 {
 	const uint8_t *image = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
-	FILE *maps = fopen("/proc/self/maps", "re");
-	char line[512];
-	unsigned long start, end;
 
-	b->keep_count = 0;
-	while (maps && fgets(line, sizeof(line), maps)) {
-		bool ours, vdso = strstr(line, "[vdso]") != NULL;
-
-		if (sscanf(line, "%lx-%lx", &start, &end) != 2)
-			continue;
-		ours = start >= b->base && start < b->base + b->size;
-		if (vdso)
-			b->vdso_end = end;
-		if (!ours && !vdso && !strstr(line, "[vvar"))
-			continue;
-		if (b->keep_count && b->keep[b->keep_count - 1].end == start) {
-			b->keep[b->keep_count - 1].end = end;
-		} else if (b->keep_count < BOOT_KEEP_MAX) {
-			b->keep[b->keep_count].start = start;
-			b->keep[b->keep_count++].end = end;
-		}
-	}
-	if (maps)
-		fclose(maps);
+	find_kept(b);
 	b->vdso = (uintptr_t)image;
 	if (!image)
 		return;
@@ -327,6 +349,68 @@ static void forget_libc(void)
 	syscall(SYS_set_tid_address, NULL);
 }
 
+/*
+ * A terminal's signals go to its whole foreground group, our host processes too. They are the launcher's business, from
+ * the first moment on. What may come of faults stays; the kernel sets all of this again for itself.
+ */
+static void ignore_signals(void)
+{
+	static const int kept[] = { SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGKILL, SIGSTOP, SIGCHLD };
+	sigset_t none;
+
+	for (int sig = 1; sig < 32; sig++) {
+		bool ignore = true;
+
+		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+			ignore &= sig != kept[i];
+		if (ignore)
+			signal(sig, SIG_IGN);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Children of ours by /proc; the number, or -1 if it cannot be read. */
+static int list_children(pid_t *ret, int max)
+{
+	static char text[64 << 10];
+	char path[64], *at = text, *end;
+	int count = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	if (access(path, R_OK))
+		return -1;
+	read_file(path, text, sizeof(text));
+	for (; count < max; at = end) {
+		long pid = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		ret[count++] = (pid_t)pid;
+	}
+	return count;
+}
+
+/* Whoever execs us may have had children: they are none of ours. */
+static void note_foreign(struct enclave *e)
+{
+	siginfo_t info;
+	int n;
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) && errno == ECHILD)
+		return;
+	n = list_children(e->foreign, ENCLAVE_FOREIGN_MAX);
+	e->foreign_count = n > 0 ? n : 0;
+}
+
+static bool is_foreign(const struct enclave *e, pid_t pid)
+{
+	for (int i = 0; i < e->foreign_count; i++)
+		if (e->foreign[i] == pid)
+			return true;
+	return false;
+}
+
 int enclave_start(struct enclave *e, const struct enclave_config *c, char *error, size_t error_size)
 {
 	struct context x = { error, error_size };
@@ -349,16 +433,16 @@ int enclave_start(struct enclave *e, const struct enclave_config *c, char *error
 	if (!entry || fill_in(&x, e, c))
 		return -1;
 	find_vdso(e->boot);
+	note_foreign(e);
 	/* All host processes are our children and share our descriptors. */
 	e->first = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (e->first < 0)
 		return fail(&x, "cannot start a host process: %s", strerror(errno));
 	if (!e->first) {
-		sigset_t none;
-
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
+		if (getppid() != (pid_t)e->boot->launcher_pid)
+			_exit(0);
+		ignore_signals();
 		forget_libc();
 		((void (*)(struct boot_info *))entry)(e->boot);
 	}
@@ -375,7 +459,7 @@ int enclave_poll(struct enclave *e)
 		if (__atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) || __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE))
 			continue;
 		/* A host process ends by itself only after its tasks have left the kernel in good order: exit(0). */
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && pid != e->first)
+		if (is_foreign(e, pid) || (WIFEXITED(status) && WEXITSTATUS(status) == 0 && pid != e->first))
 			continue;
 		snprintf(b->reason, sizeof(b->reason), "host process %d of the enclave was ended from outside (%s %d)", (int)pid,
 			 WIFSIGNALED(status) ? "signal" : "status",
@@ -386,59 +470,71 @@ int enclave_poll(struct enclave *e)
 	return __atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) || __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE);
 }
 
-/* Every child of ours is a host process of the enclave; some may still be forking. */
+void enclave_signal_host(const struct enclave *e, int sig)
+{
+	static pid_t pids[4096];
+	int n = list_children(pids, 4096);
+
+	for (int i = 0; i < n; i++)
+		if (!is_foreign(e, pids[i]))
+			kill(pids[i], sig);
+}
+
+/*
+ * Every child of ours is a host process of the enclave; some may still be forking, so: again until there are none. All
+ * are killed before the first is waited for: they go at the same time.
+ */
 void enclave_destroy(struct enclave *e)
 {
-	for (int round = 0; round < 1000; round++) {
-		char path[64];
-		FILE *f;
-		int pid, found = 0;
+	static pid_t pids[4096];
 
-		snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-		f = fopen(path, "re");
-		while (f && fscanf(f, "%d", &pid) == 1) {
-			kill(pid, SIGKILL);
-			found++;
-		}
-		if (f)
-			fclose(f);
-		while (waitpid(-1, NULL, found ? __WALL : WNOHANG | __WALL) > 0)
-			;
-		if (waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD)
-			break;
+	for (int round = 0; round < 1000; round++) {
+		int n = list_children(pids, 4096), ours = 0;
+
+		for (int i = 0; i < n; i++)
+			if (!is_foreign(e, pids[i]) && !kill(pids[i], SIGKILL))
+				ours++;
+		for (int i = 0; i < n; i++)
+			if (!is_foreign(e, pids[i]))
+				waitpid(pids[i], NULL, __WALL);
+		if (!ours)
+			break; /* where /proc tells no children, they die with us (PDEATHSIG) */
 	}
 	e->first = 0;
 }
 
-int enclave_control(struct enclave *e, struct control_request *r, unsigned int *ret_slot)
+uint64_t enclave_memory(const struct enclave *e)
+{
+	struct stat st;
+
+	return fstat(e->memfd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+int enclave_post(struct enclave *e, const struct control_request *r, size_t strings_size)
 {
 	struct boot_info *b = e->boot;
 
-	for (unsigned int i = 0; i < CONTROL_SLOTS; i++) {
+	for (int i = 0; i < CONTROL_SLOTS; i++) {
 		struct control_request *slot = &b->control[i];
 
-		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE))
+		/* The last ones are for signals and lists: programs started by `exec` hold theirs until they end. */
+		if (slot->state || (r->kind == CONTROL_EXEC && i >= CONTROL_SLOTS - 4))
 			continue;
-		*slot = *r;
+		memcpy(slot, r, offsetof(struct control_request, strings) + strings_size);
 		__atomic_store_n(&slot->state, 1, __ATOMIC_SEQ_CST);
 		__atomic_fetch_add(&b->control_bell, 1, __ATOMIC_SEQ_CST);
 		syscall(SYS_futex, &b->control_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
-		while (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != 3) {
-			uint32_t done = __atomic_load_n(&b->control_done, __ATOMIC_SEQ_CST);
-			struct timespec tick = { .tv_nsec = 50000000 };
-
-			if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == 3)
-				break;
-			if (enclave_poll(e))
-				return -1;
-			syscall(SYS_futex, &b->control_done, FUTEX_WAIT, done, &tick, NULL, 0);
-		}
-		*r = *slot;
-		if (ret_slot)
-			*ret_slot = i;
-		else
-			__atomic_store_n(&slot->state, 0, __ATOMIC_SEQ_CST);
-		return 0;
+		return i;
 	}
-	return -1;
+	return -EAGAIN;
+}
+
+bool enclave_answered(const struct enclave *e, int slot)
+{
+	return __atomic_load_n(&e->boot->control[slot].state, __ATOMIC_ACQUIRE) == 3;
+}
+
+void enclave_free_slot(struct enclave *e, int slot)
+{
+	__atomic_store_n(&e->boot->control[slot].state, 0, __ATOMIC_SEQ_CST);
 }

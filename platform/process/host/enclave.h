@@ -12,6 +12,8 @@
 
 #include "abi/boot.h"
 
+#define ENCLAVE_FOREIGN_MAX 64
+
 struct enclave_mount {
 	const char *type, *target, *options;
 	int handle; /* or -1 */
@@ -38,9 +40,14 @@ struct enclave {
 	struct boot_info *boot;
 	int memfd;
 	pid_t first;			/* first host process */
+	pid_t foreign[ENCLAVE_FOREIGN_MAX]; /* children that this process had before */
+	int foreign_count;
 };
 
-/* 0, or -1 with a one-line message in error. On success the kernel runs already. */
+/*
+ * 0, or -1 with a one-line message in error. On success the kernel runs already. SIGCHLD should be blocked before, and
+ * waited for by signalfd: it comes at the end, at each death of a host process and at each answer of the kernel.
+ */
 int enclave_start(struct enclave *e, const struct enclave_config *c, char *error, size_t error_size);
 /*
  * Looks for ends of host processes (call on SIGCHLD or when waiting). 0: goes on; 1: the first process has ended or the
@@ -49,5 +56,15 @@ int enclave_start(struct enclave *e, const struct enclave_config *c, char *error
 int enclave_poll(struct enclave *e);
 /* Kills every host process and waits until they are gone. */
 void enclave_destroy(struct enclave *e);
-/* Posts a request and waits for the answer: fills in *r. -1 if the enclave ended meanwhile or has no free slot. */
-int enclave_control(struct enclave *e, struct control_request *r, unsigned int *ret_slot);
+/* SIGSTOP, SIGCONT: to all host processes. */
+void enclave_signal_host(const struct enclave *e, int sig);
+/* Bytes of memory that the enclave has from the host now. */
+uint64_t enclave_memory(const struct enclave *e);
+/*
+ * Requests to the kernel, in slots of e->boot->control. Posts a copy of *r (of whose strings only the first bytes count)
+ * and returns its slot, or -EAGAIN if none is free. The answer is there when enclave_answered; an EXEC goes on until
+ * its `exited` is set. Then the slot is given back.
+ */
+int enclave_post(struct enclave *e, const struct control_request *r, size_t strings_size);
+bool enclave_answered(const struct enclave *e, int slot);
+void enclave_free_slot(struct enclave *e, int slot);

@@ -2,12 +2,14 @@
 /*
  * Requests of the launcher: start a program (cloister exec), signal a process, resize the terminal, list processes. One
  * service task looks at the slots when the bell rings; a program's end is waited for by a service task of its own.
+ * The launcher sleeps in poll, not on a futex: each answer also sends it SIGCHLD, the signal it looks around for.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
 #include "kernel/fs/file.h"
 #include "kernel/fs/tty.h"
+#include "kernel/host.h"
 #include "kernel/loader/exec.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/signal/signal.h"
@@ -16,12 +18,18 @@
 #include "lib/base/string.h"
 #include "platform/process/trusted/process.h"
 
+static void tell_launcher(void)
+{
+	__atomic_fetch_add(&boot->control_done, 1, __ATOMIC_SEQ_CST);
+	plat_wake_word(&boot->control_done, 1 << 30);
+	HOST(kill, boot->launcher_pid, SIGCHLD, 0, 0, 0, 0);
+}
+
 static void answer(struct control_request *r, int result)
 {
 	r->result = result;
 	__atomic_store_n(&r->state, 3, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&boot->control_done, 1, __ATOMIC_SEQ_CST);
-	plat_wake_word(&boot->control_done, 1 << 30);
+	tell_launcher();
 }
 
 struct exec_wait {
@@ -37,8 +45,7 @@ static void wait_for_end(void *arg)
 		;
 	w->request->status = w->process->exit_status;
 	__atomic_store_n(&w->request->exited, 1, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&boot->control_done, 1, __ATOMIC_SEQ_CST);
-	plat_wake_word(&boot->control_done, 1 << 30);
+	tell_launcher();
 	process_put(w->process);
 	kfree(w);
 }
@@ -61,32 +68,55 @@ static int add_strings(struct exec_args *args, struct control_request *r)
 	return 0;
 }
 
+/* Takes the handles over, whatever happens. */
+static int open_stdio(struct control_request *r, struct spawn *s)
+{
+	int err = 0;
+
+	if (r->flags & BOOT_TTY) {
+		err = tty_console_new(r->stdio[0], r->stdio[1], r->rows, r->columns, &s->stdio[0]);
+		if (err)
+			return err;
+		s->stdio[1] = file_get(s->stdio[0]);
+		s->stdio[2] = file_get(s->stdio[0]);
+		s->controlling_tty = true;
+		return 0;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (r->stdio[i] < 0)
+			continue;
+		s->stdio[i] = host_stream_new(r->stdio[i], i ? O_WRONLY : O_RDONLY);
+		if (!s->stdio[i] || IS_ERR(s->stdio[i])) {
+			s->stdio[i] = NULL;
+			host_close(r->stdio[i]);
+			err = -ENOMEM;
+		}
+	}
+	return err;
+}
+
 static int start_program(struct control_request *r)
 {
 	struct spawn s = { .args = exec_args_new(), .program = r->strings, .cwd = r->cwd, .uid = r->uid, .gid = r->gid };
 	struct exec_wait *w = kzalloc(sizeof(*w));
 	int err = -ENOMEM;
 
+	int opened = open_stdio(r, &s);
+
 	if (!s.args || !w || !r->argc)
 		goto fail;
-	err = add_strings(s.args, r);
-	if (err)
-		goto fail;
-	for (int i = 0; i < 3; i++) {
-		s.stdio[i] = host_stream_new(r->stdio[i], i ? O_WRONLY : O_RDONLY);
-		if (!s.stdio[i] || IS_ERR(s.stdio[i])) {
-			s.stdio[i] = NULL;
-			err = -ENOMEM;
-			goto fail;
-		}
-	}
-	err = process_spawn(&s, &w->process);
+	err = opened;
+	if (!err)
+		err = add_strings(s.args, r);
+	if (!err)
+		err = process_spawn(&s, &w->process);
 	if (err)
 		goto fail;
 	while (!__atomic_load_n(&s.done, __ATOMIC_ACQUIRE))
 		plat_wait_word(&s.done, 0);
 	for (int i = 0; i < 3; i++)
-		file_put(s.stdio[i]);
+		if (s.stdio[i])
+			file_put(s.stdio[i]);
 	if (s.error) {
 		exec_args_free(s.args);
 		process_put(w->process);
@@ -132,11 +162,35 @@ static int list_one(struct process *p, void *arg)
 	struct control_request *r = arg;
 	size_t used = strnlen(r->strings, sizeof(r->strings));
 	struct task *t = p->leader;
+	char comm[TASK_COMM];
+	bool gone;
 
 	if (p->kernel_task || p->zombie)
 		return 0;
-	fmt_snprintf(r->strings + used, sizeof(r->strings) - used, "%d %d %u %s\n", p->pid, p->parent ? p->parent->pid : 0,
-		     p->task_count, list_empty(&p->tasks) ? "?" : t->comm);
+	mutex_lock(&p->lock);
+	gone = list_empty(&p->tasks);
+	if (!gone)
+		t = list_first(&p->tasks, struct task, link);
+	str_copy(comm, gone ? "?" : t->comm, sizeof(comm));
+	fmt_snprintf(r->strings + used, sizeof(r->strings) - used, "%d %d %u %u %s\n", p->pid,
+		     p->parent ? p->parent->pid : 0, p->task_count, gone ? 0 : plat_task(t)->host_pid, comm);
+	mutex_unlock(&p->lock);
+	return 0;
+}
+
+static int resize(struct control_request *r)
+{
+	struct process *p;
+
+	if (!r->pid) {
+		tty_console_resize(r->rows, r->columns);
+		return 0;
+	}
+	p = process_find(r->pid);
+	if (!p)
+		return -ESRCH;
+	tty_session_resize(p->session, r->rows, r->columns);
+	process_put(p);
 	return 0;
 }
 
@@ -153,8 +207,7 @@ static void serve(struct control_request *r)
 		result = send_signal(r);
 		break;
 	case CONTROL_RESIZE:
-		tty_console_resize(r->rows, r->columns);
-		result = 0;
+		result = resize(r);
 		break;
 	case CONTROL_LIST:
 		r->strings[0] = 0;

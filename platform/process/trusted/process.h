@@ -14,6 +14,7 @@ extern struct boot_info *boot;
 struct plat_task {
 	uint32_t host_pid, host_tid;
 	uint32_t ready;		/* the host thread runs on its own signal stack: it can be kicked */
+	uint32_t private_wait;	/* park on a futex private to the host process: see plat_kick */
 	uint32_t spin;		/* learnt: how long spinning before a park pays, in rounds */
 };
 _Static_assert(sizeof(struct plat_task) <= sizeof(((struct task *)0)->platform), "fits");
@@ -24,7 +25,7 @@ static inline struct plat_task *plat_task(struct task *t)
 }
 
 /* task.parked */
-enum { PARK_RUNNING, PARK_FUTEX, PARK_HOST };
+enum { PARK_RUNNING, PARK_FUTEX, PARK_FUTEX_PRIVATE, PARK_HOST };
 
 /* Linux system calls of the host. host_call_intr: a kick cancels it. */
 long host_call(long nr, long a, long b, long c, long d, long e, long f);
@@ -61,6 +62,7 @@ int plat_start_clean(struct task *t);
 extern uint32_t boot_host_pid;	/* the host process the kernel started in */
 noreturn_ void pool_main(void);	/* the maker's loop; never returns */
 void control_init(void);
+void stats_publish(bool orderly);	/* for --stats, at the end; orderly: locks can be taken */
 void boot_main(struct boot_info *b);
 void host_thread_settled(struct task *t, bool new_process);
 bool address_is_ours(uintptr_t ip);

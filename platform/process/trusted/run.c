@@ -125,36 +125,63 @@ static bool spin(struct task *t)
 int plat_park(struct task *t, uint64_t deadline)
 {
 	struct __kernel_timespec until;
+	bool private = plat_task(t)->private_wait;
+	int flag = private ? FUTEX_PRIVATE_FLAG : 0;
 	long ret;
 
 	if (spin(t))
 		return 0;
 	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->parked, PARK_FUTEX, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&t->parked, private ? PARK_FUTEX_PRIVATE : PARK_FUTEX, __ATOMIC_SEQ_CST);
 	if (deadline == UINT64_MAX) {
-		ret = HOST(futex, &t->work, FUTEX_WAIT, 0, 0, 0, 0);
+		ret = HOST(futex, &t->work, FUTEX_WAIT | flag, 0, 0, 0, 0);
 	} else {
 		until.tv_sec = (long long)(deadline / 1000000000);
 		until.tv_nsec = (long long)(deadline % 1000000000);
-		ret = HOST(futex, &t->work, FUTEX_WAIT_BITSET, 0, &until, 0, -1);
+		ret = HOST(futex, &t->work, FUTEX_WAIT_BITSET | flag, 0, &until, 0, -1);
 	}
 	__atomic_store_n(&t->parked, PARK_RUNNING, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
 	return ret == -ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
+static void interrupt(struct plat_task *p)
+{
+	if (!__atomic_load_n(&p->ready, __ATOMIC_SEQ_CST))
+		return; /* it looks at work before it first leaves the kernel */
+	__atomic_fetch_add(&boot->kicks, 1, __ATOMIC_RELAXED);
+	HOST(tgkill, p->host_pid, p->host_tid, 64, 0, 0, 0);
+}
+
+/*
+ * A host futex private to one host process saves the host a look at the page. A task waits so if it was last woken from
+ * inside its host process; a waker elsewhere then interrupts it, and it waits on the shared futex from then on.
+ */
 void plat_kick(struct task *t, bool user)
 {
 	struct plat_task *p = plat_task(t);
-	uint32_t parked = __atomic_load_n(&t->parked, __ATOMIC_SEQ_CST);
+	struct task *me = current();
+	bool same = plat_task(me)->host_pid == p->host_pid;
 
-	if (parked == PARK_FUTEX) {
+	switch (__atomic_load_n(&t->parked, __ATOMIC_SEQ_CST)) {
+	case PARK_FUTEX:
+		p->private_wait = same;
 		HOST(futex, &t->work, FUTEX_WAKE, 1, 0, 0, 0);
-	} else if ((parked == PARK_HOST || user) && t != current()) {
-		if (!__atomic_load_n(&p->ready, __ATOMIC_SEQ_CST))
-			return; /* it looks at work before it first leaves the kernel */
-		__atomic_fetch_add(&boot->kicks, 1, __ATOMIC_RELAXED);
-		HOST(tgkill, p->host_pid, p->host_tid, 64, 0, 0, 0);
+		break;
+	case PARK_FUTEX_PRIVATE:
+		p->private_wait = same;
+		if (same)
+			HOST(futex, &t->work, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+		else
+			interrupt(p);
+		break;
+	case PARK_HOST:
+		if (t != me)
+			interrupt(p);
+		break;
+	default:
+		if (user && t != me)
+			interrupt(p);
 	}
 }
 
@@ -274,6 +301,7 @@ void plat_panic(const char *text)
 {
 	if (!__atomic_exchange_n(&boot->stopped, 1, __ATOMIC_SEQ_CST)) {
 		str_copy(boot->reason, text, sizeof(boot->reason));
+		stats_publish(false);
 		__atomic_store_n(&boot->exited, 1, __ATOMIC_SEQ_CST);
 		HOST(futex, &boot->exited, FUTEX_WAKE, 1, 0, 0, 0);
 		HOST(kill, boot->launcher_pid, SIGCHLD, 0, 0, 0, 0);
@@ -284,6 +312,7 @@ void plat_panic(const char *text)
 
 void plat_shutdown(int status)
 {
+	stats_publish(true);
 	boot->exit_status = status;
 	__atomic_store_n(&boot->exited, 1, __ATOMIC_SEQ_CST);
 	HOST(futex, &boot->exited, FUTEX_WAKE, 1, 0, 0, 0);
