@@ -128,14 +128,15 @@ static long pipe_read(struct file *f, struct uio *io, uint64_t *pos)
 			break;
 		}
 	}
-	if (queued) {
-		mutex_unlock(&p->lock);
-		wait_remove(&w.entry);
-		mutex_lock(&p->lock);
-		/* Ours was the wake-up that somebody else may need. (Else not: it would look like a new edge to epoll.) */
-		wake_readers = p->used && !wait_queue_empty(&p->read_wait);
-	}
 	mutex_unlock(&p->lock);
+	if (queued) {
+		wait_remove(&w.entry);
+		/*
+		 * We may have taken the wake-up for data that is still there (seen now: the queue's lock came after it).
+		 * Who did not sleep took none, and waking then would look like a new edge to epoll.
+		 */
+		wake_readers = __atomic_load_n(&p->used, __ATOMIC_ACQUIRE) && !wait_queue_empty(&p->read_wait);
+	}
 	if (wake_writers)
 		wake(&p->write_wait, POLLBIT_OUT | POLLBIT_WRNORM);
 	if (wake_readers)
@@ -163,7 +164,7 @@ static long pipe_write(struct file *f, struct uio *io, uint64_t *pos)
 	bool queued = false, wake_readers = false, wake_writers = false;
 	bool packet = f->flags & O_DIRECT, atomic = io->left <= PIPE_BUFFER;
 	struct waiter w;
-	long done = 0, ret = 0;
+	long done = 0, before, ret = 0;
 
 	(void)pos;
 	if (!io->left)
@@ -176,10 +177,9 @@ static long pipe_write(struct file *f, struct uio *io, uint64_t *pos)
 			ret = -EPIPE;
 			break;
 		}
-		while (io->left && (ret = pipe_write_some(p, io, packet, atomic)) > 0)
+		for (before = done; io->left && (ret = pipe_write_some(p, io, packet, atomic)) > 0;)
 			done += ret;
-		if (done && !wait_queue_empty(&p->read_wait))
-			wake_readers = true;
+		wake_readers = done > before && !wait_queue_empty(&p->read_wait);
 		if (ret < 0 || !io->left)
 			break;
 		if (f->flags & O_NONBLOCK) {
@@ -187,10 +187,9 @@ static long pipe_write(struct file *f, struct uio *io, uint64_t *pos)
 			break;
 		}
 		mutex_unlock(&p->lock);
-		if (wake_readers) {
+		if (wake_readers)
 			wake(&p->read_wait, POLLBIT_IN | POLLBIT_RDNORM);
-			wake_readers = false;
-		}
+		wake_readers = false;
 		if (!queued) {
 			waiter_init(&w, POLLBIT_OUT | POLLBIT_ERR);
 			wait_add_exclusive(&p->write_wait, &w.entry);
@@ -203,13 +202,15 @@ static long pipe_write(struct file *f, struct uio *io, uint64_t *pos)
 			break;
 		}
 	}
-	if (queued) {
-		mutex_unlock(&p->lock);
-		wait_remove(&w.entry);
-		mutex_lock(&p->lock);
-		wake_writers = ring_writable(p) && !wait_queue_empty(&p->write_wait);
-	}
 	mutex_unlock(&p->lock);
+	if (queued) {
+		wait_remove(&w.entry);
+		if (unlikely(!wait_queue_empty(&p->write_wait))) {
+			mutex_lock(&p->lock);
+			wake_writers = ring_writable(p);
+			mutex_unlock(&p->lock);
+		}
+	}
 	if (wake_readers)
 		wake(&p->read_wait, POLLBIT_IN | POLLBIT_RDNORM);
 	if (wake_writers)
