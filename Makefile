@@ -20,6 +20,9 @@ tests_env = CLOISTER=$(CURDIR)/$(O)/bin/cloister O=$(CURDIR)/$(O) TEST_LOGS=$(CU
 check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
 	@$(MAKE) -j2 all $(tests) $(syscall_tests)
 	@$(tests_env) tests/run $(foreach r,$(unit_runs) $(native_runs) $(enclave_runs) $(program_runs),'$r')
+unit-tests: $(tests)            ## build the unit tests
+check-unit: unit-tests          ## only the unit tests
+	@$(tests_env) tests/run $(foreach r,$(unit_runs),'$r')
 check-syscall: programs $(syscall_tests) ## only the system call tests, in the enclave
 	@$(tests_env) tests/run $(foreach r,$(enclave_runs),'$r')
 bench: programs $(bench_programs) ## the benchmarks beside native runs; results to docs/PERFORMANCE.md by hand
@@ -41,4 +44,4 @@ clean:                          ## remove the build folder
 	rm -rf out compile_commands.json
 help:                           ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## /\1\t/p' Makefile
-.PHONY: all programs check check-syscall bench demo format lint deps-check deps-build deps-demo clean help
+.PHONY: all programs check check-syscall check-unit unit-tests bench demo format lint deps-check deps-build deps-demo clean help

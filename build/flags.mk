@@ -1,6 +1,7 @@
 # A flavour is a set of flags a source file is compiled with; a config changes flavours.
 #   host    programs of the host, with libc
 #   kern    the enclave kernel: freestanding, general registers only, position independent
+#   unit    unit tests: with libc, include what they test
 #   hosted  the kernel core inside an ordinary process, for sanitizers and fuzzers
 CC := gcc
 warn := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
@@ -21,6 +22,10 @@ hosted.cc    = $(CC)
 hosted.flags = $(common) -ffreestanding -mno-red-zone -fpie -fno-omit-frame-pointer -DCLOISTER_HOSTED \
                $(filter-out -D_FORTIFY_SOURCE=2,$($(CONFIG).flags))
 hosted.ld    = -pie -pthread $($(CONFIG).flags)
+unit.cc      = $(CC)
+unit.flags   = $(filter-out -Wshadow -Wcast-qual -Wmissing-prototypes,$(common)) -D_GNU_SOURCE -ffreestanding -fpie \
+               -fno-omit-frame-pointer -DCLOISTER_HOSTED $(filter-out -D_FORTIFY_SOURCE=2,$($(CONFIG).flags))
+unit.ld      = $(hosted.ld)
 
 debug.flags   := -O1
 release.flags := -O2 -D_FORTIFY_SOURCE=2

@@ -18,7 +18,13 @@ $(O)/bin/$1: $(call objs,$2,$3) $(foreach l,$4,$(O)/$2/lib$l.a)
 seen += $(call objs,$2,$3)
 endef
 program = $(eval $(call program_,$1,$2,$3,$4))$(eval all += $(O)/bin/$1)
-unittest = $(eval $(call program_,$1,host,$2,$3))$(eval tests += $(O)/bin/$1)
+# $(call unit,STEM,SOURCES)  the unit test STEM_test.c, linked with SOURCES of flavour hosted
+define unit_
+$(O)/unit/$(notdir $1)_test: $(O)/unit/$1_test.c.o $(call objs,hosted,$2)
+	$$(call say,LD,$$@)$(unit.cc) $(unit.ld) -o $$@ $$^
+tests += $(O)/unit/$(notdir $1)_test
+endef
+unit = $(eval $(call unit_,$1,$2))
 
 # A change of flags rebuilds: the stamp's text is the command line.
 define flavour_
@@ -30,6 +36,6 @@ $(O)/$1/%.c.o: %.c $(O)/$1/.flags
 $(O)/$1/%.S.o: %.S $(O)/$1/.flags
 	$$(call say,AS,$$<)mkdir -p $$(@D); $($1.cc) $($1.flags) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach f,host kern hosted,$(eval $(call flavour_,$f)))
+$(foreach f,host kern hosted unit,$(eval $(call flavour_,$f)))
 FORCE:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -234,48 +234,51 @@ static bool wait_for_start(struct launcher *l)
 	return !l->enclave.boot->start_error && !l->enclave.boot->stopped;
 }
 
-static int run(struct run_config *c, int background, struct error *err)
+/* Tells the parent the id, or why there is none. */
+static int report_start(struct launcher *l, int background)
+{
+	const struct boot_info *b = l->enclave.boot;
+	const struct run_config *c = l->config;
+	struct guest_view view;
+	struct error err;
+	int code = EXIT_OURS;
+
+	if (wait_for_start(l)) {
+		tell_parent(background, l->registration.info.id, 0);
+		return 0;
+	}
+	if (b->stopped) {
+		fail(&err, "the enclave could not be started: %.*s", (int)strcspn(b->reason, "\n"), b->reason);
+	} else {
+		run_view(c, &view);
+		code = describe_start_error(&view, c->argv[0], strings_get_env(&c->env, "PATH"), b->start_error, &err);
+	}
+	tell_parent(background, err.text, code);
+	return -1;
+}
+
+static int run(struct run_config *c, int stdio[3], int background, struct error *err)
 {
 	static struct launcher l = { .signals = -1 };
 	char kernel[4096];
-	int stdio[3];
 
 	l.config = c;
-	hold_stdio(stdio);
 	if (find_kernel(kernel, sizeof(kernel), err))
 		return -1;
 	if (c->tty && !isatty(0))
 		return fail(err, "-t: the standard input is not a terminal (leave -t away, or run it in a terminal)");
 	if (registry_add(&l.registration, c->name, c->argv[0], err))
 		goto failed;
-	if (background >= 0 && redirect_stdio(&l.registration, err))
-		goto failed;
+	if (background >= 0) {
+		if (redirect_stdio(&l.registration, err))
+			goto failed;
+		hold_stdio(stdio);
+	}
 	if (start(&l, c, kernel, stdio, err))
 		goto failed;
 	registry_write_state(&l.registration, c->argv, c->rootfs ? c->rootfs : "/", c->memory, c->detach);
-	if (background >= 0) {
-		if (wait_for_start(&l)) {
-			tell_parent(background, l.registration.info.id, 0);
-		} else {
-			int pipe_end = dup(background), code;
-
-			/* the message goes to standard error: let that be the parent's */
-			dup2(pipe_end, 9);
-			c->remove = true;
-			if (l.enclave.boot->start_error && !l.enclave.boot->stopped) {
-				struct guest_view view;
-
-				run_view(c, &view);
-				code = describe_start_error(&view, c->argv[0], strings_get_env(&c->env, "PATH"),
-							    l.enclave.boot->start_error, err);
-			} else {
-				code = EXIT_OURS;
-				fail(err, "the enclave could not be started: %.*s", (int)strcspn(l.enclave.boot->reason, "\n"),
-				     l.enclave.boot->reason);
-			}
-			tell_parent(background, err->text, code);
-		}
-	} 
+	if (background >= 0 && report_start(&l, background))
+		c->remove = true;
 	launcher_loop(&l);
 	return finish(&l, c, kernel);
 failed:
@@ -288,13 +291,15 @@ int cmd_run(char **argv)
 {
 	static struct run_config c;
 	struct error err;
-	int background = -1, code;
+	int background = -1, code, stdio[3];
 
+	/* before anything is opened */
+	hold_stdio(stdio);
 	if (run_parse(&c, argv, &err))
 		return complain(&err, EXIT_OURS);
 	if (c.detach && go_to_background(&background, &err))
 		return complain(&err, EXIT_OURS);
-	code = run(&c, background, &err);
+	code = run(&c, stdio, background, &err);
 	if (code >= 0)
 		return code;
 	if (background < 0)

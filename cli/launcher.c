@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "cli/run.h"
+#include "cli/start_error.h"
 #include "cli/terminal.h"
 
 struct client {

@@ -14,6 +14,7 @@
 #include <linux/mount.h>
 
 #include "kernel/fs/file.h"
+#include "kernel/fs/tty.h"
 #include "kernel/fs/walk.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/mm/kmalloc.h"
@@ -291,7 +292,11 @@ int open_walk(struct walk *w, int flags, uint32_t mode, struct file **ret)
 		return -ENOTDIR;
 	if (created && notify_watches_exist())
 		notify_path_child(&w->path, IN_CREATE);
-	return open_inode(&w->path, flags, created, ret);
+	e = open_inode(&w->path, flags, created, ret);
+	/* The first terminal a session leader opens becomes its own. */
+	if (!e && S_ISCHR((*ret)->inode->mode) && !(flags & (O_NOCTTY | O_PATH)))
+		tty_open_controlling(*ret);
+	return e;
 }
 
 int vfs_open(int dirfd, const char *name, int flags, uint32_t mode, struct file **ret)

@@ -378,6 +378,10 @@ int pts_open(struct inode *inode, struct file *f)
 {
 	return inode && f ? -ENXIO : 0;
 }
+void tty_open_controlling(struct file *f)
+{
+	(void)f;
+}
 int tty_current_open(struct inode *inode, struct file *f)
 {
 	return inode && f ? -ENXIO : 0;

@@ -50,12 +50,26 @@ void proc_cputime(struct process *p, struct task *only, uint64_t *ret_user_ns, u
 /* procfs_process.c */
 must_check int proc_lookup_pid(struct inode *dir, int pid, struct inode **ret);
 bool proc_revalidate(struct dentry *d);
+must_check struct inode *proc_make_inode(struct inode *dir, struct process *p, const struct proc_inode *id, uint32_t mode,
+					  unsigned int what);
+bool proc_emit_dots(struct file *f, struct dir_context *c);	/* false: the buffer is full */
+int proc_setattr(struct inode *inode, const struct attributes *a);
+struct fd_table *proc_files(const struct inode *inode);	/* the task's; counted, or NULL */
+extern const struct inode_ops proc_magic_link_ops;
 bool proc_is_process_inode(const struct inode *inode);
 int proc_next_pid(int from);	/* lowest shown pid >= from, or -1 */
 must_check int parse_id(const char *name, size_t len, int *ret);
 #define PROC_INODE(pid, tid, what) ((uint64_t)1 << 48 | (uint64_t)(uint32_t)(tid ? tid : pid) << 20 | (unsigned int)(what))
 
-/* procfs_status.c */
+enum { TYPE_DIR = 4, TYPE_REG = 8, TYPE_LNK = 10 };	/* DT_* */
+
+/* procfs_fd.c */
+bool proc_fd_exists(const struct inode *inode, int fd);
+must_check int proc_follow_fd(struct inode *inode, struct path *ret);
+extern const struct inode_ops proc_fd_dir_ops, proc_fdinfo_dir_ops;
+extern const struct file_ops proc_fd_dir_file_ops;
+
+/* procfs_status.c, procfs_mounts.c */
 pseudo_show proc_show_stat, proc_show_status, proc_show_statm, proc_show_limits, proc_show_io, proc_show_comm, proc_show_cmdline,
 	proc_show_environ, proc_show_auxv, proc_show_mounts, proc_show_mountinfo, proc_show_mountstats, proc_show_children,
 	proc_show_personality, proc_show_oom_score, proc_show_oom_score_adj, proc_show_oom_adj, proc_show_schedstat;

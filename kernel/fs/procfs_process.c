@@ -3,9 +3,8 @@
  * /proc/PID: its directories, links and who may look. What the files show is in procfs_status.c and procfs_maps.c.
  *
  * An inode names a process by pid and start time (struct proc_inode); revalidation and every use find it again. The fields
- * a task drops when it ends (files, fs) are read under process.lock, and only if a reference can still be had.
+ * a task drops when it ends (files, fs) are read under process.lock while it is on process->tasks, which it leaves first.
  */
-#include <asm/fcntl.h>
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/stat.h>
@@ -18,16 +17,10 @@
 #include "lib/base/string.h"
 
 #define WHAT_TASKS 0xff00	/* parts of inode numbers that are no entry of the table */
-#define WHAT_FD 0x10000
-#define WHAT_FDINFO 0x80000
-#define TYPE_DIR 4
-#define TYPE_REG 8
-#define TYPE_LNK 10
 #define PATH_SIZE 4096
 
-static const struct inode_ops pid_dir_ops, file_inode_ops, text_link_ops, magic_link_ops, fd_dir_ops, fdinfo_dir_ops,
-	task_dir_ops, empty_dir_ops;
-static const struct file_ops pid_dir_file_ops, fd_dir_file_ops, task_dir_file_ops, empty_dir_file_ops;
+static const struct inode_ops pid_dir_ops, file_inode_ops, text_link_ops, task_dir_ops, empty_dir_ops;
+static const struct file_ops pid_dir_file_ops, task_dir_file_ops, empty_dir_file_ops;
 
 static struct proc_inode *id_of(const struct inode *inode)
 {
@@ -113,14 +106,14 @@ static struct fd_table *task_files(struct task *t)
 	struct fd_table *files;
 
 	mutex_lock(&t->process->lock);
-	files = t->state == TASK_DEAD ? NULL : t->files;
+	files = list_empty(&t->link) ? NULL : t->files;
 	if (files && !ref_get_unless_zero(&files->refs))
 		files = NULL;
 	mutex_unlock(&t->process->lock);
 	return files;
 }
 
-static struct fd_table *inode_files(const struct inode *inode)
+struct fd_table *proc_files(const struct inode *inode)
 {
 	struct task *t = proc_task(inode);
 	struct fd_table *files = t ? task_files(t) : NULL;
@@ -165,7 +158,7 @@ static void set_owner(struct inode *inode, struct process *p)
 		cred_put(c);
 }
 
-static struct inode *make_inode(struct inode *dir, struct process *p, const struct proc_inode *id, uint32_t mode,
+struct inode *proc_make_inode(struct inode *dir, struct process *p, const struct proc_inode *id, uint32_t mode,
 				unsigned int what)
 {
 	struct proc_inode *copy = kmalloc(sizeof(*copy));
@@ -182,18 +175,6 @@ static struct inode *make_inode(struct inode *dir, struct process *p, const stru
 		inode->links = 2;
 	set_owner(inode, p);
 	return inode;
-}
-
-static bool fd_exists(const struct inode *inode, int fd)
-{
-	struct fd_table *files = inode_files(inode);
-	struct file *f = files ? fd_get_from(files, fd) : NULL;
-
-	if (files)
-		fd_table_put(files);
-	if (f)
-		file_put(f);
-	return f != NULL;
 }
 
 bool proc_revalidate(struct dentry *d)
@@ -214,7 +195,7 @@ bool proc_revalidate(struct dentry *d)
 			return false;
 		task_put(t);
 	}
-	if (id->fd >= 0 && !fd_exists(inode, id->fd))
+	if (id->fd >= 0 && !proc_fd_exists(inode, id->fd))
 		return false;
 	p = proc_process(inode);
 	if (!p)
@@ -252,7 +233,7 @@ static int follow_directory(struct inode *inode, bool root, struct path *ret)
 	if (!t)
 		return -ENOENT;
 	mutex_lock(&t->process->lock);
-	fs = t->state == TASK_DEAD ? NULL : t->fs;
+	fs = list_empty(&t->link) ? NULL : t->fs;
 	if (fs && !ref_get_unless_zero(&fs->refs))
 		fs = NULL;
 	mutex_unlock(&t->process->lock);
@@ -275,21 +256,6 @@ static int follow_cwd(struct inode *inode, struct path *ret)
 static int follow_root(struct inode *inode, struct path *ret)
 {
 	return follow_directory(inode, true, ret);
-}
-
-static int follow_fd(struct inode *inode, struct path *ret)
-{
-	struct fd_table *files = inode_files(inode);
-	struct file *f = files ? fd_get_from(files, id_of(inode)->fd) : NULL;
-
-	if (files)
-		fd_table_put(files);
-	if (!f)
-		return -ENOENT;
-	*ret = f->path;
-	path_get(ret);
-	file_put(f);
-	return 0;
 }
 
 static int show_net_link(struct pseudo_text *t, struct inode *inode)
@@ -354,8 +320,8 @@ static int store_ignored(struct inode *inode, char *data, size_t size)
 
 static const struct proc_entry entries[] = {
 	DIR_("task", 0555, PROC_PROCESS, &task_dir_ops, &task_dir_file_ops),
-	DIR_("fd", 0500, PROC_BOTH, &fd_dir_ops, &fd_dir_file_ops),
-	DIR_("fdinfo", 0555, PROC_BOTH | PROC_GUARDED, &fdinfo_dir_ops, &fd_dir_file_ops),
+	DIR_("fd", 0500, PROC_BOTH, &proc_fd_dir_ops, &proc_fd_dir_file_ops),
+	DIR_("fdinfo", 0555, PROC_BOTH | PROC_GUARDED, &proc_fdinfo_dir_ops, &proc_fd_dir_file_ops),
 	DIR_("ns", 0511, PROC_BOTH, &empty_dir_ops, &empty_dir_file_ops),
 	{ "net", S_IFLNK | 0777, PROC_BOTH, show_net_link, NULL, NULL, NULL, NULL },
 	FILE_("environ", 0400, PROC_BOTH | PROC_GUARDED, proc_show_environ, NULL),
@@ -416,7 +382,7 @@ static int pid_dir_lookup(struct inode *dir, const char *name, size_t len, struc
 	if (!p)
 		return -ENOENT;
 	id.entry = e;
-	inode = make_inode(dir, p, &id, e->mode, i + 1);
+	inode = proc_make_inode(dir, p, &id, e->mode, i + 1);
 	process_put(p);
 	if (!inode)
 		return -ENOMEM;
@@ -424,7 +390,7 @@ static int pid_dir_lookup(struct inode *dir, const char *name, size_t len, struc
 		inode->ops = e->ops;
 		inode->file_ops = e->file_ops;
 	} else if (S_ISLNK(e->mode)) {
-		inode->ops = e->follow ? &magic_link_ops : &text_link_ops;
+		inode->ops = e->follow ? &proc_magic_link_ops : &text_link_ops;
 	} else {
 		inode->ops = &file_inode_ops;
 		inode->file_ops = e->file_ops ? e->file_ops : &pseudo_text_ops;
@@ -433,7 +399,7 @@ static int pid_dir_lookup(struct inode *dir, const char *name, size_t len, struc
 	return 0;
 }
 
-static bool emit_dots(struct file *f, struct dir_context *c)
+bool proc_emit_dots(struct file *f, struct dir_context *c)
 {
 	struct dentry *parent = f->path.dentry->parent;
 
@@ -456,7 +422,7 @@ static int pid_dir_readdir(struct file *f, struct dir_context *c)
 
 	if (!proc_revalidate(f->path.dentry))
 		return -ENOENT;
-	if (!emit_dots(f, c))
+	if (!proc_emit_dots(f, c))
 		return 0;
 	for (; c->pos - 2 < ARRAY_SIZE(entries); c->pos++) {
 		unsigned int i = (unsigned int)(c->pos - 2);
@@ -493,7 +459,7 @@ int proc_lookup_pid(struct inode *dir, int pid, struct inode **ret)
 	}
 	id.pid = p->pid;
 	id.start = p->start_time;
-	*ret = make_inode(dir, p, &id, S_IFDIR | 0555, 0);
+	*ret = proc_make_inode(dir, p, &id, S_IFDIR | 0555, 0);
 	process_put(p);
 	if (!*ret)
 		return -ENOMEM;
@@ -520,13 +486,13 @@ static int entry_open(struct inode *inode, struct file *f)
 }
 
 /* O_TRUNC and times of what has neither size nor times are accepted. */
-static int entry_setattr(struct inode *inode, const struct attributes *a)
+int proc_setattr(struct inode *inode, const struct attributes *a)
 {
 	(void)inode;
 	return a->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
 }
 
-static const struct inode_ops file_inode_ops = { .open = entry_open, .setattr = entry_setattr };
+static const struct inode_ops file_inode_ops = { .open = entry_open, .setattr = proc_setattr };
 
 static int text_readlink(struct inode *inode, char **ret)
 {
@@ -552,7 +518,7 @@ static int magic_follow(struct inode *inode, struct path *ret)
 
 	if (error)
 		return error;
-	return id->fd >= 0 ? follow_fd(inode, ret) : id->entry->follow(inode, ret);
+	return id->fd >= 0 ? proc_follow_fd(inode, ret) : id->entry->follow(inode, ret);
 }
 
 static int magic_readlink(struct inode *inode, char **ret)
@@ -576,174 +542,12 @@ static int magic_readlink(struct inode *inode, char **ret)
 	return error;
 }
 
-static const struct inode_ops text_link_ops = { .readlink = text_readlink, .setattr = entry_setattr };
-static const struct inode_ops magic_link_ops = {
+static const struct inode_ops text_link_ops = { .readlink = text_readlink, .setattr = proc_setattr };
+const struct inode_ops proc_magic_link_ops = {
 	.readlink = magic_readlink,
 	.follow = magic_follow,
-	.setattr = entry_setattr,
+	.setattr = proc_setattr,
 };
-
-/* --- fd and fdinfo --------------------------------------------------------------------------------------------------- */
-
-static uint32_t fd_link_mode(const struct file *f)
-{
-	uint32_t mode = S_IFLNK;
-
-	if (f->flags & O_PATH)
-		return mode;
-	if (file_readable(f))
-		mode |= 0500;
-	if (file_writable(f))
-		mode |= 0300;
-	return mode;
-}
-
-static int lookup_fd(struct inode *dir, const char *name, size_t len, bool info, struct inode **ret)
-{
-	struct proc_inode id = *id_of(dir);
-	struct fd_table *files;
-	struct process *p;
-	struct file *f;
-
-	if (parse_id(name, len, &id.fd))
-		return -ENOENT;
-	files = inode_files(dir);
-	f = files ? fd_get_from(files, id.fd) : NULL;
-	if (files)
-		fd_table_put(files);
-	if (!f)
-		return -ENOENT;
-	p = proc_process(dir);
-	*ret = p ? make_inode(dir, p, &id, info ? S_IFREG | 0444 : fd_link_mode(f),
-			      (info ? WHAT_FDINFO : WHAT_FD) + (unsigned int)id.fd) :
-		   NULL;
-	file_put(f);
-	if (p)
-		process_put(p);
-	return *ret ? 0 : -ENOMEM;
-}
-
-static int fd_lookup(struct inode *dir, const char *name, size_t len, struct inode **ret)
-{
-	int error = lookup_fd(dir, name, len, false, ret);
-
-	if (!error)
-		(*ret)->ops = &magic_link_ops;
-	return error;
-}
-
-static int show_fdinfo(struct pseudo_text *t, struct inode *inode)
-{
-	struct fd_table *files = inode_files(inode);
-	struct file *f = files ? fd_get_from(files, id_of(inode)->fd) : NULL;
-	char *extra;
-
-	if (files)
-		fd_table_put(files);
-	if (!f)
-		return -ENOENT;
-	text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos, f->flags | O_LARGEFILE,
-		    f->path.mount ? f->path.mount->id : 0, f->inode->number);
-	if (f->ops && f->ops->show_fdinfo) {
-		extra = kzalloc(PATH_SIZE);
-		if (extra) {
-			f->ops->show_fdinfo(f, extra, PATH_SIZE);
-			text_put(t, extra, strnlen(extra, PATH_SIZE));
-		}
-		kfree(extra);
-	}
-	file_put(f);
-	return 0;
-}
-
-static int fdinfo_open(struct inode *inode, struct file *f)
-{
-	int error = proc_check_access(inode);
-
-	return error ? error : pseudo_open_text(f, show_fdinfo, NULL);
-}
-
-static const struct inode_ops fdinfo_inode_ops = { .open = fdinfo_open, .setattr = entry_setattr };
-
-static int fdinfo_lookup(struct inode *dir, const char *name, size_t len, struct inode **ret)
-{
-	int error = lookup_fd(dir, name, len, true, ret);
-
-	if (!error) {
-		(*ret)->ops = &fdinfo_inode_ops;
-		(*ret)->file_ops = &pseudo_text_ops;
-	}
-	return error;
-}
-
-static int next_fd(struct fd_table *files, int from)
-{
-	int fd = -1;
-
-	mutex_lock(&files->lock);
-	for (unsigned int i = (unsigned int)from; i < files->size; i++)
-		if (files->files[i]) {
-			fd = (int)i;
-			break;
-		}
-	mutex_unlock(&files->lock);
-	return fd;
-}
-
-static int fd_dir_readdir(struct file *f, struct dir_context *c)
-{
-	const struct proc_inode *id = id_of(f->inode);
-	bool info = str_eq(id->entry->name, "fdinfo");
-	struct fd_table *files;
-	char name[16];
-	int fd, len;
-
-	if (!emit_dots(f, c))
-		return 0;
-	files = inode_files(f->inode);
-	if (!files)
-		return 0;
-	while (c->pos < 0x7fffffff) {
-		fd = next_fd(files, (int)(c->pos - 2));
-		if (fd < 0)
-			break;
-		len = fmt_snprintf(name, sizeof(name), "%d", fd);
-		if (!c->emit(c, name, (size_t)len,
-			     PROC_INODE(id->pid, id->tid, (info ? WHAT_FDINFO : WHAT_FD) + (unsigned int)fd),
-			     info ? TYPE_REG : TYPE_LNK, (uint64_t)fd + 3))
-			break;
-		c->pos = (uint64_t)fd + 3;
-	}
-	fd_table_put(files);
-	return 0;
-}
-
-static int fd_dir_open(struct inode *inode, struct file *f)
-{
-	(void)f;
-	return proc_check_access(inode);
-}
-
-/* Everybody sees his own, whatever ids he has changed to. */
-static int fd_dir_permission(struct inode *inode, unsigned int mask)
-{
-	(void)mask;
-	return proc_check_access(inode);
-}
-
-static const struct inode_ops fd_dir_ops = {
-	.lookup = fd_lookup,
-	.open = fd_dir_open,
-	.permission = fd_dir_permission,
-	.setattr = entry_setattr,
-};
-static const struct inode_ops fdinfo_dir_ops = {
-	.lookup = fdinfo_lookup,
-	.open = fd_dir_open,
-	.permission = fd_dir_permission,
-	.setattr = entry_setattr,
-};
-static const struct file_ops fd_dir_file_ops = { .readdir = fd_dir_readdir };
 
 /* --- task, ns ---------------------------------------------------------------------------------------------------------- */
 
@@ -760,7 +564,7 @@ static int task_lookup_name(struct inode *dir, const char *name, size_t len, str
 	if (!parse_id(name, len, &id.tid))
 		t = task_find(id.tid);
 	if (t && t->process == p) {
-		*ret = make_inode(dir, p, &id, S_IFDIR | 0555, WHAT_TASKS);
+		*ret = proc_make_inode(dir, p, &id, S_IFDIR | 0555, WHAT_TASKS);
 		error = *ret ? 0 : -ENOMEM;
 		if (*ret) {
 			(*ret)->ops = &pid_dir_ops;
@@ -794,7 +598,7 @@ static int task_readdir(struct file *f, struct dir_context *c)
 
 	if (!p)
 		return -ENOENT;
-	if (!emit_dots(f, c))
+	if (!proc_emit_dots(f, c))
 		goto out;
 	while (c->pos < 0x7fffffff) {
 		tid = next_tid(p, (int)(c->pos - 2));
@@ -810,7 +614,7 @@ out:
 	return 0;
 }
 
-static const struct inode_ops task_dir_ops = { .lookup = task_lookup_name, .setattr = entry_setattr };
+static const struct inode_ops task_dir_ops = { .lookup = task_lookup_name, .setattr = proc_setattr };
 static const struct file_ops task_dir_file_ops = { .readdir = task_readdir };
 
 static int empty_lookup(struct inode *dir, const char *name, size_t len, struct inode **ret)
@@ -824,9 +628,9 @@ static int empty_lookup(struct inode *dir, const char *name, size_t len, struct 
 
 static int empty_readdir(struct file *f, struct dir_context *c)
 {
-	(void)emit_dots(f, c);
+	(void)proc_emit_dots(f, c);
 	return 0;
 }
 
-static const struct inode_ops empty_dir_ops = { .lookup = empty_lookup, .setattr = entry_setattr };
+static const struct inode_ops empty_dir_ops = { .lookup = empty_lookup, .setattr = proc_setattr };
 static const struct file_ops empty_dir_file_ops = { .readdir = empty_readdir };

@@ -280,6 +280,10 @@ void epoll_file_released(struct file *f)
 {
 	(void)f;
 }
+void tty_open_controlling(struct file *f)
+{
+	(void)f;
+}
 void lock_release_posix(struct file *f, struct fd_table *owner)
 {
 	(void)f;

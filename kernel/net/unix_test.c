@@ -156,6 +156,11 @@ int plat_park(struct task *t, uint64_t deadline)
 	return 0;
 }
 
+void task_put(struct task *t)
+{
+	(void)ref_put(&t->refs);
+}
+
 void plat_kick(struct task *t, bool user)
 {
 	(void)t, (void)user;

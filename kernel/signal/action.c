@@ -17,6 +17,7 @@
 
 #include "kernel/mm/kmalloc.h"
 #include "kernel/signal/signal_internal.h"
+#include "kernel/time/time.h"
 #include "kernel/task/cred.h"
 #include "lib/base/string.h"
 
@@ -230,6 +231,8 @@ int signal_dequeue(struct task *t, struct sigset set, siginfo_t *ret_info)
 		return 0;
 	sig = signal_dequeue_locked(t, s, set.bits & ~SIGNAL_SET_KERNEL_ONLY, ret_info);
 	mutex_unlock(&s->lock);
+	if (sig && ret_info->si_code == SI_TIMER)
+		time_signal_taken(ret_info);
 	return sig;
 }
 

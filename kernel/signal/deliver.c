@@ -15,6 +15,7 @@
 #include "kernel/mm/mm.h"
 #include "kernel/signal/signal_internal.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/time/time.h"
 
 #define NUMBER_RESTART_SYSCALL 219
 
@@ -77,6 +78,8 @@ static int take_signal(struct task *t, siginfo_t *info, struct signal_action *ac
 			s->actions[sig].handler = HANDLER_DEFAULT;
 	}
 	mutex_unlock(&s->lock);
+	if (sig && info->si_code == SI_TIMER)
+		time_signal_taken(info);
 	return sig;
 }
 

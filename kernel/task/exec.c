@@ -44,15 +44,18 @@ static void load(struct task *t, struct exec_args *args)
 static int change(struct task *t, struct exec_args *args)
 {
 	struct process *p = t->process;
-	struct fd_table *files = t->files;
+	struct fd_table *files = t->files, *shared;
 	struct cred *cred;
 
 	if (files->refs.v > 1) {
 		files = fd_table_copy(files, UINT32_MAX);
 		if (!files || IS_ERR(files))
 			return -ENOMEM;
-		fd_table_put(t->files);
+		mutex_lock(&p->lock); /* /proc/PID/fd looks at it */
+		shared = t->files;
 		t->files = files;
+		mutex_unlock(&p->lock);
+		fd_table_put(shared);
 	}
 	if (t->sighand->refs.v > 2) { /* shared with another process: one of ours, one of process->sighand */
 		struct sighand *s = sighand_copy(t->sighand);

@@ -3,6 +3,7 @@
  * Resource limits. A change is made under process.lock; readers read one 64-bit word without it. What a limit means is up to
  * the subsystem it is about.
  */
+#include "kernel/time/time.h"
 #include "kernel/task/limits.h"
 
 #include <asm/errno.h>
@@ -56,6 +57,8 @@ static int change(struct process *p, unsigned int resource, const struct rlimit6
 	else if (fresh)
 		*l = *fresh;
 	mutex_unlock(&p->lock);
+	if (fresh && !err && resource == RLIMIT_CPU)
+		time_limit_changed(p);
 	return err;
 }
 

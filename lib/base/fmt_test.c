@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOISTER_HOSTED
 #include "lib/base/fmt.c"
 
 void panic(const char *format, ...)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#undef CLOISTER_HOSTED
 #define STRING_NO_BUILTINS
 #define memcpy our_memcpy
 #define memmove our_memmove
