@@ -16,8 +16,8 @@ host.ld    = -pie -Wl,-z,relro,-z,now $($(CONFIG).flags) -pthread
 kern.cc    = $(CC)
 kern.flags = $(common) -O2 -ffreestanding -include lib/base/hidden.h -mno-red-zone -mgeneral-regs-only -mpopcnt -fpie \
              -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
-             -fno-tree-loop-distribute-patterns -fvisibility=hidden
-kern.ld    = -nostdlib -static-pie -Wl,-z,text,-z,noexecstack,-z,separate-code,--build-id=none,-e,kernel_start
+             -fvisibility=hidden -ffunction-sections $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
+kern.ld    = -nostdlib -static-pie -Wl,-z,text,-z,noexecstack,-z,separate-code,-z,norelro,--build-id=none,-e,kernel_start,-T,build/kernel-hot.ld
 hosted.cc    = $(CC)
 hosted.flags = $(common) -ffreestanding -mno-red-zone -fpie -fno-omit-frame-pointer -DCLOISTER_HOSTED \
                $(filter-out -D_FORTIFY_SOURCE=2,$($(CONFIG).flags))

@@ -125,6 +125,12 @@ long wire_receive(int socket, void *message, size_t size, int *fds, int *fd_coun
 	return n;
 }
 
+static int closed(struct error *err)
+{
+	fail(err, "the enclave ended meanwhile");
+	return WIRE_CLOSED;
+}
+
 int wire_call(int socket, const struct wire_request *request, size_t size, struct wire_reply *reply, int timeout,
 	      struct error *err)
 {
@@ -132,7 +138,7 @@ int wire_call(int socket, const struct wire_request *request, size_t size, struc
 	long n;
 
 	if (wire_send(socket, request, size, NULL, 0))
-		return fail(err, "the enclave ended meanwhile");
+		return closed(err);
 	do
 		n = poll(&p, 1, timeout);
 	while (n < 0 && errno == EINTR);
@@ -140,7 +146,7 @@ int wire_call(int socket, const struct wire_request *request, size_t size, struc
 		return fail(err, "the enclave's launcher does not answer (is it stopped?)");
 	n = wire_receive(socket, reply, sizeof(*reply) - 1, NULL, NULL);
 	if (n < (long)WIRE_REPLY_SIZE(0) || reply->magic != WIRE_MAGIC || reply->size > (size_t)n - WIRE_REPLY_SIZE(0))
-		return fail(err, "the enclave ended meanwhile");
+		return closed(err);
 	((char *)reply)[n] = 0;
 	return 0;
 }

@@ -33,7 +33,8 @@ void registry_free(struct registry_entry *entries, size_t count);
 int registry_find(const char *which, struct registry_entry *ret, int *ret_folder, struct error *err);
 int registry_forget(const char *id, struct error *err);
 
-/* One request, one reply; for all but EXEC. timeout in milliseconds. */
+/* One request, one reply; for all but EXEC. timeout in milliseconds. WIRE_CLOSED: the enclave ended meanwhile. */
+#define WIRE_CLOSED (-2)
 int wire_call(int socket, const struct wire_request *request, size_t size, struct wire_reply *reply, int timeout,
 	      struct error *err);
 int wire_send(int socket, const void *message, size_t size, const int *fds, int fd_count);

@@ -218,7 +218,8 @@ int describe_start_error(const struct guest_view *view, const char *program, con
 		if (!path)
 			path = DEFAULT_PATH;
 		if (search_path(view, program, path, found, sizeof(found))) {
-			if (f.error == ENOENT) {
+			/* EACCES: some folder of PATH cannot be searched, as root's for others */
+			if (f.error == ENOENT || f.error == EACCES) {
 				fail(err, "%.200s: not found in the enclave's PATH (%.1000s)", program, path);
 				return EXIT_NOT_FOUND;
 			}

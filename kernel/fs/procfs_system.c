@@ -8,7 +8,10 @@
 
 #include "abi/platform.h"
 #include "kernel/fs/procfs_internal.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/host.h"
 #include "kernel/mm/kmalloc.h"
+#include "kernel/net/net.h"
 #include "kernel/sys/uname.h"
 #include "kernel/time/time.h"
 #include "lib/base/fmt.h"
@@ -295,6 +298,25 @@ static int show_thread_self(struct pseudo_text *t, struct inode *inode)
 	return 0;
 }
 
+/* What is alive in the kernel, for leak tests: the same work done twice leaves the same numbers. */
+static int show_cloister(struct pseudo_text *t, struct inode *inode)
+{
+	struct memory_usage m;
+	uint64_t calls = 0;
+
+	(void)inode;
+	memory_usage(&m);
+	for (unsigned int i = 0; i < HC_COUNT; i++)
+		calls += __atomic_load_n(&host_calls[i], __ATOMIC_RELAXED);
+	text_printf(t, "pages %lu\ncache_pages %lu\nobjects %lu\ninodes %u\nfiles %u\ndentries %u\n", m.pages_used, m.cache_pages,
+		    m.objects, __atomic_load_n(&inode_count, __ATOMIC_RELAXED), __atomic_load_n(&file_count, __ATOMIC_RELAXED),
+		    __atomic_load_n(&dentry_count, __ATOMIC_RELAXED));
+	text_printf(t, "processes %u\ntasks %u\nsockets %u\nhost_calls %lu\nlies %lu\n",
+		    __atomic_load_n(&process_count, __ATOMIC_RELAXED), __atomic_load_n(&task_count, __ATOMIC_RELAXED),
+		    __atomic_load_n(&socket_count, __ATOMIC_RELAXED), calls, __atomic_load_n(&host_lies, __ATOMIC_RELAXED));
+	return 0;
+}
+
 /* --- the table ---------------------------------------------------------------------------------------------------------- */
 
 #define TCP_HEAD "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
@@ -320,6 +342,7 @@ static const struct pseudo_node nodes[] = {
 	SHOW("loadavg", show_loadavg),
 	SHOW("version", show_version),
 	SHOW("vmstat", show_vmstat),
+	SHOW("cloister", show_cloister),
 	TEXT("cmdline", "cloister\n"),
 	TEXT("filesystems", "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevpts\nnodev\tcgroup2\nnodev\tmqueue\nnodev\toverlay\n\terofs\n"),
 	TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),

@@ -53,6 +53,7 @@ struct pipe {
 	unsigned int files;
 	unsigned int readers, writers;
 	unsigned int reader_opens, writer_opens;
+	bool anonymous;		/* of pipe(2): opening it again waits for nobody */
 	char *buffer;		/* NULL until the first write */
 	uint32_t size;		/* of buffer, a power of two; <= capacity */
 	uint32_t head, used, capacity;
@@ -344,6 +345,7 @@ int pipe_new(struct file **ret_read, struct file **ret_write, unsigned int flags
 	if (!p)
 		return -ENOMEM;
 	p->files = p->readers = p->reader_opens = p->writer_opens = 1;
+	p->anonymous = true;
 	fmt_snprintf(name, sizeof(name), "pipe:[%llu]", (unsigned long long)number);
 	r = file_new_anonymous(&pipe_ops, S_IFIFO | 0600, name, O_RDONLY | (flags & O_NONBLOCK), p);
 	if (!r || IS_ERR(r)) {
@@ -389,7 +391,7 @@ int fifo_open(struct inode *inode, struct file *f)
 	if (!p)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	if (writer && !reader && f->flags & O_NONBLOCK && !p->readers) {
+	if (!p->anonymous && writer && !reader && f->flags & O_NONBLOCK && !p->readers) {
 		mutex_unlock(&p->lock);
 		pipe_detach(inode, p);
 		return -ENXIO;
@@ -403,13 +405,13 @@ int fifo_open(struct inode *inode, struct file *f)
 		p->writer_opens++;
 		announce |= p->writers++ == 0;
 	}
-	if (!writer && !p->writers) {
+	if (!p->anonymous && !writer && !p->writers) {
 		/* POLLHUP is not for who has never seen a writer. */
 		if (f->flags & O_NONBLOCK)
 			f->private_value = p->writer_opens;
 		else
 			opens = &p->writer_opens;
-	} else if (!reader && !p->readers) {
+	} else if (!p->anonymous && !reader && !p->readers) {
 		opens = &p->reader_opens;
 	}
 	if (opens) {

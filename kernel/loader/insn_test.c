@@ -54,7 +54,7 @@ static bool is_known_difference(const uint8_t *p, unsigned int size, const char 
 	while (prefixes < size && is_prefix(p[prefixes]))
 		prefixes++;
 	/* Data in text; a dump without instructions; fwait; lone prefixes; REX before VEX; 16-bit near branches. */
-	return strstr(text, "(bad)") || size > INSN_LENGTH_MAX || p[0] == 0x9b || prefixes == size ||
+	return strstr(text, "(bad)") || strstr(text, ".byte") || size > INSN_LENGTH_MAX || p[0] == 0x9b || prefixes == size ||
 	       (prefixes && (p[prefixes] & 0xfe) == 0xc4) || (p[0] == 0x66 && size == 4 && p[1] == 0xe9);
 }
 

@@ -125,26 +125,29 @@ static bool request_allowed(unsigned int type)
 	}
 }
 
-static int check_request(struct netlink_socket *n, unsigned char *at, size_t left)
+/*
+ * Checks the messages of a request, and cuts it where its first impossible header is: Linux silently looks no further
+ * (ip(8) sends its whole buffer, with zeros behind the message).
+ */
+static int check_request(struct netlink_socket *n, unsigned char *at, size_t *size)
 {
+	size_t step, left = *size;
 	struct nlmsghdr h;
-	size_t step;
 
 	while (left >= sizeof(h)) {
 		memcpy(&h, at, sizeof(h));
 		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > left)
-			return -EINVAL;
+			break;
 		if (!request_allowed(h.nlmsg_type))
 			return -EPERM;
 		if (h.nlmsg_pid == n->guest_port)
 			h.nlmsg_pid = n->host_port;
 		memcpy(at, &h, sizeof(h));
-		step = NLMSG_ALIGN(h.nlmsg_len);
-		if (step >= left)
-			break;
+		step = MIN((size_t)NLMSG_ALIGN(h.nlmsg_len), left);
 		at += step;
 		left -= step;
 	}
+	*size -= left;
 	return 0;
 }
 
@@ -152,7 +155,7 @@ static long netlink_send(struct socket *s, struct send_args *a)
 {
 	struct netlink_socket *n = netlink_of(s);
 	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	size_t size = a->io->left;
+	size_t size = a->io->left, checked = size;
 	char *buffer = task_iobuf();
 	struct sockaddr_nl to;
 	long result;
@@ -179,14 +182,16 @@ static long netlink_send(struct socket *s, struct send_args *a)
 	}
 	if (uio_get(a->io, buffer, size) != size)
 		return -EFAULT;
-	result = check_request(n, (unsigned char *)buffer, size);
-	if (result)
-		return result;
+	result = check_request(n, (unsigned char *)buffer, &checked);
+	if (result || !checked)
+		return result ? result : (long)size;
 	do
-		result = host_sendto(s->handle, buffer, size, (int)((a->flags & SEND_FLAGS) | MSG_NOSIGNAL), &kernel,
+		result = host_sendto(s->handle, buffer, checked, (int)((a->flags & SEND_FLAGS) | MSG_NOSIGNAL), &kernel,
 				     sizeof(kernel));
 	while (host_socket_retry(result));
-	return host_socket_result(result, a->flags & MSG_DONTWAIT, s->send_timeout);
+	if (result < 0)
+		return host_socket_result(result, a->flags & MSG_DONTWAIT, s->send_timeout);
+	return (long)size;
 }
 
 /* The whole message headers of an answer; a cut one at the end is the application's to see by MSG_TRUNC. */

@@ -158,7 +158,7 @@ int plat_park(struct task *t, uint64_t deadline)
 
 void task_put(struct task *t)
 {
-	(void)ref_put(&t->refs);
+	(void)!ref_put(&t->refs);
 }
 
 void plat_kick(struct task *t, bool user)

@@ -175,7 +175,7 @@ static long do_exec(int dirfd, char *path, struct uptr argv, struct uptr envp, i
 	struct task *t = current(), *n = NULL;
 	struct process *p = t->process;
 	struct exec_args *args = exec_args_new();
-	struct mm *mm = NULL;
+	struct mm *mm = NULL, *old;
 	int err;
 
 	if (!args) {
@@ -197,7 +197,8 @@ static long do_exec(int dirfd, char *path, struct uptr argv, struct uptr envp, i
 		err = -ENOMEM;
 		goto fail;
 	}
-	if (p->mm->refs.v > 1) {
+	/* Another thread may still vfork until it is stopped: what is needed then is made now. */
+	if (p->mm->refs.v > 1 || p->task_count > 1) {
 		n = task_alloc();
 		if (!n) {
 			err = -ENOMEM;
@@ -207,6 +208,10 @@ static long do_exec(int dirfd, char *path, struct uptr argv, struct uptr envp, i
 	err = process_stop_others(p);
 	if (err)
 		goto fail;
+	if (n && p->mm->refs.v == 1) {
+		task_discard(n);
+		n = NULL;
+	}
 	err = change(t, args);
 	if (err)
 		goto fail;
@@ -214,8 +219,12 @@ static long do_exec(int dirfd, char *path, struct uptr argv, struct uptr envp, i
 	become_leader(t);
 	if (n)
 		hand_over(t, n, mm, args);
-	mm_put(p->mm);
+	task_release_vfork(t); /* of CLONE_VFORK without CLONE_VM, or whose parent was killed */
+	mutex_lock(&p->lock); /* /proc/PID/maps looks at it */
+	old = p->mm;
 	p->mm = mm;
+	mutex_unlock(&p->lock);
+	mm_put(old);
 	plat_as_reset();
 	plat_set_fs(0);
 	load(t, args);

@@ -176,18 +176,24 @@ static void reparent(struct process *p, struct list *reaped)
 	list_for_each_safe (child, next, &p->children, sibling) {
 		struct task *t;
 		siginfo_t info;
+		int pdeathsig = 0;
 
 		list_remove(&child->sibling);
 		child->parent = heir;
 		if (heir)
 			list_add_tail(&heir->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
+		mutex_lock(&child->lock);
 		list_for_each (t, &child->tasks, link)
 			if (t->pdeathsig) {
-				signal_info_kernel(&info, t->pdeathsig, SI_KERNEL);
-				signal_send_process(child, &info);
+				pdeathsig = t->pdeathsig;
 				break;
 			}
+		mutex_unlock(&child->lock);
+		if (pdeathsig) {
+			signal_info_kernel(&info, pdeathsig, SI_KERNEL);
+			signal_send_process(child, &info);
+		}
 		if (child->zombie && (!heir || parent_ignores_children(heir))) {
 			process_reap_locked(child);
 			list_add(reaped, &child->sibling);
@@ -204,6 +210,7 @@ static void reparent(struct process *p, struct list *reaped)
 static void process_ended(struct process *p, struct task *t, int status)
 {
 	struct process *parent, *child, *next;
+	struct mm *mm;
 	struct list reaped;
 	bool autoreap = false;
 	siginfo_t info;
@@ -211,8 +218,11 @@ static void process_ended(struct process *p, struct task *t, int status)
 	list_init(&reaped);
 	time_process_exit(p);
 	sysv_exit(p);
-	mm_put(p->mm);
+	mutex_lock(&p->lock); /* /proc/PID/maps looks at it */
+	mm = p->mm;
 	p->mm = NULL;
+	mutex_unlock(&p->lock);
+	mm_put(mm);
 	p->exit_uid = t->cred->uid;
 	if (p == init_process)
 		plat_shutdown(status);

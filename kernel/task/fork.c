@@ -248,6 +248,7 @@ static void detach(struct task *child, struct task *t, const struct fork_args *a
 		if (p->session)
 			session_put(p->session);
 		p->session = NULL;
+		wake_all(&p->parent->child_wait, ~0u); /* a waiting thread may have no children now */
 		mutex_unlock(&tree_lock);
 		process_unpublish(p);
 	}

@@ -340,7 +340,7 @@ bool process_group_orphaned(int pgid)
 	list_for_each (p, &all_processes, id_link) {
 		struct process *parent = p->parent;
 
-		if (p->pgid != pgid || p->zombie || !parent || parent == init_process)
+		if (p->pgid != pgid || p->zombie || !parent)
 			continue;
 		if (parent->pgid != pgid && parent->session == p->session)
 			return false;

@@ -12,7 +12,7 @@ http { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fas
 server { listen 127.0.0.1:$port; root $PWD/www; } }
 E
 [ "$(id -u)" = 0 ] || sed -i 's/user root;//' nginx.conf
-enclave -v "$PWD:$PWD" -- nginx -c "$PWD/nginx.conf" >nginx.log 2>&1 &
+"$CLOISTER" run -v "$PWD:$PWD" -- nginx -c "$PWD/nginx.conf" >nginx.log 2>&1 &
 server=$!
 wait_port "$port"
 expect "index" "hello from the enclave" "$(curl -s "http://127.0.0.1:$port/")"

@@ -5,7 +5,7 @@
 need openssl
 port=$(free_port)
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost -days 2 2>/dev/null
-enclave -v "$PWD:/w" -w /w -- openssl s_server -accept "$port" -key key.pem -cert cert.pem -www -quiet >server.log 2>&1 &
+"$CLOISTER" run -v "$PWD:/w" -w /w -- openssl s_server -accept "$port" -key key.pem -cert cert.pem -www -quiet >server.log 2>&1 &
 server=$!
 wait_port "$port"
 ask() { printf 'GET / HTTP/1.0\r\n\r\n' | "$@" 2>/dev/null | grep -c 'HTTP/1.0 200'; }

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need redis-server redis-cli redis-benchmark
 port=$(free_port)
-enclave -- redis-server --port "$port" --save "" --dir /tmp >redis.log 2>&1 &
+"$CLOISTER" run -- redis-server --port "$port" --save "" --dir /tmp >redis.log 2>&1 &
 server=$!
 wait_port "$port"
 cli() { redis-cli -p "$port" "$@"; }

@@ -553,6 +553,32 @@ TEST(open, pipe_again_through_proc)
 	EXPECT_EQ(read(p[0], &c, 1), 0);
 }
 
+TEST(open, pipe_again_waits_for_nobody)
+{
+	char path[64], c = 0;
+	int p[2], r, w;
+
+	EXPECT_EQ(pipe(p), 0);
+	EXPECT_EQ(write(p[1], "v", 1), 1);
+	close(p[1]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	r = EXPECT_OK(open(path, O_RDONLY));
+	close(p[0]);
+	EXPECT_EQ(read(r, &c, 1), 1);
+	EXPECT_EQ(c, 'v');
+	EXPECT_EQ(read(r, &c, 1), 0);
+	close(r);
+
+	EXPECT_EQ(pipe(p), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[1]);
+	close(p[0]);
+	w = EXPECT_OK(open(path, O_WRONLY));
+	close(w);
+	w = EXPECT_OK(open(path, O_WRONLY | O_NONBLOCK));
+	signal(SIGPIPE, SIG_IGN);
+	EXPECT_ERR(write(w, "v", 1), EPIPE);
+}
+
 TEST(readv, pipe_vectors)
 {
 	char a[4] = "", b[4] = "";

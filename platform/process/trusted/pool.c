@@ -10,6 +10,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/signal.h>
+#include <linux/time_types.h>
 #include <linux/errno.h>
 
 #include "lib/base/string.h"
@@ -66,7 +67,7 @@ static void pool_process(void *arg)
 	__atomic_store_n(&slot->state, SLOT_IDLE, __ATOMIC_SEQ_CST);
 	ring(&idle_bell);
 	while (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != SLOT_ASSIGNED)
-		plat_wait_word(&slot->state, SLOT_IDLE);
+		HOST(futex, &slot->state, FUTEX_WAIT, SLOT_IDLE, 0, 0, 0); /* not plat_wait_word: not a task yet */
 	become_task(slot->task, pool_become, slot);
 }
 
@@ -95,8 +96,11 @@ int plat_start_clean(struct task *t)
 /* Runs in the first host process, for ever. */
 void pool_main(void)
 {
+	static const struct __kernel_timespec soon = { 0, 10000000 };
+
 	for (;;) {
 		uint32_t bell = __atomic_load_n(&maker_bell, __ATOMIC_SEQ_CST);
+		bool failed = false;
 
 		for (size_t i = 0; i < MIN(boot->pool_size, (uint32_t)POOL_MAX); i++) {
 			struct slot *slot = &slots[i];
@@ -108,11 +112,15 @@ void pool_main(void)
 			COUNT_CALL(clone);
 			ret = host_clone(CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD,
 					 slot->stack + sizeof(slot->stack), &slot->host_tid, NULL, pool_process);
-			if (ret < 0) { /* the host is short of processes: try again when rung */
+			if (ret < 0) { /* the host is short of processes; nobody rings when it no longer is */
 				slot->state = SLOT_EMPTY;
+				failed = true;
 				break;
 			}
 		}
-		plat_wait_word(&maker_bell, bell);
+		if (failed)
+			HOST(futex, &maker_bell, FUTEX_WAIT, bell, &soon, 0, 0);
+		else
+			plat_wait_word(&maker_bell, bell);
 	}
 }

@@ -90,11 +90,15 @@ int plat_task_start(struct task *t, enum plat_start how)
 
 void plat_task_exit(struct task *t)
 {
+	static const uint64_t all = ~0ULL;
+
 	COUNT_CALL(exit);
 	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&plat_task(t)->ready, 0, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&boot->calls_fast, t->calls_fast, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&boot->calls_trapped, t->calls_trapped, __ATOMIC_RELAXED);
+	/* A kick that is still on its way must not use the signal stack once another task has it. */
+	HOST(rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, sizeof(all), 0, 0);
 	host_exit(&t->gone);
 }
 
@@ -187,7 +191,9 @@ void plat_kick(struct task *t, bool user)
 
 void plat_wait_word(uint32_t *word, uint32_t value)
 {
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
 	HOST(futex, word, FUTEX_WAIT, value, 0, 0, 0);
+	__atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
 }
 
 void plat_wake_word(uint32_t *word, int n)
