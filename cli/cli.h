@@ -52,6 +52,8 @@ struct strings {
 	size_t count, room;
 };
 void strings_add(struct strings *s, const char *item);
+void strings_done(struct strings *s);
+#define _strings_ __attribute__((cleanup(strings_done)))
 /* NAME=VALUE replaces an earlier one of that name. */
 void strings_set_env(struct strings *s, const char *item);
 const char *strings_get_env(const struct strings *s, const char *name);

@@ -229,7 +229,7 @@ int cmd_exec(char **argv)
 	struct option_parser p = { .table = exec_options, .argv = argv };
 	static struct wire_request r = { .magic = WIRE_MAGIC, .kind = WIRE_EXEC };
 	struct session s = { .socket = -1, .signals = -1, .master = -1, .status = EXIT_OURS };
-	struct strings env = { 0 };
+	_strings_ struct strings env = { 0 };
 	struct registry_entry e;
 	struct error err;
 	size_t used = 0;

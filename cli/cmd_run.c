@@ -126,8 +126,11 @@ static int report_stop(const struct boot_info *b, const char *kernel)
 	if (!b->started && (!strncmp(reason, "cannot ", 7) || !strncmp(reason, "not enough memory", 17))) {
 		reason[strcspn(reason, "\n")] = 0;
 		number = strstr(reason, "(error ");
-		fail(&err, "the enclave could not be started: %s%s%s", reason, number ? ": " : "",
-		     number ? strerror(atoi(number + 7)) : "");
+		if (number) /* the kernel has no texts for its numbers */
+			fail(&err, "the enclave could not be started: %.*s: %s", (int)(number - reason - 1), reason,
+			     strerror((int)strtol(number + 7, NULL, 10)));
+		else
+			fail(&err, "the enclave could not be started: %s", reason);
 		return complain(&err, EXIT_OURS);
 	}
 	fail(&err, "the enclave stopped: %.*s", (int)strcspn(reason, "\n"), reason);

@@ -214,7 +214,7 @@ static int copy_strings(struct control_request *to, size_t *used, const char *fr
 static int put_environment(struct control_request *to, size_t *used, const struct run_config *c, const char *extra,
 			   uint32_t extra_count, size_t left)
 {
-	struct strings env = { 0 };
+	_strings_ struct strings env = { 0 };
 	int err = 0;
 
 	for (size_t i = 0; i < c->env.count; i++)
@@ -230,12 +230,8 @@ static int put_environment(struct control_request *to, size_t *used, const struc
 		extra += len + 1;
 		left -= len + 1;
 	}
-	for (size_t i = 0; i < env.count; i++) {
-		if (!err)
-			err = copy_strings(to, used, env.items[i], strlen(env.items[i]));
-		free(env.items[i]);
-	}
-	free(env.items);
+	for (size_t i = 0; i < env.count && !err; i++)
+		err = copy_strings(to, used, env.items[i], strlen(env.items[i]));
 	to->envc = (uint32_t)env.count;
 	return err;
 }

@@ -70,6 +70,14 @@ void strings_add(struct strings *s, const char *item)
 	s->items[s->count] = NULL;
 }
 
+void strings_done(struct strings *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->items[i]);
+	free(s->items);
+	*s = (struct strings){ 0 };
+}
+
 void strings_set_env(struct strings *s, const char *item)
 {
 	size_t len = strcspn(item, "=");

@@ -390,7 +390,8 @@ static int apply_env(struct run_config *c, const struct strings *given, struct e
 int run_parse(struct run_config *c, char **argv, struct error *err)
 {
 	struct option_parser p = { .table = run_options, .argv = argv };
-	struct strings env = { 0 }, volumes = { 0 };
+	_strings_ struct strings env = { 0 };
+	_strings_ struct strings volumes = { 0 };
 	int option;
 
 	*c = (struct run_config){ .rootfs_fd = -1, .mount_count = 1 };

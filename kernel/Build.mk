@@ -1,3 +1,3 @@
 # The kernel core as a library: linked with one platform each (platform/*/Build.mk).
 kernel_sources := $(filter-out %_test.c %_fuzz.c,$(wildcard kernel/*.c kernel/*/*.c kernel/arch/x86/*.c kernel/*/*.S))
-$(call library,kernel,kern hosted,$(kernel_sources))
+$(call library,kernel,kern,$(kernel_sources))

@@ -141,7 +141,7 @@ static int start_first(struct boot_info *b)
 	return first.error;
 }
 
-void kernel_main(struct boot_info *b)
+void kernel_setup(struct boot_info *b)
 {
 	char reason[256] = "";
 	int err;
@@ -167,6 +167,13 @@ void kernel_main(struct boot_info *b)
 	if (err)
 		panic("cannot set up the enclave's file system: %s (error %d)", reason, -err);
 	uname_set_hostname(string(b, b->hostname));
+}
+
+void kernel_main(struct boot_info *b)
+{
+	int err;
+
+	kernel_setup(b);
 	err = start_first(b);
 	if (err && !b->start_error)
 		panic("cannot start the first process: error %d", -err);

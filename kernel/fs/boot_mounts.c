@@ -84,7 +84,6 @@ static int mount_root(int handle, const char *options)
 	if (r)
 		return r;
 	str_copy(root->source, "overlay", sizeof(root->source));
-	str_copy(root->options, "rw", sizeof(root->options));
 	return vfs_mount_root(root);
 }
 

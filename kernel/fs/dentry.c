@@ -114,6 +114,14 @@ static struct dentry *dentry_free(struct dentry *d)
 
 static uint32_t lru_trim(uint32_t wanted, struct filesystem *fs);
 
+/* A name of /proc/PID, or one looked for in vain there: kept, they would pile up as processes come and go. */
+static bool brief(const struct dentry *d)
+{
+	const struct inode *inode = d->inode ? d->inode : d->parent->inode;
+
+	return inode && inode->brief;
+}
+
 /* Puts a reference that may be the last. True: the dentry is out of the cache and the caller frees it. */
 static bool put_last(struct dentry *d)
 {
@@ -121,7 +129,7 @@ static bool put_last(struct dentry *d)
 	bool gone = false;
 
 	if (ref_put(&d->refs)) {
-		if (!d->hashed || d->fs->no_cache) {
+		if (!d->hashed || d->fs->no_cache || brief(d)) {
 			unhash_locked(d);
 			gone = true;
 		} else if (d->on_lru) {

@@ -171,6 +171,7 @@ struct inode *proc_make_inode(struct inode *dir, struct process *p, const struct
 	*copy = *id;
 	inode->private_data = copy;
 	inode->number = PROC_INODE(id->pid, id->tid, what);
+	inode->brief = true;
 	if (S_ISDIR(mode))
 		inode->links = 2;
 	set_owner(inode, p);
@@ -438,6 +439,16 @@ static int pid_dir_readdir(struct file *f, struct dir_context *c)
 
 static const struct inode_ops pid_dir_ops = { .lookup = pid_dir_lookup };
 static const struct file_ops pid_dir_file_ops = { .readdir = pid_dir_readdir };
+
+bool procfs_is_process_dir(const struct file *f)
+{
+	return f->ops == &pid_dir_file_ops && !id_of(f->inode)->tid;
+}
+
+struct process *procfs_dir_process(const struct file *f)
+{
+	return proc_process(f->inode);
+}
 
 int proc_lookup_pid(struct inode *dir, int pid, struct inode **ret)
 {

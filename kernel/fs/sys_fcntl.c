@@ -172,6 +172,9 @@ static long file_fcntl(struct file *f, int cmd, unsigned long arg)
 	case F_GETLEASE:
 	case F_SETLEASE:
 		return lease(f, cmd, (int)arg);
+	case F_NOTIFY:
+		/* No dnotify (inotify replaced it): asking for no event has nothing to end. */
+		return arg & ~(unsigned long)DN_MULTISHOT ? -EINVAL : 0;
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return f->ops->is_pipe ? pipe_fcntl(f, cmd, arg) : -EBADF;

@@ -22,6 +22,7 @@ struct file;
 struct filesystem;
 struct inode;
 struct mount;
+struct process;
 struct vma;
 
 struct timestamp {
@@ -104,6 +105,7 @@ struct inode {
 	void *socket;			/* net/unix.c: bound socket */
 	uint32_t seals;			/* memfd F_ADD_SEALS */
 	bool sealable;
+	bool brief;			/* its name is not kept when unused: what it stands for goes away by itself */
 	bool linkable;			/* O_TMPFILE without O_EXCL: linkat may name it though links is 0 */
 	uint32_t writers;		/* open for writing (ETXTBSY) */
 	struct list fs_link;		/* for the file system's own table */
@@ -280,6 +282,10 @@ static inline bool notify_watches_exist(void)
 	return __atomic_load_n(&inotify_watch_count, __ATOMIC_RELAXED) != 0;
 }
 void xattr_inode_free(struct inode *i);	/* fs/xattr.c: empties the generic store when inode_put frees an inode */
+
+/* fs/procfs_process.c: an open /proc/PID, and its process (counted; NULL once it was reaped). */
+bool procfs_is_process_dir(const struct file *f);
+struct process *procfs_dir_process(const struct file *f);
 
 /* For file systems that add to the generic behaviour. */
 must_check int inode_permission_generic(struct inode *i, unsigned int mask);	/* mode bits */

@@ -7,6 +7,7 @@
 #include <asm/errno.h>
 
 #include "kernel/fs/file.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/mm/usercopy.h"
 #include "kernel/signal/signal_internal.h"
 #include "kernel/sys/syscall.h"
@@ -221,14 +222,17 @@ long sys_pidfd_send_signal(unsigned long *a)
 	struct process *p, *found;
 	siginfo_t info;
 	struct file *f;
+	bool in_proc;
 
 	if (a[3])
 		return -EINVAL;
 	f = fd_get((int)a[0]);
 	if (!f)
 		return -EBADF;
-	p = pidfd_process(f);
-	ret = -EBADF;
+	/* An open /proc/PID does, too: it was there before pidfds were. */
+	in_proc = procfs_is_process_dir(f);
+	p = in_proc ? procfs_dir_process(f) : pidfd_process(f);
+	ret = in_proc ? -ESRCH : -EBADF;
 	if (!p)
 		goto out;
 	if (a[2]) {
@@ -255,6 +259,8 @@ long sys_pidfd_send_signal(unsigned long *a)
 	if (found)
 		process_put(found);
 out:
+	if (p && in_proc)
+		process_put(p);
 	file_put(f);
 	return ret;
 }

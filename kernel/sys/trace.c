@@ -150,7 +150,7 @@ static void put_argument(struct line *l, char kind, unsigned long *arg, int i, l
 			put(l, "NULL");
 			break;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		put(l, "0x%lx", v);
 	}

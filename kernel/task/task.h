@@ -249,6 +249,7 @@ must_check int kernel_task_start(const char *name, void (*fn)(void *arg), void *
 struct boot_info;
 struct task *kernel_early_init(void);
 void kernel_main(struct boot_info *boot);
+void kernel_setup(struct boot_info *boot);	/* its first part: all but the first process */
 void task_first_run(struct task *t);	/* on its own stack */
 void syscall_dispatch(struct regs *r);
 void task_do_work(struct regs *r);	/* on the way out with work != 0 */

@@ -1,1 +1,1 @@
-$(call library,base,kern hosted,$(filter-out %_test.c %_fuzz.c,$(wildcard lib/base/*.c)))
+$(call library,base,kern,$(filter-out %_test.c %_fuzz.c,$(wildcard lib/base/*.c)))

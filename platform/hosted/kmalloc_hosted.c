@@ -58,7 +58,7 @@ static void take(void)
 		;
 }
 
-static void note_callers(struct record *r)
+__attribute__((no_sanitize("address"))) static void note_callers(struct record *r)
 {
 	uintptr_t *frame = __builtin_frame_address(0), *next;
 

@@ -3,6 +3,7 @@
  * Memory of the hosted platform: enclave memory is a sparse memfd, the application's addresses are an arena in which
  * ranges of it, or private memory, are mapped. prot[] has the protection of each arena page.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -18,7 +18,7 @@ wait_port "$port"
 expect "index" "hello from the enclave" "$(curl -s "http://127.0.0.1:$port/")"
 expect "big file" "$(md5sum <www/big)" "$(curl -s "http://127.0.0.1:$port/big" | md5sum)"
 expect "missing" 404 "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/nothing")"
-for i in $(seq 1 50); do curl -s "http://127.0.0.1:$port/" & done | sort | uniq -c >many
+for _ in $(seq 1 50); do curl -s "http://127.0.0.1:$port/" & done | sort | uniq -c >many
 expect "50 at once" "50 hello from the enclave" "$(sed 's/^ *//' many)"
 expect "curl in an enclave" "hello from the enclave" "$(enclave -- curl -s "http://127.0.0.1:$port/")"
 kill -TERM $server

@@ -636,6 +636,14 @@ TEST(fcntl, flags)
 	EXPECT_ERR(fcntl(fd, F_DUPFD, -1), EINVAL);
 }
 
+TEST(fcntl, notify_nothing)
+{
+	int fd = EXPECT_OK(open(".", O_RDONLY | O_DIRECTORY));
+
+	EXPECT_OK(fcntl(fd, F_NOTIFY, 0L));
+	EXPECT_OK(fcntl(fd, F_NOTIFY, (long)DN_MULTISHOT));
+}
+
 TEST(fcntl, owner)
 {
 	struct f_owner_ex owner = { F_OWNER_PID, getpid() };

@@ -368,6 +368,27 @@ TEST(pidfd_open, readable_when_ended)
 	EXPECT_EQ(poll(&p, 1, 0), 1);
 }
 
+TEST(pidfd_send_signal, proc_folder)
+{
+	char path[32];
+	int fd, status;
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	fd = EXPECT_OK(open(path, O_RDONLY | O_DIRECTORY));
+	EXPECT_OK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+	EXPECT_OK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	EXPECT_ERR(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), ESRCH);
+	close(fd);
+	fd = EXPECT_OK(open("/proc", O_RDONLY | O_DIRECTORY));
+	EXPECT_ERR(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), EBADF);
+}
+
 TEST(pidfd_send_signal, sends)
 {
 	int fd, status;

@@ -76,6 +76,29 @@ static int answers(int fd, int type, void (*look)(struct nlmsghdr *h))
 	}
 }
 
+/* Behind the message there may be anything: ip(8) sends its whole buffer. */
+TEST(sendto, netlink_looks_no_further_than_sense)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct {
+		struct nlmsghdr h;
+		struct rtgenmsg g;
+		char zeros[120];
+	} r;
+	int fd = opened();
+
+	memset(&r, 0, sizeof(r));
+	r.h.nlmsg_len = NLMSG_LENGTH(sizeof(r.g));
+	r.h.nlmsg_type = RTM_GETADDR;
+	r.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	r.h.nlmsg_seq = 42;
+	EXPECT_EQ(sendto(fd, &r, sizeof(r), 0, (struct sockaddr *)&kernel, sizeof(kernel)), sizeof(r));
+	EXPECT(answers(fd, RTM_NEWADDR, NULL) > 0);
+	EXPECT_EQ(send(fd, r.zeros, sizeof(r.zeros), 0), sizeof(r.zeros));
+	EXPECT_EQ(send(fd, r.zeros, 3, 0), 3);
+	EXPECT_ERR(recv(fd, &r, sizeof(r), MSG_DONTWAIT), EAGAIN);
+}
+
 static int seen_loopback;
 
 static void look_link(struct nlmsghdr *h)

@@ -95,8 +95,6 @@ void plat_task_exit(struct task *t)
 	COUNT_CALL(exit);
 	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&plat_task(t)->ready, 0, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&boot->calls_fast, t->calls_fast, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&boot->calls_trapped, t->calls_trapped, __ATOMIC_RELAXED);
 	/* A kick that is still on its way must not use the signal stack once another task has it. */
 	HOST(rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, sizeof(all), 0, 0);
 	host_exit(&t->gone);

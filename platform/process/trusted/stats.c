@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What `cloister run --stats` tells: at the end of the enclave all counters are copied to where the launcher reads them,
- * together with their names. Tasks add their own counts when they leave; those still alive are added here. After a
- * panic any lock may be held for ever, so nothing is walked then and the live tasks' calls are missing.
+ * together with their names. Calls that trapped are counted as they come; all others came by rewritten text, for the
+ * tasks' own counts are lost or late when tasks die together. After a panic any lock may be held for ever, so what
+ * needs one is left out.
  */
 #include "kernel/host.h"
 #include "kernel/loader/rewrite.h"
@@ -22,32 +23,17 @@ static const char *const hostcall_names[HC_COUNT] = {
 #include "abi/hostcall.h"
 };
 
-static void add_task(struct task *t)
-{
-	boot->calls_fast += t->calls_fast;
-	boot->calls_trapped += t->calls_trapped;
-}
-
-static int add_process(struct process *p, void *arg)
-{
-	struct task *t;
-
-	(void)arg;
-	mutex_lock(&p->lock);
-	list_for_each (t, &p->tasks, link)
-		if (t != current())
-			add_task(t);
-	mutex_unlock(&p->lock);
-	return 0;
-}
-
 static void publish_calls(void)
 {
+	uint64_t calls = 0, trapped = __atomic_load_n(&boot->calls_trapped, __ATOMIC_RELAXED);
+
 	for (size_t i = 0; i < SYSCALL_COUNT; i++) {
 		boot->syscall_counts[i] = __atomic_load_n(&syscall_counts[i], __ATOMIC_RELAXED);
 		if (boot->syscall_counts[i] && syscall_table[i].name)
 			str_copy(boot->syscall_names[i], syscall_table[i].name, BOOT_NAME_SIZE);
+		calls += boot->syscall_counts[i];
 	}
+	boot->calls_fast = calls > trapped ? calls - trapped : 0;
 	for (size_t i = 0; i < HC_COUNT; i++) {
 		boot->hostcall_counts[i] = __atomic_load_n(&host_calls[i], __ATOMIC_RELAXED);
 		str_copy(boot->hostcall_names[i], hostcall_names[i], BOOT_NAME_SIZE);
@@ -61,7 +47,6 @@ void stats_publish(bool orderly)
 {
 	struct memory_usage memory;
 	struct rewrite_stats rewrites;
-	int err;
 
 	if (!(boot->flags & BOOT_STATS))
 		return;
@@ -70,12 +55,8 @@ void stats_publish(bool orderly)
 	boot->vforks = fork_counts.vforks;
 	boot->threads = fork_counts.threads;
 	boot->execs = fork_counts.execs;
-	if (current())
-		add_task(current());
 	if (!orderly)
 		return;
-	err = process_for_each(add_process, NULL);
-	(void)err;
 	rewrite_stats(&rewrites);
 	boot->rewrite_files = rewrites.files;
 	boot->sites_mov = rewrites.sites_mov;

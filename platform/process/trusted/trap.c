@@ -159,6 +159,8 @@ void trapped_call(struct regs *r)
 {
 	struct task *t = current();
 
+	if (boot->flags & BOOT_STATS)
+		__atomic_fetch_add(&boot->calls_trapped, 1, __ATOMIC_RELAXED);
 	if (t->process && t->process->mm) {
 		rewrite_count_trap(t->process->mm, r->rip, r->rax);
 		r->rip = rewrite_resume_address(t->process->mm, r->rip);
