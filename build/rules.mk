@@ -26,6 +26,17 @@ tests += $(O)/unit/$(notdir $1)_test
 endef
 unit = $(eval $(call unit_,$1,$2))
 
+# $(call fuzzer,NAME,SOURCE,FLAVOUR,LIBS)  a libFuzzer target: the fuzzer itself, or what replays tests/corpus/NAME
+hosted_wrap := -Wl,--wrap=pages_alloc,--wrap=pages_alloc_zeroed
+define fuzzer_
+$(O)/fuzz/$1: $(call objs,$3,$2) $(if $(filter fuzz,$(CONFIG)),,$(call objs,unit,tests/fuzz/replay.c)) \
+              $(foreach l,$4,$(O)/hosted/lib$l.a)
+	$$(call say,LD,$$@)mkdir -p $$(@D); $($3.cc) $(patsubst -fsanitize=fuzzer-no-link%,-fsanitize=fuzzer%,$($3.ld)) \
+	$(if $4,$(hosted_wrap)) -o $$@ $$^
+fuzzers += $(O)/fuzz/$1
+endef
+fuzzer = $(eval $(call fuzzer_,$1,$2,$3,$4))
+
 # A change of flags rebuilds: the stamp's text is the command line.
 define flavour_
 $(O)/$1/.flags: FORCE

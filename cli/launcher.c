@@ -384,6 +384,8 @@ static void read_signals(struct launcher *l)
 	}
 }
 
+#define REAP_INTERVAL 100 /* ms */
+
 int launcher_loop(struct launcher *l)
 {
 	struct pollfd fds[2 + WIRE_CLIENTS];
@@ -403,7 +405,8 @@ int launcher_loop(struct launcher *l)
 				place[n - 2] = i;
 				fds[n++] = (struct pollfd){ .fd = clients[i].socket, .events = POLLIN };
 			}
-		if (poll(fds, n, -1) < 0 && errno != EINTR)
+		/* Ends of host processes raise no signal (a fork would cost one more): they are looked for. */
+		if (poll(fds, n, REAP_INTERVAL) < 0 && errno != EINTR)
 			return 0;
 		if (fds[0].revents)
 			read_signals(l);

@@ -3,6 +3,7 @@
  * The harness's view of the hosted kernel: boot, processes, system calls of any task, and the end of all of it. The first
  * process exists for its children's sake and never runs; each input gets a child of it with an arena of its own.
  */
+#include <asm/unistd.h>
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -230,7 +231,7 @@ static void use_string(const char *s)
 static void unmount_work(void)
 {
 	use_string("/w");
-	while (!as_init(sys_umount2, ARENA_START, MNT_DETACH, 0))
+	while (!as_init(sys_umount2, ARENA_START, 2 /* MNT_DETACH */, 0))
 		;
 	plat_as_reset();
 }
@@ -334,11 +335,39 @@ void hosted_process_end(void)
 	hosted_run_services();
 }
 
+static struct ipc_made {
+	unsigned int number;
+	long id;
+} ipc_made[64];
+static unsigned int ipc_count;
+
+void hosted_remember_ipc(unsigned int number, long id)
+{
+	if (id >= 0 && ipc_count < ARRAY_SIZE(ipc_made))
+		ipc_made[ipc_count++] = (struct ipc_made){ number, id };
+}
+
+static void remove_ipc(void)
+{
+	while (ipc_count) {
+		struct ipc_made *m = &ipc_made[--ipc_count];
+		unsigned long id = (unsigned long)m->id;
+
+		if (m->number == __NR_shmget)
+			(void)as_init(sys_shmctl, id, 0, 0);
+		else if (m->number == __NR_semget)
+			(void)as_init(sys_semctl, id, 0, 0);
+		else
+			(void)as_init(sys_msgctl, id, 0, 0);
+	}
+}
+
 void hosted_tidy(void)
 {
 	static const char *const names[] = { "/dev/shm/x", "/tmp/t", "/host/n", "/host/m", "/tmp/u", "/etc/n" };
 
 	hosted_become(init_task);
+	remove_ipc();
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		(void)!vfs_unlink(AT_FDCWD, names[i], 0);
 		(void)!vfs_unlink(AT_FDCWD, names[i], 0x200 /* AT_REMOVEDIR */);

@@ -297,7 +297,7 @@ static int fill_in(const struct context *x, struct enclave *e, const struct encl
 	b->hwcap2 = getauxval(AT_HWCAP2);
 	b->minsigstksz = getauxval(AT_MINSIGSTKSZ);
 	b->cpus = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (uint32_t)CPU_COUNT(&cpus);
-	b->pool_size = c->pool_size ? c->pool_size : 3;
+	b->pool_size = c->pool_size ? c->pool_size : 2;
 	b->launcher_pid = (uint32_t)getpid();
 	/* The kernel owns, and closes, what it is given: duplicates, as the descriptor table is shared. */
 	for (int i = 0; i < 3; i++)
@@ -435,7 +435,7 @@ int enclave_start(struct enclave *e, const struct enclave_config *c, char *error
 	find_vdso(e->boot);
 	note_foreign(e);
 	/* All host processes are our children and share our descriptors. */
-	e->first = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	e->first = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
 	if (e->first < 0)
 		return fail(&x, "cannot start a host process: %s", strerror(errno));
 	if (!e->first) {

@@ -32,6 +32,8 @@ static uint32_t xsave_size(void)
 	return b;
 }
 
+static struct host_process boot_home = { .threads = 1 };
+
 static void boot_on_task(void *arg)
 {
 	struct task *t = current();
@@ -39,6 +41,7 @@ static void boot_on_task(void *arg)
 	(void)arg;
 	boot_host_pid = (uint32_t)HOST(getpid, 0, 0, 0, 0, 0, 0);
 	plat_task(t)->host_pid = plat_task(t)->host_tid = boot_host_pid;
+	plat_task(t)->home = &boot_home;
 	plat_as_reset();
 	traps_init();
 	traps_init_task(t);

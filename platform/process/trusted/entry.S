@@ -263,6 +263,18 @@ become_task:
 	call	*%rsi
 	ud2
 
+/* void leave_task(gone, stack, next, fn, arg) */
+	.globl leave_task
+	.hidden leave_task
+leave_task:
+	mov	%rsi, %rsp
+	wrgsbase %rdx
+	movl	$1, (%rdi)
+	mov	%r8, %rdi
+	xor	%ebp, %ebp
+	call	*%rcx
+	ud2
+
 /* void plat_return_to_user(void) */
 	.globl plat_return_to_user
 	.hidden plat_return_to_user

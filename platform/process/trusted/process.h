@@ -10,9 +10,17 @@
 
 extern struct boot_info *boot;
 
+/* A host process while it runs one guest process (and vfork children of it). */
+struct host_process {
+	uint32_t threads;		/* host threads, those about to end not counted */
+	uint64_t user, system;		/* processor time used before, for other guest processes */
+	uint64_t leader_user, leader_system;	/* the same of its first thread */
+};
+
 /* The platform's part of struct task. */
 struct plat_task {
 	uint32_t host_pid, host_tid;
+	struct host_process *home;
 	uint32_t ready;		/* the host thread runs on its own signal stack: it can be kicked */
 	uint32_t private_wait;	/* park on a futex private to the host process: see plat_kick */
 	uint32_t spin;		/* learnt: how long spinning before a park pays, in rounds */
@@ -33,6 +41,8 @@ long host_call_intr(long nr, long a, long b, long c, long d, long e, long f);
 long host_clone(unsigned long flags, void *stack, uint32_t *ret_tid, void *arg, void (*fn)(void *));
 noreturn_ void host_exit(uint32_t *gone);
 noreturn_ void become_task(struct task *t, void (*fn)(void *), void *arg);
+/* Leaves the task's stack for another, then stores 1 to *gone; %gs becomes `next`. */
+noreturn_ void leave_task(uint32_t *gone, void *stack, struct task *next, void (*fn)(void *), void *arg);
 
 /* Calls the platform makes itself, counted for --stats. */
 #define PLATFORM_CALLS(X)                                                                          \
@@ -60,6 +70,8 @@ void traps_init_task(struct task *t);
 void seccomp_init(void);
 int plat_start_clean(struct task *t);
 extern uint32_t boot_host_pid;	/* the host process the kernel started in */
+void pool_recycle(struct task *t);
+void host_usage_mark(struct task *t);	/* what was used so far is not the new process's */
 noreturn_ void pool_main(void);	/* the maker's loop; never returns */
 void control_init(void);
 void stats_publish(bool orderly);	/* for --stats, at the end; orderly: locks can be taken */

@@ -14,6 +14,7 @@
 #include <linux/time_types.h>
 #include <linux/errno.h>
 
+#include "kernel/mm/kmalloc.h"
 #include "lib/base/string.h"
 #include "platform/process/trusted/process.h"
 
@@ -61,40 +62,73 @@ static void start_process(void *arg)
 	plat_return_to_user();
 }
 
+static struct host_process *new_home(void)
+{
+	struct host_process *home = kzalloc(sizeof(*home));
+
+	if (home)
+		home->threads = 1;
+	return home;
+}
+
+static int start_in_this_process(struct task *t)
+{
+	struct plat_task *p = plat_task(t), *me = plat_task(current());
+	long ret;
+
+	p->host_pid = me->host_pid;
+	p->home = me->home;
+	__atomic_fetch_add(&p->home->threads, 1, __ATOMIC_RELAXED);
+	COUNT_CALL(clone);
+	ret = host_clone(HOST_THREAD, (void *)(t->kstack - sizeof(struct regs)), &p->host_tid, t, start_thread);
+	/* From here on the child may be gone, and t with it. */
+	if (ret >= 0)
+		return 0;
+	__atomic_fetch_sub(&me->home->threads, 1, __ATOMIC_RELAXED);
+	return ret == -ENOMEM ? -ENOMEM : -EAGAIN;
+}
+
 int plat_task_start(struct task *t, enum plat_start how)
 {
 	struct plat_task *p = plat_task(t);
-	void *stack = (void *)(t->kstack - sizeof(struct regs));
+	struct host_process *home;
 	long ret;
 
 	p->ready = 0;
 	p->spin = 64;
 	t->parked = PARK_RUNNING;
 	t->entry = syscall_entry;
-	if (how == PLAT_START_CLEAN) {
-		if (plat_task(current())->host_pid != boot_host_pid)
-			return plat_start_clean(t);
-		how = PLAT_START_FORK; /* the kernel's own host process has no user memory: a copy of it is clean */
-	}
+	if (how == PLAT_START_THREAD)
+		return start_in_this_process(t);
+	home = p->home = new_home();
+	if (!home)
+		return -ENOMEM;
+	/* The kernel's own host process has no user memory: a copy of it is clean. */
+	if (how == PLAT_START_CLEAN && plat_task(current())->host_pid != boot_host_pid)
+		return plat_start_clean(t);
+	p->host_pid = 0;
 	COUNT_CALL(clone);
-	if (how == PLAT_START_THREAD) {
-		p->host_pid = plat_task(current())->host_pid;
-		ret = host_clone(HOST_THREAD, stack, &p->host_tid, t, start_thread);
-	} else {
-		p->host_pid = 0;
-		ret = host_clone(HOST_FORK, stack, &p->host_tid, t, start_process);
-	}
-	/* From here on the child may be gone, and t with it. */
-	return ret < 0 ? (ret == -ENOMEM ? -ENOMEM : -EAGAIN) : 0;
+	ret = host_clone(HOST_FORK, (void *)(t->kstack - sizeof(struct regs)), &p->host_tid, t, start_process);
+	if (ret >= 0)
+		return 0;
+	kfree(home);
+	return ret == -ENOMEM ? -ENOMEM : -EAGAIN;
 }
 
 void plat_task_exit(struct task *t)
 {
 	static const uint64_t all = ~0ULL;
+	struct plat_task *p = plat_task(t);
+	bool last = __atomic_sub_fetch(&p->home->threads, 1, __ATOMIC_ACQ_REL) == 0;
 
-	COUNT_CALL(exit);
 	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&plat_task(t)->ready, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&p->ready, 0, __ATOMIC_SEQ_CST);
+	if (last) {
+		kfree(p->home);
+		if (p->host_pid == p->host_tid)
+			pool_recycle(t);
+	}
+	COUNT_CALL(exit);
 	/* A kick that is still on its way must not use the signal stack once another task has it. */
 	HOST(rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, sizeof(all), 0, 0);
 	host_exit(&t->gone);
@@ -204,12 +238,18 @@ void plat_yield(void)
 	HOST(sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
+/* An XSAVE area whose header names no component: all of them go to their initial state. */
 void plat_fpu_reset(void)
 {
-	static const uint32_t mxcsr = 0x1f80;
+	static const struct {
+		uint16_t fcw;
+		uint8_t rest[22];
+		uint32_t mxcsr;
+		uint8_t registers[512 - 28];
+		uint64_t header[8];
+	} initial __attribute__((aligned(64))) = { .fcw = 0x37f, .mxcsr = 0x1f80 };
 
-	/* Vector contents are whatever they were, as Linux only promises the control words; clear what leaks. */
-	__asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
+	__asm__ volatile("xrstor64 %0" : : "m"(initial), "a"(-1), "d"(-1));
 }
 
 void plat_set_fs(uintptr_t base)
@@ -255,28 +295,59 @@ struct host_rusage {
 	int64_t rest[14];
 };
 
-void plat_cputime(struct task *t, bool whole_process, uint64_t *ret_user, uint64_t *ret_system)
+static uint64_t nanoseconds(struct host_timeval t)
+{
+	return (uint64_t)t.sec * 1000000000 + (uint64_t)t.usec * 1000;
+}
+
+static void host_usage(int who, uint64_t *ret_user, uint64_t *ret_system)
 {
 	struct host_rusage usage;
+
+	memset(&usage, 0, sizeof(usage));
+	HOST(getrusage, who, &usage, 0, 0, 0, 0);
+	*ret_user = nanoseconds(usage.user);
+	*ret_system = nanoseconds(usage.system);
+}
+
+void host_usage_mark(struct task *t)
+{
+	struct host_process *home = plat_task(t)->home;
+
+	host_usage(0 /* RUSAGE_SELF */, &home->user, &home->system);
+	host_usage(1 /* RUSAGE_THREAD */, &home->leader_user, &home->leader_system);
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+void plat_cputime(struct task *t, bool whole_process, uint64_t *ret_user, uint64_t *ret_system)
+{
+	static const struct host_process none;
 	struct __kernel_timespec ts = { 0, 0 };
 	struct plat_task *p = plat_task(t);
+	const struct host_process *home = p->home ? p->home : &none;
+	bool leader = p->host_tid == p->host_pid;
+	uint64_t user_before = whole_process ? home->user : leader ? home->leader_user : 0;
+	uint64_t system_before = whole_process ? home->system : leader ? home->leader_system : 0;
+	uint64_t user, system = 0;
 
 	if (plat_task(current())->host_pid == p->host_pid && (whole_process || t == current())) {
-		memset(&usage, 0, sizeof(usage));
-		HOST(getrusage, whole_process ? 0 : 1 /* RUSAGE_THREAD */, &usage, 0, 0, 0, 0);
-		*ret_user = (uint64_t)usage.user.sec * 1000000000 + (uint64_t)usage.user.usec * 1000;
-		if (ret_system)
-			*ret_system = (uint64_t)usage.system.sec * 1000000000 + (uint64_t)usage.system.usec * 1000;
-		else
-			*ret_user += (uint64_t)usage.system.sec * 1000000000 + (uint64_t)usage.system.usec * 1000;
-		return;
+		host_usage(whole_process ? 0 : 1, &user, &system);
+		user = less(user, user_before);
+		system = less(system, system_before);
+	} else {
+		/* Clock id of another process or thread: see the host's posix-timers: ~pid << 3 | CPUCLOCK_SCHED (| thread). */
+		int32_t id = whole_process ? (int32_t)(~p->host_pid << 3 | 2) : (int32_t)(~p->host_tid << 3 | 6);
+
+		HOST(clock_gettime, id, &ts, 0, 0, 0, 0);
+		user = less((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec, user_before + system_before);
 	}
-	/* Clock id of another process or thread: see the host's posix-timers: ~pid << 3 | CPUCLOCK_SCHED (| thread). */
-	int32_t id = whole_process ? (int32_t)(~p->host_pid << 3 | 2) : (int32_t)(~p->host_tid << 3 | 6);
-	HOST(clock_gettime, id, &ts, 0, 0, 0, 0);
-	*ret_user = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	*ret_user = ret_system ? user : user + system;
 	if (ret_system)
-		*ret_system = 0;
+		*ret_system = system;
 }
 
 void plat_random(void *to, size_t size)
