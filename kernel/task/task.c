@@ -397,6 +397,9 @@ void task_do_fault(struct regs *r)
 
 /* --- services of the kernel's own --- */
 
+#define SERVICE_IDS 0x40000000
+static int services;
+
 struct service {
 	void (*fn)(void *);
 	void *arg;
@@ -429,7 +432,7 @@ int kernel_task_start(const char *name, void (*fn)(void *arg), void *arg)
 		return -ENOMEM;
 	}
 	*service = (struct service){ fn, arg };
-	t->tid = id_alloc();
+	t->tid = SERVICE_IDS + __atomic_fetch_add(&services, 1, __ATOMIC_RELAXED); /* the first process is to be 1 */
 	t->process = kernel_process;
 	process_get(kernel_process);
 	t->sighand = current()->sighand;

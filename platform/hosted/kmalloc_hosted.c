@@ -127,10 +127,11 @@ void *kcalloc(size_t n, size_t size)
 
 void kfree(void *p)
 {
-	struct record *r = (struct record *)p - 1;
+	struct record *r;
 
 	if (!p)
 		return;
+	r = (struct record *)p - 1;
 	UNPOISON(r, sizeof(*r));
 	take();
 	UNPOISON(r->next, sizeof(*r));
@@ -148,12 +149,13 @@ void kfree(void *p)
 
 void *krealloc(void *p, size_t size)
 {
-	struct record *r = (struct record *)p - 1;
+	struct record *r;
 	size_t old;
 	void *to;
 
 	if (!p)
 		return kmalloc(size);
+	r = (struct record *)p - 1;
 	UNPOISON(r, sizeof(*r));
 	old = r->size;
 	POISON(r, sizeof(*r));

@@ -29,6 +29,18 @@ def kernel_file(pid):
     raise gdb.GdbError("the kernel's ELF file was not found beside the launcher; use add-symbol-file by hand")
 
 
+def elf_bias(name, start):
+    """What to add to the addresses of a program file whose first page is mapped at start; None: no ELF file of ours."""
+    try:
+        with open(name, "rb") as f:
+            header = f.read(18)
+    except OSError:
+        return None  # a file that only the enclave sees
+    if len(header) < 18 or header[:4] != b"\x7fELF":
+        return None
+    return start if header[16] == 3 else 0  # ET_DYN moves, ET_EXEC does not
+
+
 class Symbols(gdb.Command):
     """Loads the symbols of the enclave kernel at the address it was given this time."""
 
@@ -38,17 +50,24 @@ class Symbols(gdb.Command):
     def invoke(self, arg, from_tty):
         pid = gdb.selected_inferior().pid
         image = None
-        seen = set()
+        seen, programs = set(), []
         for start, _end, prot, offset, name in enclave_maps(pid):
             if "cloister-enclave" in name and prot.startswith("r-xs") and image is None:
                 image = start - offset + (4 << 20)  # IMAGE_OFFSET in platform/process/host/enclave.c
-            elif name.startswith("/") and offset == 0 and name not in seen and os.path.exists(name):
+            elif name.startswith("/") and offset == 0 and name not in seen:
                 seen.add(name)
-                gdb.execute(f"add-symbol-file {name} -o {start:#x}", to_string=True)
+                bias = elf_bias(name, start)
+                if bias is not None:
+                    programs.append((name, bias))
         if image is None:
             raise gdb.GdbError("this is not a host process of an enclave")
         gdb.execute(f"add-symbol-file {kernel_file(pid)} -o {image:#x}", to_string=True)
         print(f"enclave kernel at {image:#x}")
+        for name, bias in programs:
+            try:
+                gdb.execute(f"add-symbol-file {name} -o {bias:#x}", to_string=True)
+            except gdb.error as error:
+                print(f"{name}: {error}")
 
 
 class Task(gdb.Command):

@@ -233,8 +233,11 @@ TEST(exit_group, orphaned_stopped_group_is_told)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		pid_t stopped = fork();
+		pid_t stopped;
 
+		/* A session of its own: whoever inherits the grandchild is no tie to it. */
+		EXPECT(setsid() > 0);
+		stopped = fork();
 		if (!stopped) {
 			struct sigaction a = { .sa_handler = count };
 

@@ -77,8 +77,7 @@ syscall_entry:
 	xor	%ebp, %ebp
 	CFI_REGS_FRAME
 	call	syscall_dispatch
-	.cfi_endproc
-	/* fall through */
+	/* fall through; the frame's description goes on, as debuggers look up the address behind the call */
 
 /*
  * Back to the application. %rsp is the frame. Up to ret_end the frame stays as it is, so a kick that lands here is
@@ -88,6 +87,7 @@ syscall_entry:
 	.hidden ret_to_user, ret_end
 ret_to_user:
 	cmpl	$0, %gs:TASK_WORK
+	.cfi_endproc
 	jne	.Lwork
 	cmpq	$0, R_KIND(%rsp)
 	jne	.Lfull
