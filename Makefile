@@ -12,23 +12,27 @@ include $(sort $(wildcard lib/*/Build.mk kernel/Build.mk platform/*/Build.mk cli
 
 all: $(all)                     ## build everything for CONFIG
 programs: $(O)/bin/cloister $(O)/bin/cloister-kernel-process
-unit_runs = $(foreach t,$(tests),unit/$(notdir $t)=$(CURDIR)/$t)
-corpus_runs = $(foreach f,$(fuzzers),corpus/$(notdir $f)=$(CURDIR)/$f $(CURDIR)/tests/corpus/$(notdir $f))
-native_runs = $(foreach t,$(syscall_tests),syscall/$(notdir $t)/native=$(CURDIR)/$t)
-enclave_runs = $(foreach t,$(syscall_tests),syscall/$(notdir $t)/enclave=$(CURDIR)/$(O)/bin/cloister run $(CURDIR)/$t)
-program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),programs/$(basename $(notdir $t))=$(CURDIR)/$t)
+unit_runs = $(foreach t,$(tests),'unit/$(notdir $t)=$(CURDIR)/$t')
+corpus_runs = $(foreach f,$(fuzzers),'corpus/$(notdir $f)=$(CURDIR)/$f $(CURDIR)/tests/corpus/$(notdir $f)') \
+	fault=$(CURDIR)/$(fault_test) $(CURDIR)/tests/corpus/syscall
+native_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/native=$(CURDIR)/$t')
+enclave_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/enclave=$(CURDIR)/$(O)/bin/cloister run $(CURDIR)/$t')
+program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),'programs/$(basename $(notdir $t))=$(CURDIR)/$t')
 tests_env = CLOISTER=$(CURDIR)/$(O)/bin/cloister O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-logs
 check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
-	@$(MAKE) -j2 all $(tests) $(fuzzers) $(syscall_tests)
-	@$(tests_env) tests/run $(foreach r,$(unit_runs) $(corpus_runs) $(native_runs) $(enclave_runs) $(program_runs),'$r')
+	@$(MAKE) -j2 all $(tests) $(fuzzers) $(fault_test) $(syscall_tests) $(stress_tests)
+	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(native_runs) $(enclave_runs) $(program_runs) $(stress_check)
+check-long: programs $(stress_tests) ## the stress tests in full length, about half an hour (T=pattern picks some)
+	@$(MAKE) O=$(O)/wide-window kern_defines=-DWIDE_WINDOW programs
+	@TEST_TIMEOUT=1200 $(tests_env) tests/run $(stress_check_long)
 unit-tests: $(tests)            ## build the unit tests
-check-unit: unit-tests $(fuzzers) ## only the unit tests, and the fuzzers' corpora
-	@$(tests_env) tests/run $(foreach r,$(unit_runs) $(corpus_runs),'$r')
+check-unit: unit-tests $(fuzzers) $(fault_test) ## only the unit tests, and the fuzzers' corpora
+	@$(tests_env) tests/run $(unit_runs) $(corpus_runs)
 fuzzers: $(fuzzers)             ## build the fuzz targets (CONFIG=fuzz: the fuzzers; else what replays corpora)
 fuzz: fuzzers                   ## CONFIG=fuzz: run each fuzz target TIME seconds (T=name picks one)
 	@tests/fuzz/run '$(O)' $(or $(TIME),60) $(or $(T),$(notdir $(fuzzers)))
 check-syscall: programs $(syscall_tests) ## only the system call tests, in the enclave
-	@$(tests_env) tests/run $(foreach r,$(enclave_runs),'$r')
+	@$(tests_env) tests/run $(enclave_runs)
 bench: programs $(bench_programs) ## the benchmarks beside native runs; results to docs/PERFORMANCE.md by hand
 	bench/run
 deps-check:
@@ -48,4 +52,4 @@ clean:                          ## remove the build folder
 	rm -rf out compile_commands.json
 help:                           ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## /\1\t/p' Makefile
-.PHONY: all programs check check-syscall check-unit unit-tests fuzzers fuzz bench demo format lint deps-check deps-build deps-demo clean help
+.PHONY: all programs check check-long check-syscall check-unit unit-tests fuzzers fuzz bench demo format lint deps-check deps-build deps-demo clean help

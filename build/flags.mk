@@ -14,7 +14,8 @@ host.cc    = $(CC)
 host.flags = $(common) -D_GNU_SOURCE -fstack-protector-strong -fPIE $($(CONFIG).flags)
 host.ld    = -pie -Wl,-z,relro,-z,now $($(CONFIG).flags) -pthread
 kern.cc    = $(CC)
-kern.flags = $(common) -O2 -ffreestanding -include lib/base/hidden.h -mno-red-zone -mgeneral-regs-only -mpopcnt -fpie \
+# kern_defines: for variants of the kernel that tests use (-DWIDE_WINDOW)
+kern.flags = $(common) $(kern_defines) -O2 -ffreestanding -include lib/base/hidden.h -mno-red-zone -mgeneral-regs-only -mpopcnt -fpie \
              -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
              -fvisibility=hidden -ffunction-sections $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 kern.ld    = -nostdlib -static-pie -Wl,-z,text,-z,noexecstack,-z,separate-code,-z,norelro,--build-id=none,-e,kernel_start,-T,build/kernel-hot.ld

@@ -55,19 +55,6 @@ static bool has_option(const char *options, const char *name)
 	return false;
 }
 
-/* tmpfs that is mounted nowhere: the upper layer. Types registered before ours are behind it in the list. */
-static int new_tmpfs(const char *options, struct filesystem **ret)
-{
-	static struct fs_type marker = { .name = "" };
-	struct fs_type *t;
-
-	if (!marker.next)
-		fs_register(&marker);
-	for (t = marker.next; t && !str_eq(t->name, "tmpfs"); t = t->next)
-		;
-	return t ? t->mount("overlay", options, ret) : -ENODEV;
-}
-
 static int mount_root(int handle, const char *options)
 {
 	struct filesystem *lower, *upper, *root;
@@ -77,7 +64,7 @@ static int mount_root(int handle, const char *options)
 		return r;
 	if (!has_option(options, "cache"))
 		return vfs_mount_root(lower);
-	r = new_tmpfs("mode=755", &upper);
+	r = filesystem_make("tmpfs", "overlay", "mode=755", &upper);
 	if (r)
 		return r;
 	r = overlay_new_roots(lower, upper, &root);

@@ -17,28 +17,41 @@
 
 struct tty *console_tty;	/* set once; never freed */
 
-/* A write cut short by a kick did nothing; the bytes must not be lost, so it is tried again. */
+/*
+ * The bytes are out of the ring and must not be lost. A signal that is pending and does not kill would cancel each try
+ * before it began, for it is only handled on the way out: so it is put aside, and set again at the end.
+ */
 static int write_all(int handle, const uint8_t *data, size_t size)
 {
+	struct task *me = current();
+	uint32_t aside = 0, work;
+	int error = 0;
 	long count;
 
-	while (size) {
-		count = host_write(handle, data, size);
-		if (count == -EINTR || count == -EAGAIN) {
-			/* leave the processor to whoever makes room; a killed task does not stay for ever */
-			if (signal_fatal_pending(current()))
-				return -EINTR; /* the ring's rest goes with the next writer */
-			task_sleep_prepare();
-			if (task_sleep_killable(deadline_after(1000000)) == -EINTR)
-				return -EINTR;
-			continue;
+	while (size && !error) {
+		work = __atomic_exchange_n(&me->work, 0, __ATOMIC_SEQ_CST);
+		aside |= work;
+		if ((work & WORK_EXIT) || signal_fatal_pending(me)) {
+			error = -EINTR; /* the ring's rest goes with the next writer */
+			break;
 		}
-		if (count <= 0)
-			return count ? (int)count : -EIO;
-		data += count;
-		size -= (size_t)count;
+		count = host_write(handle, data, size);
+		if (count == -EINTR)
+			continue; /* another one came; nothing was written */
+		if (count == -EAGAIN) {
+			/* whoever shares the host's open file made it non-blocking */
+			if (task_sleep_killable(deadline_after(1000000)) == -EINTR)
+				error = -EINTR;
+		} else if (count <= 0) {
+			error = count ? (int)count : -EIO;
+		} else {
+			data += count;
+			size -= (size_t)count;
+		}
 	}
-	return 0;
+	if (aside)
+		__atomic_fetch_or(&me->work, aside, __ATOMIC_SEQ_CST);
+	return error;
 }
 
 static bool drained(struct tty *t)

@@ -264,7 +264,7 @@ static int choose(struct mm *mm, const struct mmap_args *a, size_t size, size_t 
 		return 0;
 	}
 	if (a->flags & MAP_32BIT) {
-		at = range_find(mm, size + *gap, PAGE_SIZE, FIND_32BIT_START, FIND_32BIT_END);
+		at = range_find(mm, size + *gap, PAGE_SIZE, MAX(low, FIND_32BIT_START), FIND_32BIT_END);
 	} else {
 		if (!a->file && !(size % HUGE_SIZE))
 			align = HUGE_SIZE;

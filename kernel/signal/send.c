@@ -86,6 +86,7 @@ static int send_locked(struct process *p, struct task *target, struct sighand *s
 {
 	int sig = info->si_signo, ret;
 	struct task *judge = target ? target : main_task(p), *t;
+	uint32_t bit = WORK_SIGNAL;
 
 	if (SIGBIT(sig) & (SIGNAL_SET_STOP | SIGBIT(SIGCONT)))
 		clear_opposites(p, s, sig);
@@ -95,10 +96,18 @@ static int send_locked(struct process *p, struct task *target, struct sighand *s
 	if (ret)
 		return ret;
 	if (sig == SIGKILL) {
-		/* Whoever is stopped or sleeps must find its way out; the first one to look takes the process down. */
+		/*
+		 * Decided here and for all, not by the first task that takes the signal: between its taking it and its saying
+		 * so, the others would find nothing pending, and a waiting vfork parent would run on, beside its child. With
+		 * execve under way in several tasks, the one that survives finds the signal.
+		 */
+		if (!p->exiting) {
+			p->exit_status = SIGKILL;
+			__atomic_store_n(&p->exiting, true, __ATOMIC_SEQ_CST);
+			bit |= WORK_EXIT;
+		}
 		list_for_each(t, &p->tasks, link)
-			if (!target || t == target)
-				signal_notify(t, WORK_SIGNAL);
+			signal_notify(t, bit);
 		return 0;
 	}
 	t = target ? target : choose(p, sig);

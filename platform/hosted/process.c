@@ -42,11 +42,19 @@ void hosted_task_ended(void)
 }
 
 /* Runs fn as `t`: false if the task ended in it. */
-__attribute__((noinline)) static bool let_run(struct task *t, void (*fn)(void *), void *arg)
+__attribute__((noinline)) static bool let_run(struct task *volatile t, void (*fn)(void *), void *arg)
 {
 	struct task *me = current();
 	jmp_buf jump, *outer = innermost;
 	volatile bool lives;
+	struct hosted_task *volatile h = NULL;
+
+	for (unsigned int i = 0; i < HOSTED_TASKS; i++)
+		if (hosted_tasks[i].task == t)
+			h = &hosted_tasks[i];
+	if (!h || h->in_call)
+		hosted_fail("a task runs twice");
+	h->in_call = true;
 
 	if (!setjmp(jump)) {
 		innermost = &jump;
@@ -57,6 +65,7 @@ __attribute__((noinline)) static bool let_run(struct task *t, void (*fn)(void *)
 		lives = false;
 	}
 	innermost = outer;
+	h->in_call = false;
 	hosted_become(me);
 	return lives;
 }
@@ -82,12 +91,16 @@ bool hosted_run_ending(void)
 	for (unsigned int i = 0; i < HOSTED_TASKS; i++) {
 		struct task *t = hosted_tasks[i].task;
 
-		if (!t || t == me || t == init_task)
+		if (!t || t == me || hosted_tasks[i].in_call)
 			continue;
-		if (hosted_tasks[i].doomed || t->vfork_parent == me)
+		if (t == init_task)
+			t->work = 0;
+		else if (hosted_tasks[i].doomed || t->vfork_parent == me)
 			any |= !let_run(t, do_exit, NULL);
 		else if (__atomic_load_n(&t->work, __ATOMIC_SEQ_CST) & WORK_EXIT)
 			any |= !let_run(t, do_work, t);
+		else
+			__atomic_fetch_and(&t->work, ~(uint32_t)WORK_WAKE, __ATOMIC_SEQ_CST); /* what a kick does */
 	}
 	return any;
 }

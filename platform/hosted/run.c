@@ -37,6 +37,8 @@ struct hosted_task hosted_tasks[HOSTED_TASKS];
 unsigned int hosted_sleeps, hosted_forced;
 bool hosted_verbose;
 
+void __sanitizer_print_stack_trace(void) __attribute__((weak));
+
 void hosted_fail(const char *format, ...)
 {
 	va_list ap;
@@ -46,6 +48,8 @@ void hosted_fail(const char *format, ...)
 	vfprintf(stderr, format, ap);
 	fprintf(stderr, "\n");
 	va_end(ap);
+	if (__sanitizer_print_stack_trace)
+		__sanitizer_print_stack_trace();
 	abort();
 }
 
@@ -80,7 +84,6 @@ void hosted_become(void *task)
 void hosted_seed(uint64_t seed)
 {
 	chance = seed * 2 + 1;
-	now = 1000000000;
 }
 
 uint64_t hosted_random(void)
@@ -238,7 +241,7 @@ int plat_park(struct task *t, uint64_t deadline)
 		return 0;
 	if (hosted_run_ending())
 		return 0;
-	if (hosted_sleeps < 200 && MIN(deadline, next_deadline()) < now + 1000000000000000ULL) {
+	if (hosted_sleeps < 200 && MIN(deadline, next_deadline()) < now + 100000000000ULL) {
 		now = MAX(now, MIN(deadline, next_deadline()));
 		hosted_run_services();
 		return deadline <= now && !__atomic_load_n(&t->work, __ATOMIC_SEQ_CST) ? -ETIMEDOUT : 0;
@@ -328,6 +331,8 @@ void plat_log(const char *text, size_t size)
 void plat_panic(const char *text)
 {
 	fprintf(stderr, "kernel panic: %s\n", text);
+	if (__sanitizer_print_stack_trace)
+		__sanitizer_print_stack_trace();
 	abort();
 }
 

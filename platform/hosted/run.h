@@ -10,6 +10,7 @@ struct task;
 
 struct hosted_task {
 	struct task *task;	/* NULL: free */
+	bool in_call;		/* in the kernel, below whoever runs now */
 	bool doomed;		/* exits instead of running */
 };
 extern struct hosted_task hosted_tasks[HOSTED_TASKS];

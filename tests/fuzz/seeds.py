@@ -73,7 +73,7 @@ def call(name, *arguments, task=0):
         elif letter in "fF":
             out += descriptor(v)
         elif letter in "pbBDST":
-            out += v
+            out += data(v.encode() + b"\0") if isinstance(v, str) else v
         else:
             out += number(v)
     return out
@@ -171,3 +171,31 @@ for name, calls in programs.items():
         for suffix, mode in (("fails", 1), ("short", 2), ("lies", 3)):
             open(f"{folder}/{name}-{suffix}", "wb").write(bytes([mode << 1, 3, 4]) + body)
     open(f"{folder}/{name}-memory", "wb").write(bytes([8, 0, 40]) + body)
+
+# tests/corpus/exec: small programs, whole and damaged.
+
+
+def elf(kind, segments, interp=None, entry=0x1000, body=b"\xb8\x3c\0\0\0\x0f\x05\x90\x90\x90"):
+    """A program of `segments` (type, flags, offset, address, file size, memory size)."""
+    if interp:
+        segments = [(3, 4, 0x400, 0x400, len(interp) + 1, len(interp) + 1)] + segments
+    head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", kind, 62, 1, entry, 64, 0, 0, 64, 56, len(segments), 64, 0, 0)
+    for t, flags, offset, address, filesz, memsz in segments:
+        head += struct.pack("<IIQQQQQQ", t, flags, offset, address, address, filesz, memsz, 0x1000)
+    out = head.ljust(0x400, b"\0")
+    if interp:
+        out += interp.encode() + b"\0"
+    return out.ljust(0x1000, b"\0") + body.ljust(0x200, b"\x90")
+
+
+folder = "tests/corpus/exec"
+os.makedirs(folder, exist_ok=True)
+text, bss = (1, 5, 0, 0, 0x1200, 0x1200), (1, 6, 0x1000, 0x3000, 0x100, 0x3000)
+for name, flags, content in (
+        ("pie", 0, elf(3, [text, bss])), ("pie-host", 1, elf(3, [text, bss])), ("large", 2, elf(3, [text, bss])),
+        ("fixed", 0, elf(2, [(1, 5, 0, 0x200010000000, 0x1200, 0x1200)], entry=0x200010001000)),
+        ("interpreter", 4, elf(3, [text], "i") + elf(3, [text, bss])), ("stack", 0, elf(3, [text, (0x6474e551, 7, 0, 0, 0, 0)])),
+        ("overlap", 0, elf(3, [text, (1, 6, 0, 0x1000, 0x1000, 0x9000)])), ("huge", 0, elf(3, [text, (1, 6, 0, 0x3000, 0x10, 1 << 46)])),
+        ("script", 0, b"#!i argument\n"), ("script-self", 0, b"#!f\n"), ("script-interpreter", 4, b"#!i".ljust(0x1200, b"\n") + elf(3, [text, bss])),
+        ("short", 0, elf(3, [text, bss])[:200]), ("empty", 0, b"")):
+    open(f"{folder}/{name}", "wb").write(bytes([flags]) + content)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # leaks.sh [SCALE]: the stress programs run twice in one enclave; after the second time everything counted is as after the
 # first one: the kernel's objects (/proc/cloister), the launcher's descriptors, host processes, and enclave memory.
+# shellcheck disable=SC2154 # set by coproc, and through a name
 # shellcheck source=../programs/lib.sh
 . "$(dirname "$0")/../programs/lib.sh"
 scale=${1:-1}
