@@ -14,7 +14,7 @@ all: $(all)                     ## build everything for CONFIG
 programs: $(O)/bin/cloister $(O)/bin/cloister-kernel-process
 unit_runs = $(foreach t,$(tests),'unit/$(notdir $t)=$(CURDIR)/$t')
 corpus_runs = $(foreach f,$(fuzzers),'corpus/$(notdir $f)=$(CURDIR)/$f $(CURDIR)/tests/corpus/$(notdir $f)') \
-	fault=$(CURDIR)/$(fault_test) $(CURDIR)/tests/corpus/syscall
+	'fault=$(CURDIR)/$(fault_test) $(CURDIR)/tests/corpus/syscall'
 native_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/native=$(CURDIR)/$t')
 enclave_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/enclave=$(CURDIR)/$(O)/bin/cloister run $(CURDIR)/$t')
 program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),'programs/$(basename $(notdir $t))=$(CURDIR)/$t')

@@ -41,12 +41,14 @@ static int table_resize(struct fd_table *t, unsigned int size, unsigned int keep
 {
 	size_t bitmap = size / 8, slots = size * sizeof(struct file *);
 	char *block = kmalloc(slots + 2 * bitmap);
-	struct file **files = (struct file **)(void *)block;
-	uint64_t *open = (uint64_t *)(void *)(block + slots);
-	uint64_t *cloexec = (uint64_t *)(void *)(block + slots + bitmap);
+	struct file **files;
+	uint64_t *open, *cloexec;
 
 	if (!block)
 		return -ENOMEM;
+	files = (struct file **)(void *)block;
+	open = (uint64_t *)(void *)(block + slots);
+	cloexec = (uint64_t *)(void *)(block + slots + bitmap);
 	memset(block, 0, slots + 2 * bitmap);
 	if (keep) {
 		memcpy(files, t->files, keep * sizeof(*files));

@@ -46,6 +46,7 @@ static const struct {
 	uint8_t where, bit;
 	const char name[18];
 } features[] = {
+	/* clang-format off */
 	{ LEAF1_D, 0, "fpu" }, { LEAF1_D, 1, "vme" }, { LEAF1_D, 2, "de" }, { LEAF1_D, 3, "pse" }, { LEAF1_D, 4, "tsc" },
 	{ LEAF1_D, 5, "msr" }, { LEAF1_D, 6, "pae" }, { LEAF1_D, 7, "mce" }, { LEAF1_D, 8, "cx8" }, { LEAF1_D, 9, "apic" },
 	{ LEAF1_D, 11, "sep" }, { LEAF1_D, 12, "mtrr" }, { LEAF1_D, 13, "pge" }, { LEAF1_D, 14, "mca" },
@@ -69,6 +70,7 @@ static const struct {
 	{ LEAF7_C, 12, "avx512_bitalg" }, { LEAF7_C, 14, "avx512_vpopcntdq" }, { LEAF7_C, 22, "rdpid" },
 	{ LEAF7_D, 4, "fsrm" }, { LEAF7_D, 14, "serialize" },
 	{ LEAF7_D, 22, "amx_bf16" }, { LEAF7_D, 24, "amx_tile" }, { LEAF7_D, 25, "amx_int8" },
+	/* clang-format on */
 };
 
 struct processor {

@@ -137,7 +137,9 @@ long sys_close_range(unsigned long *a)
 
 		if (!copy)
 			return -ENOMEM;
-		__atomic_store_n(&t->files, copy, __ATOMIC_RELEASE);
+		mutex_lock(&t->process->lock); /* /proc/PID/fd looks at it */
+		t->files = copy;
+		mutex_unlock(&t->process->lock);
 		fd_table_put(old);
 	}
 	fd_table_close_range(t->files, first, last, flags & CLOSE_RANGE_CLOEXEC);

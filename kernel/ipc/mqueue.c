@@ -62,6 +62,15 @@ static struct filesystem *mqueue_fs;
 
 static const struct file_ops mqueue_ops;
 
+/* Through /proc/PID/fd; mq_open makes its files itself. */
+static int mqueue_open(struct inode *inode, struct file *f)
+{
+	f->private_data = inode->private_data;
+	return 0;
+}
+
+static const struct inode_ops mqueue_inode_ops = { .open = mqueue_open };
+
 /* --- queues ------------------------------------------------------------------------------------------------------- */
 
 static void mqueue_evict(struct inode *inode)
@@ -170,6 +179,7 @@ static int create_queue(const char *name, uint32_t mode, const struct mq_attr *a
 	wait_queue_init(&q->wait);
 	inode->private_data = q;
 	inode->file_ops = &mqueue_ops;
+	inode->ops = &mqueue_inode_ops;
 	list_add(&queues, &q->link);
 	queue_count++;
 	/* one reference stays with the name */

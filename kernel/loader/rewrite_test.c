@@ -257,9 +257,11 @@ __asm__(".text\n.balign 4096\n.globl shapes_start\nshapes_start:\n"
 
 extern uint8_t shapes_start[], shapes_end[];
 #define DECLARE(name) extern uint8_t name[], name##_end[];
+/* clang-format off */
 DECLARE(s_mov) DECLARE(s_mov_long) DECLARE(s_after_cmp) DECLARE(s_after_jcc) DECLARE(s_after_rip) DECLARE(s_after_ret)
 DECLARE(s_before) DECLARE(s_before_rip) DECLARE(s_before_loop) DECLARE(s_into_before) DECLARE(s_indirect) DECLARE(s_two)
 DECLARE(s_false_mov) DECLARE(s_jump_to_syscall)
+/* clang-format on */
 
 static const struct {
 	const char *name;

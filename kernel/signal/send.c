@@ -145,6 +145,27 @@ int signal_send_process(struct process *p, const siginfo_t *info)
 	return ret;
 }
 
+/* execve may hand the identity of a task over to another one: the one that has it now, counted, or NULL if t has ended. */
+static struct task *successor(struct task *t)
+{
+	struct task *n;
+
+	while (t->state != TASK_DEAD) {
+		n = task_find(t->tid);
+		if (n && n != t)
+			return n;
+		if (n)
+			task_put(n);
+		plat_yield(); /* it is just being made known */
+	}
+	n = task_find(t->tid);
+	if (n && (n == t || n->process != t->process)) {
+		task_put(n);
+		n = NULL;
+	}
+	return n;
+}
+
 int signal_send_task(struct task *t, const siginfo_t *info)
 {
 	struct process *p = t->process;
@@ -167,8 +188,15 @@ int signal_send_task(struct task *t, const siginfo_t *info)
 	}
 	if (whole)
 		mutex_unlock(&p->lock);
-	if (s)
+	if (s) {
 		wake_all(&p->signal_wait, ~0u);
+	} else {
+		t = successor(t);
+		if (t) {
+			ret = signal_send_task(t, info);
+			task_put(t);
+		}
+	}
 	return ret;
 }
 

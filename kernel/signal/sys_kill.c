@@ -137,9 +137,9 @@ static int kill_task(int tgid, int tid, const siginfo_t *info)
 		return info->si_signo ? signal_send_task(current(), info) : 0;
 	}
 	t = task_find(tid);
-	if (t && t->state == TASK_DEAD) {
+	for (int tries = 0; t && t->state == TASK_DEAD; tries++) {
 		task_put(t);
-		t = NULL;
+		t = tries ? NULL : task_find(tid); /* again: execve may have handed its id over */
 	}
 	if (!t)
 		return kill_zombie_thread(tgid, tid, info);

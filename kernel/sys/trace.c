@@ -19,6 +19,7 @@
 #define LINE_SIZE 1024UL
 #define SHOWN 48UL
 
+/* clang-format off */
 static const char *const error_names[] = {
 	[EPERM] = "EPERM", [ENOENT] = "ENOENT", [ESRCH] = "ESRCH", [EINTR] = "EINTR", [EIO] = "EIO",
 	[ENXIO] = "ENXIO", [E2BIG] = "E2BIG", [ENOEXEC] = "ENOEXEC", [EBADF] = "EBADF", [ECHILD] = "ECHILD",
@@ -32,6 +33,7 @@ static const char *const error_names[] = {
 	[ENOTCONN] = "ENOTCONN", [ETIMEDOUT] = "ETIMEDOUT", [EISCONN] = "EISCONN", [ECONNRESET] = "ECONNRESET",
 	[EAFNOSUPPORT] = "EAFNOSUPPORT",
 };
+/* clang-format on */
 
 struct line {
 	char *text;

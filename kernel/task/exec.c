@@ -104,18 +104,22 @@ static void exec_first_run(struct task *t)
 	load(t, t->first_run_arg);
 }
 
-static void move_pending(struct task *to, struct task *from)
+/* Senders lock from->sighand: who finds none looks for `to`. */
+static void move_signals(struct task *to, struct task *from)
 {
+	struct sighand *s = from->sighand;
 	struct list *e;
 
-	mutex_lock(&from->sighand->lock);
+	mutex_lock(&s->lock);
 	to->pending.set = from->pending.set;
 	while ((e = from->pending.entries.next) != &from->pending.entries) {
 		list_remove(e);
 		list_add_tail(&to->pending.entries, e);
 	}
 	from->pending.set.bits = 0;
-	mutex_unlock(&from->sighand->lock);
+	to->sighand = s;
+	__atomic_store_n(&from->sighand, NULL, __ATOMIC_RELEASE);
+	mutex_unlock(&s->lock);
 }
 
 /* The calling task ends here; a new one in a clean address space goes on as it. */
@@ -124,7 +128,6 @@ static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_
 	struct process *p = t->process;
 	struct mm *old = p->mm;
 
-	task_unpublish(t);
 	mutex_lock(&p->lock);
 	n->tid = t->tid;
 	n->process = p;
@@ -133,12 +136,10 @@ static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_
 	n->files = t->files;
 	n->fs = t->fs;
 	n->cred = t->cred;
-	n->sighand = t->sighand;
-	move_pending(n, t);
+	move_signals(n, t);
 	t->files = NULL;
 	t->fs = NULL;
 	t->cred = NULL;
-	t->sighand = NULL;
 	n->blocked = t->blocked;
 	n->altstack_flags = 2; /* SS_DISABLE */
 	n->nice = t->nice;
@@ -159,7 +160,8 @@ static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_
 	p->leader = n;
 	p->mm = mm;
 	mutex_unlock(&p->lock);
-	task_publish(n);
+	task_publish(n); /* of two with one id the newer is found: there is always one */
+	task_unpublish(t);
 	mm_put(old);
 	if (plat_task_start(n, PLAT_START_CLEAN))
 		panic("no clean host process for execve");

@@ -211,7 +211,7 @@ int task_sleep(uint64_t deadline)
 int task_sleep_killable(uint64_t deadline)
 {
 	struct task *t = current();
-	uint32_t aside = 0;
+	uint32_t aside = 0, continues = 0;
 	int ret = 0;
 
 	for (;;) {
@@ -224,6 +224,8 @@ int task_sleep_killable(uint64_t deadline)
 			break;
 		}
 		if (work) {
+			if (work & WORK_STOP)
+				continues = __atomic_load_n(&t->sighand->continues, __ATOMIC_SEQ_CST);
 			aside |= work;
 			__atomic_fetch_and(&t->work, ~work, __ATOMIC_SEQ_CST);
 			continue;
@@ -232,6 +234,8 @@ int task_sleep_killable(uint64_t deadline)
 		if (ret)
 			break;
 	}
+	if ((aside & WORK_STOP) && continues != __atomic_load_n(&t->sighand->continues, __ATOMIC_SEQ_CST))
+		aside &= ~(uint32_t)WORK_STOP; /* a SIGCONT came meanwhile */
 	if (aside)
 		__atomic_fetch_or(&t->work, aside, __ATOMIC_SEQ_CST);
 	return ret;

@@ -639,8 +639,37 @@ static void scribble(void *to, size_t size)
 	}
 }
 
+/* What the buffers of a call can take: asked before the honest answer changes the sizes. */
+struct room {
+	unsigned int size;
+	size_t control;
+};
+
+static struct room room_of(unsigned int number, long b, long c, long e, long f)
+{
+	struct room r = { 0, 0 };
+
+	switch (number) {
+	case HC_ACCEPT:
+	case HC_GETSOCKNAME:
+	case HC_GETPEERNAME:
+		r.size = b && c ? *(unsigned int *)P(c) : 0;
+		break;
+	case HC_RECVFROM:
+		r.size = e && f ? *(unsigned int *)P(f) : 0;
+		break;
+	case HC_GETSOCKOPT:
+		r.size = *(unsigned int *)P(e);
+		break;
+	case HC_RECVMSG:
+		r.size = ((struct message *)P(b))->name ? (unsigned int)((struct message *)P(b))->name_size : 0;
+		r.control = ((struct message *)P(b))->control_size;
+	}
+	return r;
+}
+
 /* Garbage in whatever the call lets the host write. */
-static void scribble_results(unsigned int number, long a, long b, long c, long d, long e, long f)
+static void scribble_results(unsigned int number, struct room room, long a, long b, long c, long d, long e, long f)
 {
 	unsigned int four = (unsigned int)hosted_random();
 
@@ -669,19 +698,19 @@ static void scribble_results(unsigned int number, long a, long b, long c, long d
 	case HC_GETSOCKNAME:
 	case HC_GETPEERNAME:
 		if (b && c) {
-			scribble(P(b), *(unsigned int *)P(c));
+			scribble(P(b), room.size);
 			memcpy(P(c), &four, 4);
 		}
 		break;
 	case HC_RECVFROM:
 		scribble(P(b), (size_t)c);
 		if (e && f) {
-			scribble(P(e), *(unsigned int *)P(f));
+			scribble(P(e), room.size);
 			memcpy(P(f), &four, 4);
 		}
 		break;
 	case HC_GETSOCKOPT:
-		scribble(P(d), *(unsigned int *)P(e));
+		scribble(P(d), room.size);
 		memcpy(P(e), &four, 4);
 		break;
 	case HC_RECVMSG: {
@@ -689,9 +718,9 @@ static void scribble_results(unsigned int number, long a, long b, long c, long d
 
 		for (size_t i = 0; i < m->vector_count; i++)
 			scribble(m->vector[i].iov_base, m->vector[i].iov_len);
-		scribble(m->control, m->control_size);
+		scribble(m->control, room.control);
 		if (m->name)
-			scribble(m->name, (size_t)m->name_size);
+			scribble(m->name, room.size);
 		m->name_size = (int)hosted_random();
 		m->control_size = hosted_random() >> (hosted_random() % 64);
 		m->flags = (unsigned int)hosted_random();
@@ -726,6 +755,7 @@ static long bad_result(long result)
 
 long plat_hostcall(unsigned int number, long a, long b, long c, long d, long e, long f)
 {
+	struct room room;
 	long r;
 
 	calls++;
@@ -748,9 +778,10 @@ long plat_hostcall(unsigned int number, long a, long b, long c, long d, long e, 
 		}
 		return honest(number, a, b, c, d, e, f);
 	default:
+		room = room_of(number, b, c, e, f);
 		r = honest(number, a, b, c, d, e, f);
 		if (hosted_random() % 4)
-			scribble_results(number, a, b, c, d, e, f);
+			scribble_results(number, room, a, b, c, d, e, f);
 		return hosted_random() % 2 ? bad_result(r) : r;
 	}
 }

@@ -16,7 +16,7 @@
 #include "lib/base/types.h"
 
 #define ARENA_START 0x200000000000UL
-#define ARENA_SIZE (1UL << 30)
+#define ARENA_SIZE (1UL << 40) /* randomised addresses need room */
 #define ARENA_END (ARENA_START + ARENA_SIZE)
 #define HOSTED_GONE 0x7fffffffffffff01L /* hosted_syscall: the task ended */
 

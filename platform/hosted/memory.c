@@ -16,7 +16,7 @@
 #define ENCLAVE_SIZE (256UL << 20)
 #define MAPPED 0x80
 
-static uint8_t prot[ARENA_SIZE / PAGE_SIZE];
+static uint8_t *prot;	/* sparse */
 static char *enclave;
 static int enclave_fd;
 
@@ -26,11 +26,25 @@ uintptr_t hosted_enclave(size_t *ret_size)
 	return (uintptr_t)enclave;
 }
 
+static void forget(uint8_t *from, size_t size)
+{
+	uint8_t *start = (uint8_t *)PAGE_UP(from), *end = (uint8_t *)PAGE_DOWN(from + size);
+
+	if (start >= end) {
+		memset(from, 0, size);
+		return;
+	}
+	memset(from, 0, (size_t)(start - from));
+	if (madvise(start, (size_t)(end - start), MADV_DONTNEED))
+		hosted_fail("madvise: %s", strerror(errno));
+	memset(end, 0, (size_t)(from + size - end));
+}
+
 static void reserve(uintptr_t at, size_t size)
 {
 	if (mmap((void *)at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != (void *)at)
 		hosted_fail("cannot reserve %zu bytes", size);
-	memset(prot + (at - ARENA_START) / PAGE_SIZE, 0, size / PAGE_SIZE);
+	forget(prot + (at - ARENA_START) / PAGE_SIZE, size / PAGE_SIZE);
 }
 
 void hosted_memory_init(void)
@@ -41,6 +55,9 @@ void hosted_memory_init(void)
 	enclave = mmap(NULL, ENCLAVE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, enclave_fd, 0);
 	if (enclave == MAP_FAILED)
 		hosted_fail("no enclave memory: %s", strerror(errno));
+	prot = mmap(NULL, ARENA_SIZE / PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (prot == MAP_FAILED)
+		hosted_fail("no table of the arena: %s", strerror(errno));
 	if (mmap((void *)ARENA_START, ARENA_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
 		 -1, 0) != (void *)ARENA_START)
 		hosted_fail("no arena: %s", strerror(errno));

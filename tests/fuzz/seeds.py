@@ -199,3 +199,15 @@ for name, flags, content in (
         ("script", 0, b"#!i argument\n"), ("script-self", 0, b"#!f\n"), ("script-interpreter", 4, b"#!i".ljust(0x1200, b"\n") + elf(3, [text, bss])),
         ("short", 0, elf(3, [text, bss])[:200]), ("empty", 0, b"")):
     open(f"{folder}/{name}", "wb").write(bytes([flags]) + content)
+
+# The small targets: a few bytes to start from.
+small = {
+    "elf": {"pie": elf(3, [text, bss])[:0x440], "interpreter": elf(3, [text], "/lib/ld.so")[:0x440], "script": b"#! /bin/sh -e \n", "empty": b""},
+    "insn": {"mixed": bytes.fromhex("b83c0000000f05 4889e5 c5f877 62f17c4828c1 660f3a0fc108 e800000000 67ff2485000000 f0480fb10f 8f6978e1")},
+    "rewrite": {"mov": bytes.fromhex("00" "b8270000000f05c3" "48c7c03c0000000f05c3" "90909090"),
+                "after": bytes.fromhex("00" "4989ca0f05483d01f0ffff7302c3" "4489c00f05c3" "0f054883f800740190c3")},
+}
+for target, files in small.items():
+    os.makedirs(f"tests/corpus/{target}", exist_ok=True)
+    for name, content in files.items():
+        open(f"tests/corpus/{target}/{name}", "wb").write(content)

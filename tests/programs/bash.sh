@@ -9,7 +9,7 @@ same "here-string and here-document" bash -c 'cat <<<"here"; cat <<-E
 	E'
 same "process substitution" bash -c 'diff <(seq 1 5) <(seq 1 6); paste <(echo a) <(echo b)'
 same "traps" bash -c 'trap "echo exit" EXIT; trap "echo usr1" USR1; kill -USR1 $$; (trap - EXIT; echo sub); echo end'
-same "background jobs" bash -c 'for i in 1 2 3; do (sleep 0.0$i; echo $i) & done; wait; echo done'
+same "background jobs" bash -c 'for i in 1 2 3; do (sleep 0.0$i; echo $i) & done | sort; wait; echo done'
 same "wait -n" bash -c 'sleep 5 & p=$!; (exit 7) & wait -n; echo $?; kill $p; wait $p; echo $?'
 same "coproc" bash -c 'coproc cat; echo hi >&${COPROC[1]}; read -r x <&${COPROC[0]}; echo $x'
 same "arrays and regex" bash -c 'a=(x y z); [[ foo123 =~ ([0-9]+) ]] && echo ${BASH_REMATCH[1]} ${#a[@]}'

@@ -7,9 +7,9 @@ tests_all += $(stress_tests)
 
 # NAME=ARGUMENTS of the programs, words joined by commas: short, for each check; and long.
 stress_short := forks=forks,1000 processes=many,processes,500 files=many,files,10000 threads=many,threads,3000 \
-                wakeups=wakeups,8000 execs=execs,40 mixed=mixed,3
+                wakeups=wakeups,8000 execs=execs,40 observe=observe,2 mixed=mixed,3
 stress_long := forks=forks,20000 processes=many,processes,1000 files=many,files,10000 threads=many,threads,50000 \
-               wakeups=wakeups,200000 execs=execs,3000 mixed=mixed,600
+               wakeups=wakeups,200000 execs=execs,3000 observe=observe,120 mixed=mixed,600
 comma := ,
 # $(call stress_runs,LIST,FOLDER OF THE PROGRAMS cloister,SUFFIX)
 stress_runs = $(foreach r,$1,stress/$(firstword $(subst =, ,$r))$3='$2/cloister run $(CURDIR)/$(O)/tests/stress/$(subst $(comma), ,$(lastword $(subst =, ,$r)))')

@@ -262,6 +262,29 @@ static void vfork_parent_killed(void)
 	close(result[0]);
 }
 
+static int become_sleeper(void *arg)
+{
+	char *argv[] = { self, arg, NULL };
+
+	execv(self, argv);
+	_exit(1);
+}
+
+/* A signal to the one task of a process that is in the middle of execve from a shared address space: neither ESRCH nor lost. */
+static void one_signal(uint64_t seed)
+{
+	static char stack[64 << 10] __attribute__((aligned(16)));
+	static char sleeper[] = "--sleep";
+	uint32_t delay = stress_random(&seed) & 0x7fff;
+	pid_t pid = clone(become_sleeper, stack + sizeof(stack), CLONE_VM | SIGCHLD, sleeper);
+
+	CHECK(pid > 0);
+	for (; delay; delay--)
+		__asm__ volatile("pause");
+	CHECK_EQ(syscall(SYS_tgkill, pid, pid, SIGTERM), 0);
+	stress_wait(pid, SIGTERM);
+}
+
 int main(int argc, char **argv)
 {
 	int count = argc > 1 ? atoi(argv[1]) : 50;
@@ -270,6 +293,9 @@ int main(int argc, char **argv)
 	self = argv[0];
 	if (argc > 2 && !strcmp(argv[1], "--child"))
 		return atoi(argv[2]);
+	if (argc > 1 && !strcmp(argv[1], "--sleep"))
+		for (;;)
+			pause();
 	if (argc > 2 && !strcmp(argv[1], "--report"))
 		return write(atoi(argv[2]), "R", 1) != 1;
 	if (argc > 2)
@@ -279,6 +305,8 @@ int main(int argc, char **argv)
 		stress_random(&seed);
 		one_race(seed);
 		one_kill(seed);
+		for (uint64_t k = 0; k < 4; k++)
+			one_signal(seed * 4 + k);
 		if (i % 4 == 0) {
 			vfork_child_killed();
 			vfork_parent_killed();

@@ -45,7 +45,12 @@ collect() {
 	done
 	[ -n "${to[tasks]:-}" ] || fail "the enclave ended early"
 	to[host_descriptors]=$(find "/proc/$launcher/fd" -mindepth 1 | wc -l)
-	to[host_processes]=$(pgrep -c -P "$launcher")
+	# A process of the enclave is over a little before its host process is.
+	for _ in {1..100}; do
+		to[host_processes]=$(pgrep -c -P "$launcher")
+		[ "${to[host_processes]}" -le 6 ] && break
+		sleep 0.1
+	done
 	for fd in /proc/"$launcher"/fd/*; do
 		[[ $(readlink "$fd") == *cloister-enclave* ]] && to[memory_kib]=$(($(stat -L -c %b "$fd") / 2))
 	done

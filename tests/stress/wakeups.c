@@ -6,11 +6,13 @@
  * The sender waits for the handler to have run, so each signal has to wake exactly one sleep.
  */
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "stress.h"
 
-enum { FUTEX_CALL, READ_CALL, POLL_CALL, NANOSLEEP_CALL, SUSPEND_CALL, EPOLL_CALL, WAIT_CALL, SEM_CALLS };
+enum { FUTEX_CALL, READ_CALL, POLL_CALL, NANOSLEEP_CALL, SUSPEND_CALL, EPOLL_CALL, WAIT_CALL, RECEIVE_CALL, ACCEPT_CALL, POLL_HOST_CALL };
 
 struct shared {
 	_Atomic uint32_t asked;		/* rounds the receiver entered */
@@ -19,7 +21,7 @@ struct shared {
 };
 static struct shared *shared;
 static uint32_t never;
-static int quiet[2], epoll_fd;
+static int quiet[2], epoll_fd, udp, tcp; /* nothing ever comes; the sockets are the host's */
 
 static void on_signal(int sig)
 {
@@ -30,7 +32,7 @@ static void on_signal(int sig)
 /* Sleeps until the handler ran. EINTR alone is not the end: look at the counter, as real programs have to. */
 static void sleep_once(int how, uint32_t before)
 {
-	struct pollfd p = { quiet[0], POLLIN, 0 };
+	struct pollfd p = { quiet[0], POLLIN, 0 }, both[2] = { p, { udp, POLLIN, 0 } };
 	struct timespec long_time = { 1000, 0 };
 	struct epoll_event event;
 	sigset_t none;
@@ -66,6 +68,15 @@ static void sleep_once(int how, uint32_t before)
 		ret = sigtimedwait(&waited, NULL, &forever);
 		break;
 	}
+	case RECEIVE_CALL:
+		ret = recv(udp, &c, 1, 0);
+		break;
+	case ACCEPT_CALL:
+		ret = accept(tcp, NULL, NULL);
+		break;
+	case POLL_HOST_CALL:
+		ret = poll(both, 2, -1);
+		break;
 	}
 	if (ret != -1 || errno != EINTR)
 		FAIL("call %d gave %ld after %u signals", how, ret, before);
@@ -84,15 +95,17 @@ static void receiver(uint32_t count)
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	for (uint32_t i = 0; i < count; i++) {
-		struct pollfd p = { quiet[0], POLLIN, 0 };
+		struct pollfd p[2] = { { quiet[0], POLLIN, 0 }, { udp, POLLIN, 0 } };
 		struct epoll_event event;
 		uint32_t before = atomic_load(&shared->handled);
-		int how = (int)(i % 3), ret = 0;
+		int how = (int)(i % 4), ret = 0;
 
 		sigprocmask(SIG_BLOCK, &usr1, NULL);
 		atomic_store(&shared->asked, i + 1);
 		if (how == 0)
-			ret = ppoll(&p, 1, NULL, &none);
+			ret = ppoll(p, 1, NULL, &none);
+		else if (how == 3)
+			ret = ppoll(p, 2, NULL, &none);
 		else if (how == 1)
 			ret = sigsuspend(&none);
 		else
@@ -162,7 +175,8 @@ static void *blocked_sender(void *arg)
 
 static void other_calls(uint32_t count)
 {
-	static const int calls[] = { FUTEX_CALL, READ_CALL, POLL_CALL, NANOSLEEP_CALL, WAIT_CALL, EPOLL_CALL };
+	static const int calls[] = { FUTEX_CALL, READ_CALL, POLL_CALL, NANOSLEEP_CALL, WAIT_CALL,
+				     EPOLL_CALL, RECEIVE_CALL, ACCEPT_CALL, POLL_HOST_CALL, RECEIVE_CALL };
 	pid_t ids[2] = { getpid(), (pid_t)syscall(SYS_gettid) };
 	pthread_t t;
 
@@ -252,6 +266,7 @@ int main(int argc, char **argv)
 {
 	uint32_t count = argc > 1 ? (uint32_t)atoi(argv[1]) : 2000;
 	struct sigaction action = { .sa_handler = on_signal };
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sender_ids ids = { getpid(), (pid_t)syscall(SYS_gettid) };
 	pthread_t t;
 	pid_t pid;
@@ -261,7 +276,12 @@ int main(int argc, char **argv)
 	CHECK(shared != MAP_FAILED);
 	CHECK_EQ(pipe(quiet), 0);
 	epoll_fd = epoll_create1(0);
-	CHECK(epoll_fd >= 0);
+	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	tcp = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(epoll_fd >= 0 && udp >= 0 && tcp >= 0);
+	CHECK_EQ(bind(udp, (struct sockaddr *)&here, sizeof(here)), 0);
+	CHECK_EQ(bind(tcp, (struct sockaddr *)&here, sizeof(here)), 0);
+	CHECK_EQ(listen(tcp, 1), 0);
 	sigaction(SIGUSR1, &action, NULL);
 
 	/* From another process. */

@@ -89,7 +89,7 @@ void plat_as_reset(void)
 long plat_peek(struct task *other, uintptr_t at, void *buffer, size_t size, bool write)
 {
 	struct iovec local = { buffer, size }, remote = { (void *)at, size };
-	long pid = plat_task(other)->host_pid;
+	long pid = plat_task(other)->host_tid; /* the main thread of a vfork child's host process may be gone */
 
 	if (write)
 		return HOST(process_vm_writev, pid, &local, 1, &remote, 1, 0);

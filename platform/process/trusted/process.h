@@ -45,11 +45,13 @@ noreturn_ void become_task(struct task *t, void (*fn)(void *), void *arg);
 noreturn_ void leave_task(uint32_t *gone, void *stack, struct task *next, void (*fn)(void *), void *arg);
 
 /* Calls the platform makes itself, counted for --stats. */
+/* clang-format off */
 #define PLATFORM_CALLS(X)                                                                          \
 	X(mmap) X(munmap) X(mprotect) X(mremap) X(madvise) X(mincore) X(futex) X(clone) X(exit)     \
 	X(tgkill) X(sigaltstack) X(rt_sigaction) X(prctl) X(seccomp) X(fallocate) X(getrandom)      \
 	X(clock_gettime) X(getrusage) X(process_vm_readv) X(process_vm_writev) X(sched_yield)      \
 	X(write) X(kill) X(getppid) X(getpid) X(set_tid_address) X(rt_sigprocmask)
+/* clang-format on */
 #define X(name) PC_##name,
 enum { PLATFORM_CALLS(X) PC_COUNT };
 #undef X
