@@ -3,10 +3,11 @@
 # leaks.sh [SCALE]: the stress programs run twice in one enclave; after the second time everything counted is as after the
 # first one: the kernel's objects (/proc/cloister), the launcher's descriptors, host processes, and enclave memory.
 # shellcheck disable=SC2154 # set by coproc, and through a name
-# shellcheck source=../programs/lib.sh
+# shellcheck source=tests/programs/lib.sh
 . "$(dirname "$0")/../programs/lib.sh"
 scale=${1:-1}
 stress=$O/tests/stress
+# shellcheck disable=SC2016 # expanded in the enclave
 inner='
 count() { mapfile -t lines </proc/cloister; } # starts no process
 processes() { count; for line in "${lines[@]}"; do [[ $line == processes* ]] && now=${line#* }; done; }

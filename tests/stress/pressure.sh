@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Memory pressure: with --memory small, programs get errors and the enclave goes on. One enclave for all, so that what one
 # kind leaves behind hits the next; then files far larger than the limit are read.
-# shellcheck source=../programs/lib.sh
+# shellcheck source=tests/programs/lib.sh
 . "$(dirname "$0")/../programs/lib.sh"
 pressure=$O/tests/stress/pressure
 folder=$(mktemp -d)

@@ -47,6 +47,7 @@ static void boot_on_task(void *arg)
 	traps_init_task(t);
 	plat_task(t)->ready = 1;
 	seccomp_init();
+	pool_init();
 	kernel_main(boot);
 	control_init();
 	pool_main();

@@ -188,11 +188,16 @@ int plat_start_clean(struct task *t)
 	}
 }
 
-/* Runs in the first host process, for ever. */
-void pool_main(void)
+/* Before the first program starts: it may end, and be recycled, before pool_main has run at all. */
+void pool_init(void)
 {
 	signal_stack_size = PAGE_UP(plat_info()->xsave_size + 4096);
 	no_task.self = &no_task;
+}
+
+/* Runs in the first host process, for ever. */
+void pool_main(void)
+{
 	for (;;) {
 		uint32_t bell = __atomic_load_n(&maker_bell, __ATOMIC_SEQ_CST);
 		struct slot *slot;

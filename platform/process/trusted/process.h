@@ -74,6 +74,7 @@ int plat_start_clean(struct task *t);
 extern uint32_t boot_host_pid;	/* the host process the kernel started in */
 void pool_recycle(struct task *t);
 void host_usage_mark(struct task *t);	/* what was used so far is not the new process's */
+void pool_init(void);
 noreturn_ void pool_main(void);	/* the maker's loop; never returns */
 void control_init(void);
 void stats_publish(bool orderly);	/* for --stats, at the end; orderly: locks can be taken */
