@@ -19,26 +19,27 @@ struct task;
 struct regs;
 
 enum plat_capability {
-	PLAT_FORK = 1,			/* plat_task_start(PLAT_START_FORK) works */
-	PLAT_ISOLATES_KERNEL = 2,	/* applications cannot touch kernel memory */
-	PLAT_PROTECTS_FROM_HOST = 4,	/* what an enclave is for */
-	PLAT_MAP_HOST = 8,		/* plat_map_host works: host files map straight into address spaces */
-	PLAT_REWRITES_TEXT = 16,	/* `syscall` sites should be rewritten (kernel/loader/rewrite.h) */
-	PLAT_HOST_SEES_USER = 32,	/* hostcalls may be given user addresses (after access_ok) */
+	PLAT_FORK = 1,		     /* plat_task_start(PLAT_START_FORK) works */
+	PLAT_ISOLATES_KERNEL = 2,    /* applications cannot touch kernel memory */
+	PLAT_PROTECTS_FROM_HOST = 4, /* what an enclave is for */
+	PLAT_MAP_HOST = 8, /* plat_map_host works: host files map straight into address spaces */
+	PLAT_REWRITES_TEXT = 16, /* `syscall` sites should be rewritten (kernel/loader/rewrite.h) */
+	PLAT_HOST_SEES_USER = 32, /* hostcalls may be given user addresses (after access_ok) */
 };
 
 struct plat_info {
 	const char *name;
-	unsigned int capabilities;	/* PLAT_* */
+	unsigned int capabilities; /* PLAT_* */
 	unsigned int cpus;
-	uintptr_t memory;		/* enclave memory: page allocator's share, base */
-	size_t memory_size;		/* may be larger than what the limit allows: sparse */
-	size_t memory_limit;		/* bytes of enclave memory the kernel may have in use at once */
-	uintptr_t user_start, user_end;	/* usable user addresses */
-	uintptr_t reserved_start, reserved_end;	/* hole in them (enclave memory on platforms that share the space) */
-	uintptr_t host_vdso;		/* host's vDSO image seen by applications, or 0 */
+	uintptr_t memory;    /* enclave memory: page allocator's share, base */
+	size_t memory_size;  /* may be larger than what the limit allows: sparse */
+	size_t memory_limit; /* bytes of enclave memory the kernel may have in use at once */
+	uintptr_t user_start, user_end; /* usable user addresses */
+	uintptr_t reserved_start,
+		reserved_end; /* hole in them (enclave memory on platforms that share the space) */
+	uintptr_t host_vdso;  /* host's vDSO image seen by applications, or 0 */
 	uint64_t hwcap, hwcap2;
-	uint32_t xsave_size;		/* bytes of an XSAVE area with all enabled features */
+	uint32_t xsave_size; /* bytes of an XSAVE area with all enabled features */
 };
 /* [any] Constant after boot. */
 const struct plat_info *plat_info(void);
@@ -54,9 +55,11 @@ must_check int plat_map_anon(uintptr_t at, size_t size, unsigned int prot);
  * Enclave memory starting at kernel address `from`, at exactly `at`, replacing. shared: writes go to enclave memory;
  * else copied on first write. The kernel keeps `from` allocated as long as any address space may map it.
  */
-must_check int plat_map_enclave(uintptr_t at, size_t size, unsigned int prot, const void *from, bool shared);
+must_check int plat_map_enclave(uintptr_t at, size_t size, unsigned int prot, const void *from,
+				bool shared);
 /* A host file (handle from hostcalls) straight into the address space. Only with PLAT_MAP_HOST, else -ENODEV. */
-must_check int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle, uint64_t offset, bool shared);
+must_check int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle,
+			     uint64_t offset, bool shared);
 must_check int plat_unmap(uintptr_t at, size_t size);
 must_check int plat_protect(uintptr_t at, size_t size, unsigned int prot);
 /* Moves the pages (contents kept) to `to`, replacing; new_size may grow (zero pages) only for private anonymous. */
@@ -78,14 +81,15 @@ void plat_discard(void *pages, size_t size);
 size_t plat_copy_user(void *to, const void *from, size_t size);
 size_t plat_zero_user(void *to, size_t size);
 /* Atomic on a user word: 0 and *ret_old, or -EFAULT. compare-exchange: *ret_old tells whether it matched. */
-must_check int plat_user_cmpxchg32(uint32_t *at, uint32_t expect, uint32_t value, uint32_t *ret_old);
+must_check int plat_user_cmpxchg32(uint32_t *at, uint32_t expect, uint32_t value,
+				   uint32_t *ret_old);
 
 /* --- Tasks ---------------------------------------------------------------------------------------------------- */
 
 enum plat_start {
-	PLAT_START_THREAD,	/* in the caller's address space */
-	PLAT_START_FORK,	/* in a copy of the caller's address space */
-	PLAT_START_CLEAN,	/* in an empty address space (made ahead of time where that is costly) */
+	PLAT_START_THREAD, /* in the caller's address space */
+	PLAT_START_FORK,   /* in a copy of the caller's address space */
+	PLAT_START_CLEAN,  /* in an empty address space (made ahead of time where that is costly) */
 };
 /*
  * Makes `t` run: first task_first_run(t) on t's kernel stack, then out through its frame task_regs(t). t->fs_base is
@@ -116,24 +120,27 @@ void plat_wake_word(uint32_t *word, int n);
 
 /* --- Processor state ------------------------------------------------------------------------------------------ */
 /* The application's vector state is live while in the kernel (kernel code uses general registers only). */
-void plat_fpu_save(void *area);			/* XSAVE into kernel or user memory already checked; 64-aligned */
-must_check int plat_fpu_save_user(void *area);	/* same, into user memory: -EFAULT */
-must_check int plat_fpu_restore_user(const void *area); /* XRSTOR from hostile memory: -EFAULT if it faults */
-void plat_fpu_reset(void);			/* as after execve */
+void plat_fpu_save(void *area); /* XSAVE into kernel or user memory already checked; 64-aligned */
+must_check int plat_fpu_save_user(void *area); /* same, into user memory: -EFAULT */
+must_check int
+plat_fpu_restore_user(const void *area); /* XRSTOR from hostile memory: -EFAULT if it faults */
+void plat_fpu_reset(void);		 /* as after execve */
 void plat_set_fs(uintptr_t base);
 uintptr_t plat_get_fs(void);
-unsigned int plat_cpu(void);			/* [any] processor number, a hint */
+unsigned int plat_cpu(void); /* [any] processor number, a hint */
 
 /* --- Time, chance, words out ------------------------------------------------------------------------------------ */
 /* [any] Host clock `id` (CLOCK_*) in ns; the kernel keeps monotonic ones monotonic. */
 uint64_t plat_clock(int id);
 /* [any] Processor time used: by t, or by its whole process. ns; *ret_system may be NULL. */
 void plat_cputime(struct task *t, bool whole_process, uint64_t *ret_user, uint64_t *ret_system);
-void plat_random(void *to, size_t size);	/* [any] cryptographic; panics rather than fail */
-void plat_log(const char *text, size_t size);	/* [any] one line for the developer */
-noreturn_ void plat_panic(const char *text);	/* [any] stops the whole enclave with this reason */
-noreturn_ void plat_shutdown(int status);	/* the first process ended: wait status for the launcher */
-must_check int plat_report(const uint8_t report_data[64], void *ret_report, size_t *size); /* -ENOSYS where none */
+void plat_random(void *to, size_t size);      /* [any] cryptographic; panics rather than fail */
+void plat_log(const char *text, size_t size); /* [any] one line for the developer */
+noreturn_ void plat_panic(const char *text);  /* [any] stops the whole enclave with this reason */
+noreturn_ void
+plat_shutdown(int status); /* the first process ended: wait status for the launcher */
+must_check int plat_report(const uint8_t report_data[64], void *ret_report,
+			   size_t *size); /* -ENOSYS where none */
 
 /* --- Hostcalls: see abi/hostcall.h -------------------------------------------------------------------------------- */
 /*

@@ -151,7 +151,8 @@ static void b_signal_self(long n)
 static void b_mmap_touch_munmap(long n)
 {
 	while (n--) {
-		char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
 
 		if (p == MAP_FAILED)
 			die("mmap");
@@ -166,7 +167,8 @@ static void b_pagefault(long n)
 
 	while (n > 0) {
 		long pages = n < chunk ? n : chunk;
-		char *p = mmap(NULL, (size_t)pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, (size_t)pages * 4096, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (p == MAP_FAILED)
 			die("mmap");
@@ -211,7 +213,8 @@ static void b_fork_wait_64m(long n)
 	static char *memory;
 
 	if (!memory) {
-		memory = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memory = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
 		madvise(memory, 64 << 20, MADV_NOHUGEPAGE);
 		memset(memory, 1, 64 << 20);
 	}
@@ -308,9 +311,18 @@ static void pipe_done(void)
 	close(ping[0]), close(ping[1]), close(pong[0]), close(pong[1]);
 }
 
-static void s_pipe_thr(void) { pipe_setup(0); }
-static void s_pipe_proc(void) { pipe_setup(1); }
-static void b_pipe(long n) { exchange(n, ping[1], pong[0]); }
+static void s_pipe_thr(void)
+{
+	pipe_setup(0);
+}
+static void s_pipe_proc(void)
+{
+	pipe_setup(1);
+}
+static void b_pipe(long n)
+{
+	exchange(n, ping[1], pong[0]);
+}
 
 static void pair_setup(int processes)
 {
@@ -319,9 +331,18 @@ static void pair_setup(int processes)
 	start_partner(processes, bounce_pair);
 }
 
-static void s_unixpair_thr(void) { pair_setup(0); }
-static void s_unixpair_proc(void) { pair_setup(1); }
-static void b_unixpair(long n) { exchange(n, pair[0], pair[0]); }
+static void s_unixpair_thr(void)
+{
+	pair_setup(0);
+}
+static void s_unixpair_proc(void)
+{
+	pair_setup(1);
+}
+static void b_unixpair(long n)
+{
+	exchange(n, pair[0], pair[0]);
+}
 static void d_unixpair(void)
 {
 	stop_partner(pair[0]);
@@ -368,7 +389,9 @@ static void d_futex(void)
 static int tcp;
 static void s_tcp(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)tcp_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)tcp_port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int one = 1;
 
 	tcp = socket(AF_INET, SOCK_STREAM, 0);
@@ -376,8 +399,14 @@ static void s_tcp(void)
 		die("connect to the peer");
 	setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
-static void b_tcp(long n) { exchange(n, tcp, tcp); }
-static void d_tcp(void) { close(tcp); }
+static void b_tcp(long n)
+{
+	exchange(n, tcp, tcp);
+}
+static void d_tcp(void)
+{
+	close(tcp);
+}
 
 static void b_cpu(long n)
 {

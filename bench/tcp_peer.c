@@ -12,7 +12,8 @@ int main(void)
 	socklen_t size = sizeof(a);
 	int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
-	if (s < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) || listen(s, 4) || getsockname(s, (struct sockaddr *)&a, &size))
+	if (s < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) || listen(s, 4) ||
+	    getsockname(s, (struct sockaddr *)&a, &size))
 		return 1;
 	printf("%d\n", ntohs(a.sin_port));
 	fflush(stdout);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define CLOISTER_VERSION "0.1"
-#define EXIT_OURS 125		/* the command itself failed */
+#define EXIT_OURS 125 /* the command itself failed */
 #define EXIT_CANNOT_RUN 126
 #define EXIT_NOT_FOUND 127
 #define EXIT_USAGE 2
@@ -67,9 +67,9 @@ struct option {
 
 struct option_parser {
 	const struct option *table;
-	char **argv;		/* moves on; in the end at the first operand */
-	const char *cluster;	/* rest of "-it" */
-	char shown[64];		/* "--name" or "-n" as it was written */
+	char **argv;	     /* moves on; in the end at the first operand */
+	const char *cluster; /* rest of "-it" */
+	char shown[64];	     /* "--name" or "-n" as it was written */
 	const char *value;
 };
 /* Next option's place in the table; -1: no more; -2: *err says what is wrong. Stops at the first operand. */
@@ -78,8 +78,8 @@ int option_next(struct option_parser *p, struct error *err);
 struct command {
 	const char *name, *operands, *summary;
 	const struct option *options;
-	int (*run)(char **argv);	/* after the command's name; returns the exit status */
-	const char *more;		/* further text of its help, or NULL */
+	int (*run)(char **argv); /* after the command's name; returns the exit status */
+	const char *more;	 /* further text of its help, or NULL */
 	int usage_status;
 };
 extern const struct command commands[];
@@ -93,8 +93,8 @@ int cmd_stop(char **argv);
 int cmd_logs(char **argv);
 int cmd_rm(char **argv);
 int cmd_doctor(char **argv);
-extern const struct option run_options[], exec_options[], ps_options[], kill_options[], stop_options[], logs_options[],
-	rm_options[], doctor_options[];
+extern const struct option run_options[], exec_options[], ps_options[], kill_options[],
+	stop_options[], logs_options[], rm_options[], doctor_options[];
 
 /* Numbers and names from the command line. */
 int parse_size(const char *text, uint64_t *ret_bytes);

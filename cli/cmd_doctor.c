@@ -28,9 +28,10 @@
 #endif
 
 enum { DOCTOR_JSON };
-const struct option doctor_options[] = { [DOCTOR_JSON] = { 0, "json", NULL, "for programs" }, { 0 } };
+const struct option doctor_options[] = { [DOCTOR_JSON] = { 0, "json", NULL, "for programs" },
+					 { 0 } };
 
-enum state { OK, NOTE, BAD };	/* BAD: the process platform cannot work */
+enum state { OK, NOTE, BAD }; /* BAD: the process platform cannot work */
 
 #define CHECKS_MAX 32
 static struct check {
@@ -79,8 +80,10 @@ static void check_kernel(void)
 
 	uname(&u);
 	sscanf(u.release, "%u.%u", &major, &minor);
-	add("Linux", major > 5 || (major == 5 && minor >= 11) ? OK : BAD, "Linux 5.11 or newer is needed", "%.100s", u.release);
-	add("processor", strcmp(u.machine, "x86_64") ? BAD : OK, "only x86-64 is supported", "%.60s", u.machine);
+	add("Linux", major > 5 || (major == 5 && minor >= 11) ? OK : BAD,
+	    "Linux 5.11 or newer is needed", "%.100s", u.release);
+	add("processor", strcmp(u.machine, "x86_64") ? BAD : OK, "only x86-64 is supported",
+	    "%.60s", u.machine);
 	add("FSGSBASE", getauxval(AT_HWCAP2) & 2 ? OK : BAD,
 	    "needs a processor since 2012 (Ivy Bridge, Excavator) and no nofsgsbase on the kernel's command line",
 	    "%s", getauxval(AT_HWCAP2) & 2 ? "usable" : "not usable");
@@ -95,7 +98,8 @@ static void check_seccomp(void)
 	pid_t pid = fork();
 
 	if (!pid) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
 			_exit(errno & 0x7f ? errno & 0x7f : 1);
 		_exit(0);
 	}
@@ -104,7 +108,8 @@ static void check_seccomp(void)
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		add("seccomp filters", OK, NULL, "usable");
 	else
-		add("seccomp filters", BAD, "the kernel needs CONFIG_SECCOMP_FILTER; a container must not forbid seccomp(2)",
+		add("seccomp filters", BAD,
+		    "the kernel needs CONFIG_SECCOMP_FILTER; a container must not forbid seccomp(2)",
 		    "refused: %s", WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "died");
 }
 
@@ -118,17 +123,20 @@ static void check_memory(void)
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("cloister-doctor", MFD_CLOEXEC);
 	if (fd < 0) {
-		add("memfd", BAD, "set vm.memfd_noexec to 0 or 1 (sysctl)", "%s; vm.memfd_noexec=%s", strerror(errno),
-		    noexec ? noexec : "-");
+		add("memfd", BAD, "set vm.memfd_noexec to 0 or 1 (sysctl)",
+		    "%s; vm.memfd_noexec=%s", strerror(errno), noexec ? noexec : "-");
 		return;
 	}
-	at = ftruncate(fd, 64L << 30) ? MAP_FAILED :
-					mmap(NULL, 64UL << 30, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	at = ftruncate(fd, 64L << 30) ? MAP_FAILED
+				      : mmap(NULL, 64UL << 30, PROT_READ | PROT_WRITE,
+					     MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (at == MAP_FAILED || mprotect(at, 4096, PROT_READ | PROT_EXEC))
-		add("memfd", BAD, "ulimit -v must allow 64 GiB, and security modules executable shared memory",
+		add("memfd", BAD,
+		    "ulimit -v must allow 64 GiB, and security modules executable shared memory",
 		    "mapping 64 GiB, executable: %s", strerror(errno));
 	else
-		add("memfd", OK, NULL, "usable, executable; vm.memfd_noexec=%s", noexec ? noexec : "-");
+		add("memfd", OK, NULL, "usable, executable; vm.memfd_noexec=%s",
+		    noexec ? noexec : "-");
 	if (at != MAP_FAILED)
 		munmap(at, 64UL << 30);
 	close(fd);
@@ -142,20 +150,23 @@ static void check_limits(void)
 	cpu_set_t cpus;
 	int count = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
 
-	add("mmap_min_addr", text && strtoul(text, NULL, 10) > 65536 ? NOTE : OK, "programs that map low addresses will fail",
-	    "%s", text ? text : "unknown");
+	add("mmap_min_addr", text && strtoul(text, NULL, 10) > 65536 ? NOTE : OK,
+	    "programs that map low addresses will fail", "%s", text ? text : "unknown");
 	getrlimit(RLIMIT_NOFILE, &files);
 	add("open files", files.rlim_max < 4096 ? NOTE : OK,
 	    "one host table serves all processes of an enclave: raise the hard limit (ulimit -Hn) to 65536 or more",
 	    "hard limit %llu", (unsigned long long)files.rlim_max);
 	getrlimit(RLIMIT_NPROC, &processes);
-	add("processes", processes.rlim_cur < 256 ? NOTE : OK, "each process of an enclave is one of the host: raise ulimit -u",
-	    processes.rlim_cur == RLIM_INFINITY ? "no limit" : "limit %llu", (unsigned long long)processes.rlim_cur);
+	add("processes", processes.rlim_cur < 256 ? NOTE : OK,
+	    "each process of an enclave is one of the host: raise ulimit -u",
+	    processes.rlim_cur == RLIM_INFINITY ? "no limit" : "limit %llu",
+	    (unsigned long long)processes.rlim_cur);
 	text = read_line("/proc/sys/vm/overcommit_memory", swap, sizeof(swap));
 	add("overcommit", text && *text == '2' ? NOTE : OK,
 	    "with vm.overcommit_memory=2 large reservations of programs fail where they would natively, too",
 	    "vm.overcommit_memory=%s", text ? text : "unknown");
-	add("processors", count < 2 ? NOTE : OK, "works, but nothing spins: wake-ups between threads cost more", "%d", count);
+	add("processors", count < 2 ? NOTE : OK,
+	    "works, but nothing spins: wake-ups between threads cost more", "%d", count);
 }
 
 static void check_children_file(void)
@@ -163,7 +174,8 @@ static void check_children_file(void)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	add("/proc", access(path, R_OK) ? NOTE : OK, "mount /proc; without .../children an enclave's end is less orderly",
+	add("/proc", access(path, R_OK) ? NOTE : OK,
+	    "mount /proc; without .../children an enclave's end is less orderly",
 	    access(path, R_OK) ? "%s is missing" : "usable", path);
 }
 
@@ -172,7 +184,8 @@ static void check_device(const char *name, const char *path, const char *advice)
 	if (!access(path, R_OK | W_OK))
 		add(name, OK, NULL, "%s", path);
 	else if (!access(path, F_OK))
-		add(name, NOTE, "you may not open it (see its group and mode)", "%s: %s", path, strerror(errno));
+		add(name, NOTE, "you may not open it (see its group and mode)", "%s: %s", path,
+		    strerror(errno));
 	else
 		add(name, NOTE, advice, "no %s", path);
 }
@@ -185,14 +198,20 @@ static void check_hardware(void)
 	const char *text;
 	struct stat st;
 
-	add("protection keys", pku ? OK : NOTE, "hardening of kernel memory is not possible without PKU", "%s",
+	add("protection keys", pku ? OK : NOTE,
+	    "hardening of kernel memory is not possible without PKU", "%s",
 	    pku ? "usable" : "not there");
 	text = read_line("/proc/sys/user/max_user_namespaces", line, sizeof(line));
-	add("user namespaces", text && strcmp(text, "0") ? OK : NOTE, "not needed by cloister run; container runtimes want them",
-	    "%s", text && strcmp(text, "0") ? "usable" : "off");
-	check_device("KVM", "/dev/kvm", "no virtualization here: switch it on in the firmware, or nested in the hypervisor");
-	check_device("SGX", "/dev/sgx_enclave", "needs a processor with SGX2, switched on in the firmware");
-	check_device("SEV-SNP guest", "/dev/sev-guest", "only inside an AMD SEV-SNP virtual machine");
+	add("user namespaces", text && strcmp(text, "0") ? OK : NOTE,
+	    "not needed by cloister run; container runtimes want them", "%s",
+	    text && strcmp(text, "0") ? "usable" : "off");
+	check_device(
+		"KVM", "/dev/kvm",
+		"no virtualization here: switch it on in the firmware, or nested in the hypervisor");
+	check_device("SGX", "/dev/sgx_enclave",
+		     "needs a processor with SGX2, switched on in the firmware");
+	check_device("SEV-SNP guest", "/dev/sev-guest",
+		     "only inside an AMD SEV-SNP virtual machine");
 	check_device("TDX guest", "/dev/tdx_guest", "only inside an Intel TDX virtual machine");
 	add("configfs-tsm", stat("/sys/kernel/config/tsm/report", &st) ? NOTE : OK,
 	    "evidence by TSM: Linux 6.7 or newer in a confidential virtual machine", "%s",
@@ -224,12 +243,16 @@ static void judge(struct verdict v[3])
 {
 	bool kvm = find_check("KVM")->state == OK, sgx = find_check("SGX")->state == OK;
 
-	v[0] = process_platform_works() ? (struct verdict){ "process", "usable", "cloister run works here" } :
-					  (struct verdict){ "process", "not usable", "see the lines marked !! above" };
+	v[0] = process_platform_works()
+		       ? (struct verdict){ "process", "usable", "cloister run works here" }
+		       : (struct verdict){ "process", "not usable",
+					   "see the lines marked !! above" };
 	v[1] = (struct verdict){ "vm", "not built yet",
-				 kvm ? "this machine would have /dev/kvm for it" : "this machine lacks /dev/kvm" };
+				 kvm ? "this machine would have /dev/kvm for it"
+				     : "this machine lacks /dev/kvm" };
 	v[2] = (struct verdict){ "sgx", "not built yet",
-				 sgx ? "this machine would have SGX for it" : "this machine lacks /dev/sgx_enclave" };
+				 sgx ? "this machine would have SGX for it"
+				     : "this machine lacks /dev/sgx_enclave" };
 }
 
 static void print_json(const struct verdict v[3])
@@ -239,11 +262,13 @@ static void print_json(const struct verdict v[3])
 	/* None of these texts holds a character that JSON minds. */
 	printf("{\"checks\":[");
 	for (size_t i = 0; i < check_count; i++)
-		printf("%s{\"name\":\"%s\",\"state\":\"%s\",\"found\":\"%s\",\"advice\":\"%s\"}", i ? "," : "", checks[i].name,
-		       names[checks[i].state], checks[i].found, checks[i].advice ? checks[i].advice : "");
+		printf("%s{\"name\":\"%s\",\"state\":\"%s\",\"found\":\"%s\",\"advice\":\"%s\"}",
+		       i ? "," : "", checks[i].name, names[checks[i].state], checks[i].found,
+		       checks[i].advice ? checks[i].advice : "");
 	printf("],\"platforms\":[");
 	for (int i = 0; i < 3; i++)
-		printf("%s{\"name\":\"%s\",\"verdict\":\"%s\",\"text\":\"%s\"}", i ? "," : "", v[i].platform, v[i].verdict, v[i].text);
+		printf("%s{\"name\":\"%s\",\"verdict\":\"%s\",\"text\":\"%s\"}", i ? "," : "",
+		       v[i].platform, v[i].verdict, v[i].text);
 	printf("]}\n");
 }
 

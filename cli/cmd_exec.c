@@ -18,17 +18,19 @@
 
 enum { EXEC_INTERACTIVE, EXEC_TTY, EXEC_ENV, EXEC_WORKDIR, EXEC_USER };
 const struct option exec_options[] = {
-	[EXEC_INTERACTIVE] = { 'i', "interactive", NULL, "accepted: standard input is always passed" },
+	[EXEC_INTERACTIVE] = { 'i', "interactive", NULL,
+			       "accepted: standard input is always passed" },
 	[EXEC_TTY] = { 't', "tty", NULL, "a terminal of its own" },
-	[EXEC_ENV] = { 'e', "env", "NAME[=VALUE]", "add a variable to those of `run` (repeatable)" },
+	[EXEC_ENV] = { 'e', "env", "NAME[=VALUE]",
+		       "add a variable to those of `run` (repeatable)" },
 	[EXEC_WORKDIR] = { 'w', "workdir", "DIR", "working directory (default: that of `run`)" },
 	[EXEC_USER] = { 'u', "user", "UID[:GID]", "user (default: that of `run`)" },
 	{ 0 },
 };
 
 struct session {
-	int socket, signals, master;	/* master: -1 without -t */
-	int started, status;		/* the process; -1 until it ended */
+	int socket, signals, master; /* master: -1 without -t */
+	int started, status;	     /* the process; -1 until it ended */
 	bool tty, input_ended;
 };
 
@@ -37,7 +39,9 @@ static int put_string(struct wire_request *r, size_t *used, const char *s, struc
 	size_t size = strlen(s) + 1;
 
 	if (size > sizeof(r->strings) - *used)
-		return fail(err, "exec: arguments and environment are too long (%u KiB are possible)", WIRE_STRINGS >> 10);
+		return fail(err,
+			    "exec: arguments and environment are too long (%u KiB are possible)",
+			    WIRE_STRINGS >> 10);
 	memcpy(r->strings + *used, s, size);
 	*used += size;
 	return 0;
@@ -49,7 +53,8 @@ static int parse_user(struct wire_request *r, const char *value, struct error *e
 	_free_ char *user = strndup(value, colon ? (size_t)(colon - value) : strlen(value));
 	uint64_t uid, gid = 0;
 
-	if (parse_number(user, UINT32_MAX - 1, &uid) || (colon && parse_number(colon + 1, UINT32_MAX - 1, &gid)))
+	if (parse_number(user, UINT32_MAX - 1, &uid) ||
+	    (colon && parse_number(colon + 1, UINT32_MAX - 1, &gid)))
 		return fail(err, "-u %s: not UID or UID:GID (numbers)", value);
 	r->flags |= WIRE_USER;
 	r->uid = (uint32_t)uid;
@@ -57,7 +62,8 @@ static int parse_user(struct wire_request *r, const char *value, struct error *e
 	return 0;
 }
 
-static int parse_options(struct option_parser *p, struct wire_request *r, struct strings *env, struct error *err)
+static int parse_options(struct option_parser *p, struct wire_request *r, struct strings *env,
+			 struct error *err)
 {
 	int option;
 
@@ -76,7 +82,9 @@ static int parse_options(struct option_parser *p, struct wire_request *r, struct
 			_free_ char *item = ours ? format_string("%s=%s", p->value, ours) : NULL;
 
 			if (!p->value[0] || p->value[0] == '=')
-				return fail(err, "-e %s: a variable needs a name (NAME=VALUE or NAME)", p->value);
+				return fail(err,
+					    "-e %s: a variable needs a name (NAME=VALUE or NAME)",
+					    p->value);
 			if (item || strchr(p->value, '='))
 				strings_set_env(env, item ? item : p->value);
 		}
@@ -90,14 +98,16 @@ static int parse_options(struct option_parser *p, struct wire_request *r, struct
 
 static int open_signals(struct session *s, struct error *err)
 {
-	static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
+	static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+					 SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
 		sigaddset(&set, forwarded[i]);
 	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) || (s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) ||
+	    (s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
 		return fail(err, "cannot wait for signals: %s", strerror(errno));
 	return 0;
 }
@@ -110,10 +120,14 @@ static int send_start(struct session *s, struct wire_request *r, size_t size, st
 		for (int i = 0; i < 3; i++)
 			if (fcntl(i, F_GETFD) < 0)
 				fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
-		return wire_send(s->socket, r, size, fds, 3) ? fail(err, "the enclave ended meanwhile") : 0;
+		return wire_send(s->socket, r, size, fds, 3)
+			       ? fail(err, "the enclave ended meanwhile")
+			       : 0;
 	}
 	if (!isatty(0))
-		return fail(err, "-t: the standard input is not a terminal (leave -t away, or run it in a terminal)");
+		return fail(
+			err,
+			"-t: the standard input is not a terminal (leave -t away, or run it in a terminal)");
 	terminal_size(0, &r->rows, &r->columns);
 	if (terminal_pair(&s->master, &slave, err))
 		return -1;
@@ -129,7 +143,9 @@ static void forward(struct session *s)
 	struct signalfd_siginfo info;
 
 	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
-		r = (struct wire_request){ .magic = WIRE_MAGIC, .kind = WIRE_KILL, .pid = s->started,
+		r = (struct wire_request){ .magic = WIRE_MAGIC,
+					   .kind = WIRE_KILL,
+					   .pid = s->started,
 					   .signal = (int)info.ssi_signo };
 		if (info.ssi_signo == SIGWINCH) {
 			if (!s->tty)
@@ -170,14 +186,16 @@ static int read_reply(struct session *s, struct error *err)
 	static struct wire_reply reply;
 	long n = wire_receive(s->socket, &reply, sizeof(reply) - 1, NULL, NULL);
 
-	if (n < (long)WIRE_REPLY_SIZE(0) || reply.magic != WIRE_MAGIC || reply.size > (size_t)n - WIRE_REPLY_SIZE(0))
+	if (n < (long)WIRE_REPLY_SIZE(0) || reply.magic != WIRE_MAGIC ||
+	    reply.size > (size_t)n - WIRE_REPLY_SIZE(0))
 		return fail(err, "the enclave ended");
 	if (reply.kind == WIRE_STARTED) {
 		s->started = reply.pid;
 		return 0;
 	}
 	if (reply.kind == WIRE_EXITED) {
-		s->status = WIFEXITED(reply.status) ? WEXITSTATUS(reply.status) : 128 + WTERMSIG(reply.status);
+		s->status = WIFEXITED(reply.status) ? WEXITSTATUS(reply.status)
+						    : 128 + WTERMSIG(reply.status);
 		return 1;
 	}
 	if (s->started)
@@ -186,7 +204,8 @@ static int read_reply(struct session *s, struct error *err)
 	if (reply.size)
 		return fail(err, "%.*s", (int)(reply.size < 1900 ? reply.size : 1900), reply.text);
 	if (reply.result == -EAGAIN)
-		return fail(err, "exec: too many programs were started so at once; wait for one to end");
+		return fail(err,
+			    "exec: too many programs were started so at once; wait for one to end");
 	return fail(err, "exec: %s", strerror(-reply.result));
 }
 
@@ -247,7 +266,8 @@ int cmd_exec(char **argv)
 	if (registry_find(p.argv[0], &e, NULL, &err))
 		return complain(&err, EXIT_OURS);
 	if (e.socket < 0 || e.silent) {
-		fail(&err, e.silent ? "%s: its launcher does not answer" : "%s: has ended already", p.argv[0]);
+		fail(&err, e.silent ? "%s: its launcher does not answer" : "%s: has ended already",
+		     p.argv[0]);
 		return complain(&err, EXIT_OURS);
 	}
 	s.socket = e.socket;

@@ -9,8 +9,11 @@
 
 #include "cli/registry.h"
 
-const struct option kill_options[] = { { 's', "signal", "SIGNAL", "name or number (default KILL)" }, { 0 } };
-const struct option stop_options[] = { { 't', "time", "SECONDS", "how long to wait between TERM and KILL (default 10)" }, { 0 } };
+const struct option kill_options[] = { { 's', "signal", "SIGNAL", "name or number (default KILL)" },
+				       { 0 } };
+const struct option stop_options[] = { { 't', "time", "SECONDS",
+					 "how long to wait between TERM and KILL (default 10)" },
+				       { 0 } };
 
 /* An enclave that ends before it can answer has had its signal. */
 static int send_signal(const struct registry_entry *e, int pid, int sig, struct error *err)
@@ -59,7 +62,8 @@ int cmd_kill(char **argv)
 	if (option == -2)
 		return complain(&err, EXIT_USAGE);
 	if (!p.argv[0] || (p.argv[1] && (p.argv[2] || parse_number(p.argv[1], INT32_MAX, &pid)))) {
-		fail(&err, "kill: needs an ENCLAVE, and perhaps the number of one of its processes");
+		fail(&err,
+		     "kill: needs an ENCLAVE, and perhaps the number of one of its processes");
 		return complain(&err, EXIT_USAGE);
 	}
 	if (find_running(p.argv[0], &e, &err))
@@ -81,7 +85,8 @@ static bool wait_for_end(int socket, int milliseconds)
 	for (end = now + milliseconds; now <= end;) {
 		struct pollfd p = { .fd = socket, .events = POLLIN };
 
-		if (poll(&p, 1, (int)(end - now)) > 0 && wire_receive(socket, &reply, sizeof(reply), NULL, NULL) <= 0)
+		if (poll(&p, 1, (int)(end - now)) > 0 &&
+		    wire_receive(socket, &reply, sizeof(reply), NULL, NULL) <= 0)
 			return true;
 		clock_gettime(CLOCK_MONOTONIC, &t);
 		now = t.tv_sec * 1000 + t.tv_nsec / 1000000;

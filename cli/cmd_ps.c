@@ -77,8 +77,10 @@ static int parse_line(char **at, struct process_line *ret)
 	if (!line || !*line)
 		return -1;
 	ret->name[0] = 0;
-	return sscanf(line, "%d %d %u %u %63[^\n]", &ret->pid, &ret->parent, &ret->threads, &ret->host_pid, ret->name) >= 4 ? 0 :
-																 -1;
+	return sscanf(line, "%d %d %u %u %63[^\n]", &ret->pid, &ret->parent, &ret->threads,
+		      &ret->host_pid, ret->name) >= 4
+		       ? 0
+		       : -1;
 }
 
 static unsigned int count_lines(const char *text)
@@ -99,12 +101,13 @@ static void print_processes(char *text, const struct ps_options *o)
 		printf(",\"guests\":[");
 	while (!parse_line(&text, &p)) {
 		if (o->json) {
-			printf("%s{\"pid\":%d,\"parent\":%d,\"threads\":%u,\"host_pid\":%u,\"name\":", first ? "" : ",", p.pid,
-			       p.parent, p.threads, p.host_pid);
+			printf("%s{\"pid\":%d,\"parent\":%d,\"threads\":%u,\"host_pid\":%u,\"name\":",
+			       first ? "" : ",", p.pid, p.parent, p.threads, p.host_pid);
 			print_json_string(p.name);
 			putchar('}');
 		} else {
-			printf("    pid %-7d host %-8u threads %-4u ", p.pid, p.host_pid, p.threads);
+			printf("    pid %-7d host %-8u threads %-4u ", p.pid, p.host_pid,
+			       p.threads);
 			print_safe(p.name, 0);
 			putchar('\n');
 		}
@@ -139,7 +142,8 @@ static void print_entry(const struct registry_entry *e, const struct ps_options 
 		printf("%s\n", e->info.id);
 		return;
 	}
-	if (e->socket >= 0 && !e->silent && !wire_call(e->socket, &request, WIRE_REQUEST_SIZE(0), &reply, 1000, &err) &&
+	if (e->socket >= 0 && !e->silent &&
+	    !wire_call(e->socket, &request, WIRE_REQUEST_SIZE(0), &reply, 1000, &err) &&
 	    !reply.result) {
 		listed = true;
 		snprintf(count, sizeof(count), "%u", count_lines(reply.text));
@@ -149,10 +153,11 @@ static void print_entry(const struct registry_entry *e, const struct ps_options 
 		print_json_string(e->info.name);
 		printf(",\"program\":");
 		print_json_string(e->info.program);
-		printf(",\"launcher\":%d,\"started\":%lld,\"running\":%s", e->info.launcher, (long long)e->info.started,
-		       e->info.ended ? "false" : "true");
+		printf(",\"launcher\":%d,\"started\":%lld,\"running\":%s", e->info.launcher,
+		       (long long)e->info.started, e->info.ended ? "false" : "true");
 		if (e->info.ended)
-			printf(",\"ended\":%lld,\"exit_status\":%d", (long long)e->info.ended, WEXITSTATUS(e->info.status));
+			printf(",\"ended\":%lld,\"exit_status\":%d", (long long)e->info.ended,
+			       WEXITSTATUS(e->info.status));
 		if (listed)
 			printf(",\"processes\":%s", count);
 		if (listed && o->host)
@@ -161,7 +166,8 @@ static void print_entry(const struct registry_entry *e, const struct ps_options 
 		return;
 	}
 	status_text(e, status, sizeof(status));
-	printf("%-12s  %-16s  %-20s  %-8d  %-9s  ", e->info.id, e->info.name, status, e->info.launcher, count);
+	printf("%-12s  %-16s  %-20s  %-8d  %-9s  ", e->info.id, e->info.name, status,
+	       e->info.launcher, count);
 	print_safe(e->info.program, 0);
 	putchar('\n');
 	if (listed && o->host)
@@ -195,7 +201,8 @@ int cmd_ps(char **argv)
 	if (o.json)
 		putchar('[');
 	else if (!o.quiet)
-		printf("%-12s  %-16s  %-20s  %-8s  %-9s  %s\n", "ID", "NAME", "STATUS", "LAUNCHER", "PROCESSES", "PROGRAM");
+		printf("%-12s  %-16s  %-20s  %-8s  %-9s  %s\n", "ID", "NAME", "STATUS", "LAUNCHER",
+		       "PROCESSES", "PROGRAM");
 	for (size_t i = 0; i < count; i++) {
 		if (entries[i].info.ended && !o.all)
 			continue;

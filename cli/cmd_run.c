@@ -36,7 +36,8 @@ static void hold_stdio(int ret_stdio[3])
 /* The kernel lies beside us, or where it was installed. */
 static int find_kernel(char *to, size_t size, struct error *err)
 {
-	static const char *const places[] = { "cloister-kernel-process", "../lib/cloister/cloister-kernel-process" };
+	static const char *const places[] = { "cloister-kernel-process",
+					      "../lib/cloister/cloister-kernel-process" };
 	const char *chosen = getenv("CLOISTER_KERNEL");
 	char own[3072];
 	ssize_t n;
@@ -77,8 +78,10 @@ static int limit_cpus(uint64_t count, struct error *err)
 			have++;
 		}
 	if (have < count)
-		return fail(err, "--cpus %llu: only %llu processors are there", (unsigned long long)count, (unsigned long long)have);
-	return sched_setaffinity(0, sizeof(some), &some) ? fail(err, "--cpus: %s", strerror(errno)) : 0;
+		return fail(err, "--cpus %llu: only %llu processors are there",
+			    (unsigned long long)count, (unsigned long long)have);
+	return sched_setaffinity(0, sizeof(some), &some) ? fail(err, "--cpus: %s", strerror(errno))
+							 : 0;
 }
 
 static int open_log(const struct run_config *c, struct error *err)
@@ -91,12 +94,23 @@ static int open_log(const struct run_config *c, struct error *err)
 	return fd >= 0 ? fd : fail(err, "--trace-file %s: %s", c->trace_file, strerror(errno));
 }
 
-static int start(struct launcher *l, const struct run_config *c, const char *kernel, const int stdio[3], struct error *err)
+static int start(struct launcher *l, const struct run_config *c, const char *kernel,
+		 const int stdio[3], struct error *err)
 {
 	struct enclave_config e = {
-		.kernel = kernel, .program = c->argv[0], .argv = c->argv, .envp = c->env.items, .cwd = c->cwd,
-		.hostname = c->hostname, .uid = c->uid, .gid = c->gid, .memory = c->memory, .flags = c->flags,
-		.pool_size = (uint32_t)c->pool, .stdio = { stdio[0], stdio[1], stdio[2] }, .mounts = c->mounts,
+		.kernel = kernel,
+		.program = c->argv[0],
+		.argv = c->argv,
+		.envp = c->env.items,
+		.cwd = c->cwd,
+		.hostname = c->hostname,
+		.uid = c->uid,
+		.gid = c->gid,
+		.memory = c->memory,
+		.flags = c->flags,
+		.pool_size = (uint32_t)c->pool,
+		.stdio = { stdio[0], stdio[1], stdio[2] },
+		.mounts = c->mounts,
 		.mount_count = c->mount_count,
 	};
 	char *const none[] = { NULL };
@@ -123,11 +137,13 @@ static int report_stop(const struct boot_info *b, const char *kernel)
 
 	memcpy(reason, b->reason, sizeof(reason));
 	reason[sizeof(reason) - 1] = 0;
-	if (!b->started && (!strncmp(reason, "cannot ", 7) || !strncmp(reason, "not enough memory", 17))) {
+	if (!b->started &&
+	    (!strncmp(reason, "cannot ", 7) || !strncmp(reason, "not enough memory", 17))) {
 		reason[strcspn(reason, "\n")] = 0;
 		number = strstr(reason, "(error ");
 		if (number) /* the kernel has no texts for its numbers */
-			fail(&err, "the enclave could not be started: %.*s: %s", (int)(number - reason - 1), reason,
+			fail(&err, "the enclave could not be started: %.*s: %s",
+			     (int)(number - reason - 1), reason,
 			     strerror((int)strtol(number + 7, NULL, 10)));
 		else
 			fail(&err, "the enclave could not be started: %s", reason);
@@ -154,7 +170,8 @@ static int finish(struct launcher *l, const struct run_config *c, const char *ke
 		code = report_stop(b, kernel);
 	} else if (b->start_error) {
 		run_view(c, &view);
-		code = describe_start_error(&view, c->argv[0], strings_get_env(&c->env, "PATH"), b->start_error, &err);
+		code = describe_start_error(&view, c->argv[0], strings_get_env(&c->env, "PATH"),
+					    b->start_error, &err);
 		complain(&err, code);
 	} else {
 		code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -251,10 +268,12 @@ static int report_start(struct launcher *l, int background)
 		return 0;
 	}
 	if (b->stopped) {
-		fail(&err, "the enclave could not be started: %.*s", (int)strcspn(b->reason, "\n"), b->reason);
+		fail(&err, "the enclave could not be started: %.*s", (int)strcspn(b->reason, "\n"),
+		     b->reason);
 	} else {
 		run_view(c, &view);
-		code = describe_start_error(&view, c->argv[0], strings_get_env(&c->env, "PATH"), b->start_error, &err);
+		code = describe_start_error(&view, c->argv[0], strings_get_env(&c->env, "PATH"),
+					    b->start_error, &err);
 	}
 	tell_parent(background, err.text, code);
 	return -1;
@@ -269,7 +288,9 @@ static int run(struct run_config *c, int stdio[3], int background, struct error 
 	if (find_kernel(kernel, sizeof(kernel), err))
 		return -1;
 	if (c->tty && !isatty(0))
-		return fail(err, "-t: the standard input is not a terminal (leave -t away, or run it in a terminal)");
+		return fail(
+			err,
+			"-t: the standard input is not a terminal (leave -t away, or run it in a terminal)");
 	if (registry_add(&l.registration, c->name, c->argv[0], err))
 		goto failed;
 	if (background >= 0) {
@@ -279,7 +300,8 @@ static int run(struct run_config *c, int stdio[3], int background, struct error 
 	}
 	if (start(&l, c, kernel, stdio, err))
 		goto failed;
-	registry_write_state(&l.registration, c->argv, c->rootfs ? c->rootfs : "/", c->memory, c->detach);
+	registry_write_state(&l.registration, c->argv, c->rootfs ? c->rootfs : "/", c->memory,
+			     c->detach);
 	if (background >= 0 && report_start(&l, background))
 		c->remove = true;
 	launcher_loop(&l);

@@ -18,9 +18,11 @@ static int normalise(const char *cwd, const char *path, char *to, size_t size)
 	char both[8192];
 	size_t used = 0;
 
-	if ((size_t)snprintf(both, sizeof(both), "%s/%s", path[0] == '/' ? "" : cwd, path) >= sizeof(both))
+	if ((size_t)snprintf(both, sizeof(both), "%s/%s", path[0] == '/' ? "" : cwd, path) >=
+	    sizeof(both))
 		return -ENAMETOOLONG;
-	for (char *save = NULL, *part = strtok_r(both, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+	for (char *save = NULL, *part = strtok_r(both, "/", &save); part;
+	     part = strtok_r(NULL, "/", &save)) {
 		if (!strcmp(part, "."))
 			continue;
 		if (!strcmp(part, "..")) {
@@ -104,13 +106,14 @@ int guest_open(const struct guest_view *view, const char *path, int flags)
 			return err;
 		rest = full + 1;
 	}
-	fd = syscall(SYS_openat2, best ? best->fd : view->rootfs, *rest ? rest : ".", &how, sizeof(how));
+	fd = syscall(SYS_openat2, best ? best->fd : view->rootfs, *rest ? rest : ".", &how,
+		     sizeof(how));
 	return fd < 0 ? -errno : (int)fd;
 }
 
 /* Calls for lines "name:x:uid:gid:gecos:home:shell" until one matches. */
-static int find_user(const struct guest_view *view, const char *name, uint32_t uid, uint32_t *ret_uid, uint32_t *ret_gid,
-		     char *ret_home, size_t home_size)
+static int find_user(const struct guest_view *view, const char *name, uint32_t uid,
+		     uint32_t *ret_uid, uint32_t *ret_gid, char *ret_home, size_t home_size)
 {
 	int fd = guest_open(view, "/etc/passwd", O_RDONLY);
 	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -140,7 +143,8 @@ static int find_user(const struct guest_view *view, const char *name, uint32_t u
 	return ret;
 }
 
-int guest_user(const struct guest_view *view, const char *name, uint32_t *ret_uid, uint32_t *ret_gid)
+int guest_user(const struct guest_view *view, const char *name, uint32_t *ret_uid,
+	       uint32_t *ret_gid)
 {
 	return find_user(view, name, 0, ret_uid, ret_gid, NULL, 0);
 }

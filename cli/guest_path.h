@@ -19,12 +19,13 @@ struct guest_view {
 	int rootfs;
 	const struct guest_volume *volumes;
 	size_t volume_count;
-	const char *cwd;	/* for relative paths */
+	const char *cwd; /* for relative paths */
 };
 
-#define GUEST_UNKNOWN (-4096)	/* in the kernel's own file systems */
+#define GUEST_UNKNOWN (-4096) /* in the kernel's own file systems */
 /* Opens with `flags`: a descriptor, -errno, or GUEST_UNKNOWN. */
 int guest_open(const struct guest_view *view, const char *path, int flags);
 /* Reads /etc/passwd: by name (uid NULL: not found), or the home of a user. */
-int guest_user(const struct guest_view *view, const char *name, uint32_t *ret_uid, uint32_t *ret_gid);
+int guest_user(const struct guest_view *view, const char *name, uint32_t *ret_uid,
+	       uint32_t *ret_gid);
 int guest_home(const struct guest_view *view, uint32_t uid, char *ret, size_t size);

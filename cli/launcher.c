@@ -20,21 +20,21 @@
 #include "cli/terminal.h"
 
 struct client {
-	int socket;	/* -1: free */
-	int exec_pid;	/* the process it started, once the kernel said so */
+	int socket;   /* -1: free */
+	int exec_pid; /* the process it started, once the kernel said so */
 	uint32_t generation;
 };
 
 struct request_slot {
 	bool used, started;
-	int client;	/* -1: none */
+	int client; /* -1: none */
 	uint32_t generation, kind;
-	int pid;	/* EXEC */
+	int pid; /* EXEC */
 };
 
 static struct client clients[WIRE_CLIENTS];
 static struct request_slot slots[CONTROL_SLOTS];
-static uint64_t waiting_signals;	/* bit n: signal n could not be posted yet */
+static uint64_t waiting_signals; /* bit n: signal n could not be posted yet */
 static bool resize_waits;
 
 static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
@@ -56,7 +56,8 @@ int launcher_init(struct launcher *l, struct error *err)
 	sigaddset(&set, SIGTSTP);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) || (l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) ||
+	    (l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
 		return fail(err, "cannot wait for signals: %s", strerror(errno));
 	for (int i = 0; i < WIRE_CLIENTS; i++)
 		clients[i].socket = -1;
@@ -65,7 +66,8 @@ int launcher_init(struct launcher *l, struct error *err)
 
 /* --- requests to the kernel ------------------------------------------------------------------------------------- */
 
-static int post(struct launcher *l, const struct control_request *r, size_t strings_size, int client)
+static int post(struct launcher *l, const struct control_request *r, size_t strings_size,
+		int client)
 {
 	int slot = enclave_post(&l->enclave, r, strings_size);
 
@@ -120,7 +122,8 @@ static void drop_client(int i)
 	clients[i].generation++;
 }
 
-static void reply(int client, uint32_t kind, int result, int pid, int status, const void *text, size_t size)
+static void reply(int client, uint32_t kind, int result, int pid, int status, const void *text,
+		  size_t size)
 {
 	static struct wire_reply r;
 
@@ -163,7 +166,8 @@ static void answer_slot(struct launcher *l, int i)
 {
 	struct control_request *r = &l->enclave.boot->control[i];
 	struct request_slot *s = &slots[i];
-	int client = s->client >= 0 && clients[s->client].generation == s->generation ? s->client : -1;
+	int client = s->client >= 0 && clients[s->client].generation == s->generation ? s->client
+										      : -1;
 
 	if (s->kind == CONTROL_EXEC && !r->result) {
 		if (!s->started) {
@@ -211,8 +215,8 @@ static int copy_strings(struct control_request *to, size_t *used, const char *fr
 }
 
 /* The environment of `run` with the client's additions over it. */
-static int put_environment(struct control_request *to, size_t *used, const struct run_config *c, const char *extra,
-			   uint32_t extra_count, size_t left)
+static int put_environment(struct control_request *to, size_t *used, const struct run_config *c,
+			   const char *extra, uint32_t extra_count, size_t left)
 {
 	_strings_ struct strings env = { 0 };
 	int err = 0;
@@ -236,8 +240,8 @@ static int put_environment(struct control_request *to, size_t *used, const struc
 	return err;
 }
 
-static int start_exec(struct launcher *l, int client, const struct wire_request *w, size_t strings_size, int *fds,
-		      int fd_count)
+static int start_exec(struct launcher *l, int client, const struct wire_request *w,
+		      size_t strings_size, int *fds, int fd_count)
 {
 	struct control_request *r = new_request(CONTROL_EXEC);
 	int want = w->flags & WIRE_TTY ? 2 : 3, err = 0;
@@ -255,7 +259,8 @@ static int start_exec(struct launcher *l, int client, const struct wire_request 
 	}
 	r->argc = w->argc;
 	if (!err)
-		err = put_environment(r, &used, l->config, w->strings + at, w->envc, strings_size - at);
+		err = put_environment(r, &used, l->config, w->strings + at, w->envc,
+				      strings_size - at);
 	if (err)
 		return err;
 	r->flags = w->flags & WIRE_TTY ? BOOT_TTY : 0;
@@ -263,7 +268,8 @@ static int start_exec(struct launcher *l, int client, const struct wire_request 
 	r->gid = w->flags & WIRE_USER ? w->gid : l->config->gid;
 	r->rows = w->rows;
 	r->columns = w->columns;
-	snprintf(r->cwd, sizeof(r->cwd), "%.*s", (int)sizeof(r->cwd) - 1, w->cwd[0] ? w->cwd : l->config->cwd);
+	snprintf(r->cwd, sizeof(r->cwd), "%.*s", (int)sizeof(r->cwd) - 1,
+		 w->cwd[0] ? w->cwd : l->config->cwd);
 	/* Out of the low numbers, as in enclave.c; from here on the kernel closes them. */
 	r->stdio[2] = -1;
 	for (int i = 0; i < fd_count; i++) {
@@ -280,14 +286,16 @@ static int start_exec(struct launcher *l, int client, const struct wire_request 
 	return err;
 }
 
-static void serve(struct launcher *l, int client, const struct wire_request *w, size_t size, int *fds, int fd_count)
+static void serve(struct launcher *l, int client, const struct wire_request *w, size_t size,
+		  int *fds, int fd_count)
 {
 	struct control_request *r;
 	int err = -EINVAL;
 
 	switch (w->kind) {
 	case WIRE_INFO:
-		reply(client, WIRE_ANSWER, 0, 0, 0, &l->registration.info, sizeof(l->registration.info));
+		reply(client, WIRE_ANSWER, 0, 0, 0, &l->registration.info,
+		      sizeof(l->registration.info));
 		return;
 	case WIRE_LIST:
 		err = post(l, new_request(CONTROL_LIST), 0, client);
@@ -338,7 +346,8 @@ static void accept_client(struct launcher *l)
 	socklen_t size = sizeof(struct ucred);
 	struct ucred peer;
 
-	if (s < 0 || getsockopt(s, SOL_SOCKET, SO_PEERCRED, &peer, &size) || (peer.uid != geteuid() && peer.uid))
+	if (s < 0 || getsockopt(s, SOL_SOCKET, SO_PEERCRED, &peer, &size) ||
+	    (peer.uid != geteuid() && peer.uid))
 		return;
 	for (int i = 0; i < WIRE_CLIENTS; i++)
 		if (clients[i].socket < 0) {
@@ -403,7 +412,8 @@ int launcher_loop(struct launcher *l)
 		for (int i = 0; i < WIRE_CLIENTS; i++)
 			if (clients[i].socket >= 0) {
 				place[n - 2] = i;
-				fds[n++] = (struct pollfd){ .fd = clients[i].socket, .events = POLLIN };
+				fds[n++] = (struct pollfd){ .fd = clients[i].socket,
+							    .events = POLLIN };
 			}
 		/* Ends of host processes raise no signal (a fork would cost one more): they are looked for. */
 		if (poll(fds, n, REAP_INTERVAL) < 0 && errno != EINTR)

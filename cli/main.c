@@ -14,18 +14,21 @@ const struct command commands[] = {
 	  "Exit status: the program's; 128+N if signal N ended it; 125 cloister failed; 126 the program cannot be\n"
 	  "executed; 127 it was not found.",
 	  EXIT_OURS },
-	{ "exec", "ENCLAVE PROGRAM [ARG...]", "run another program in a running enclave", exec_options, cmd_exec,
-	  "Exit status as that of `cloister run`.", EXIT_OURS },
+	{ "exec", "ENCLAVE PROGRAM [ARG...]", "run another program in a running enclave",
+	  exec_options, cmd_exec, "Exit status as that of `cloister run`.", EXIT_OURS },
 	{ "ps", "", "list enclaves", ps_options, cmd_ps, NULL, EXIT_USAGE },
-	{ "kill", "ENCLAVE [PID]", "send a signal to a process of an enclave (its first one)", kill_options, cmd_kill, NULL,
+	{ "kill", "ENCLAVE [PID]", "send a signal to a process of an enclave (its first one)",
+	  kill_options, cmd_kill, NULL, EXIT_USAGE },
+	{ "stop", "ENCLAVE", "end an enclave: TERM to its first process, then KILL", stop_options,
+	  cmd_stop, NULL, EXIT_USAGE },
+	{ "logs", "ENCLAVE", "show the output of an enclave started with run -d", logs_options,
+	  cmd_logs, NULL, EXIT_USAGE },
+	{ "rm", "ENCLAVE...", "forget enclaves that have ended", rm_options, cmd_rm, NULL,
 	  EXIT_USAGE },
-	{ "stop", "ENCLAVE", "end an enclave: TERM to its first process, then KILL", stop_options, cmd_stop, NULL,
-	  EXIT_USAGE },
-	{ "logs", "ENCLAVE", "show the output of an enclave started with run -d", logs_options, cmd_logs, NULL, EXIT_USAGE },
-	{ "rm", "ENCLAVE...", "forget enclaves that have ended", rm_options, cmd_rm, NULL, EXIT_USAGE },
 	{ "doctor", "", "say what this machine lacks for each platform", doctor_options, cmd_doctor,
 	  "Exit status: 0 if the process platform works here, 1 if not.", EXIT_USAGE },
-	{ "help", "[COMMAND]", "show this, or the options of a command", no_options, cmd_help, NULL, EXIT_USAGE },
+	{ "help", "[COMMAND]", "show this, or the options of a command", no_options, cmd_help, NULL,
+	  EXIT_USAGE },
 	{ "version", "", "show the version", no_options, cmd_version, NULL, EXIT_USAGE },
 	{ 0 },
 };
@@ -40,16 +43,18 @@ static const struct command *find_command(const char *name)
 
 int help_command(const struct command *c)
 {
-	printf("Usage: cloister %s%s%s%s\n\n%c%s.\n", c->name, c->options->name ? " [OPTION...]" : "", c->operands[0] ? " " : "",
-	       c->operands, c->summary[0] - 'a' + 'A', c->summary + 1);
+	printf("Usage: cloister %s%s%s%s\n\n%c%s.\n", c->name,
+	       c->options->name ? " [OPTION...]" : "", c->operands[0] ? " " : "", c->operands,
+	       c->summary[0] - 'a' + 'A', c->summary + 1);
 	if (c->options->name)
 		printf("\nOptions:\n");
 	for (const struct option *o = c->options; o->name; o++) {
 		char left[64];
-		int used = o->brief ? snprintf(left, sizeof(left), "-%c, ", o->brief) : snprintf(left, sizeof(left), "    ");
+		int used = o->brief ? snprintf(left, sizeof(left), "-%c, ", o->brief)
+				    : snprintf(left, sizeof(left), "    ");
 
-		snprintf(left + used, sizeof(left) - (size_t)used, "--%s%s%s", o->name, o->value ? " " : "",
-			 o->value ? o->value : "");
+		snprintf(left + used, sizeof(left) - (size_t)used, "--%s%s%s", o->name,
+			 o->value ? " " : "", o->value ? o->value : "");
 		printf("  %-28s %s\n", left, o->help);
 	}
 	if (c->more)
@@ -109,7 +114,8 @@ int main(int argc, char **argv)
 	if (!c)
 		return unknown(argv[1]);
 	/* Anywhere before the operands; a table's own parser would have to know it nine times. */
-	if (argv[2] && (!strcmp(argv[2], "--help") || (!strcmp(argv[2], "-h") && c->run != cmd_run)))
+	if (argv[2] &&
+	    (!strcmp(argv[2], "--help") || (!strcmp(argv[2], "-h") && c->run != cmd_run)))
 		return help_command(c);
 	return c->run(argv + 2);
 }

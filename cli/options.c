@@ -101,7 +101,8 @@ const char *strings_get_env(const struct strings *s, const char *name)
 	return NULL;
 }
 
-static int take_value(struct option_parser *p, const struct option *o, const char *attached, struct error *err)
+static int take_value(struct option_parser *p, const struct option *o, const char *attached,
+		      struct error *err)
 {
 	p->value = attached;
 	if (!o->value)

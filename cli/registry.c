@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define ENDED_KEPT (24 * 3600)	/* seconds that an ended enclave's log stays */
+#define ENDED_KEPT (24 * 3600) /* seconds that an ended enclave's log stays */
 #define ANSWER_TIME 1000
 
 static int check_base(int fd, const char *path, struct error *err)
@@ -26,7 +26,10 @@ static int check_base(int fd, const char *path, struct error *err)
 	struct stat st;
 
 	if (fstat(fd, &st) || st.st_uid != geteuid() || (st.st_mode & 077))
-		return fail(err, "%s: not a folder that only you can use (remove it, or set XDG_RUNTIME_DIR)", path);
+		return fail(
+			err,
+			"%s: not a folder that only you can use (remove it, or set XDG_RUNTIME_DIR)",
+			path);
 	return 0;
 }
 
@@ -36,7 +39,8 @@ static int open_base(char path[200], struct error *err)
 	_close_ int fd = -1;
 	struct stat st;
 
-	if (runtime && runtime[0] == '/' && strlen(runtime) < 150 && !stat(runtime, &st) && st.st_uid == geteuid())
+	if (runtime && runtime[0] == '/' && strlen(runtime) < 150 && !stat(runtime, &st) &&
+	    st.st_uid == geteuid())
 		snprintf(path, 200, "%s/cloister", runtime);
 	else if (!geteuid())
 		snprintf(path, 200, "/run/cloister");
@@ -131,8 +135,8 @@ static int closed(struct error *err)
 	return WIRE_CLOSED;
 }
 
-int wire_call(int socket, const struct wire_request *request, size_t size, struct wire_reply *reply, int timeout,
-	      struct error *err)
+int wire_call(int socket, const struct wire_request *request, size_t size, struct wire_reply *reply,
+	      int timeout, struct error *err)
 {
 	struct pollfd p = { .fd = socket, .events = POLLIN };
 	long n;
@@ -145,7 +149,8 @@ int wire_call(int socket, const struct wire_request *request, size_t size, struc
 	if (!n)
 		return fail(err, "the enclave's launcher does not answer (is it stopped?)");
 	n = wire_receive(socket, reply, sizeof(*reply) - 1, NULL, NULL);
-	if (n < (long)WIRE_REPLY_SIZE(0) || reply->magic != WIRE_MAGIC || reply->size > (size_t)n - WIRE_REPLY_SIZE(0))
+	if (n < (long)WIRE_REPLY_SIZE(0) || reply->magic != WIRE_MAGIC ||
+	    reply->size > (size_t)n - WIRE_REPLY_SIZE(0))
 		return closed(err);
 	((char *)reply)[n] = 0;
 	return 0;
@@ -163,7 +168,8 @@ static int name_is_free(const char *name, struct error *err)
 		return -1;
 	for (size_t i = 0; i < count && !ret; i++)
 		if (!entries[i].info.ended && !strcmp(entries[i].info.name, name))
-			ret = fail(err, "--name %s: enclave %s has this name", name, entries[i].info.id);
+			ret = fail(err, "--name %s: enclave %s has this name", name,
+				   entries[i].info.id);
 	registry_free(entries, count);
 	return ret;
 }
@@ -183,7 +189,8 @@ int registry_add(struct registration *r, const char *name, const char *program, 
 		return -1;
 	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
 		return fail(err, "no random numbers: %s", strerror(errno));
-	snprintf(r->info.id, sizeof(r->info.id), "%012llx", (unsigned long long)chance & 0xffffffffffffULL);
+	snprintf(r->info.id, sizeof(r->info.id), "%012llx",
+		 (unsigned long long)chance & 0xffffffffffffULL);
 	snprintf(r->info.name, sizeof(r->info.name), "%s", name ? name : r->info.id);
 	snprintf(r->info.program, sizeof(r->info.program), "%s", program);
 	snprintf(r->path, sizeof(r->path), "%s/%s", base_path, r->info.id);
@@ -192,12 +199,14 @@ int registry_add(struct registration *r, const char *name, const char *program, 
 	snprintf(hidden, sizeof(hidden), ".%s", r->info.id);
 	if (mkdirat(r->base, hidden, 0700) ||
 	    (r->folder = openat(r->base, hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-		return fail(err, "%s: cannot make the enclave's folder: %s", base_path, strerror(errno));
+		return fail(err, "%s: cannot make the enclave's folder: %s", base_path,
+			    strerror(errno));
 	r->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	size = control_address(r->folder, &address);
-	if (r->listener < 0 || bind(r->listener, (struct sockaddr *)&address, size) || listen(r->listener, 16) ||
-	    renameat(r->base, hidden, r->base, r->info.id))
-		return fail(err, "%s: cannot make the control socket: %s", r->path, strerror(errno));
+	if (r->listener < 0 || bind(r->listener, (struct sockaddr *)&address, size) ||
+	    listen(r->listener, 16) || renameat(r->base, hidden, r->base, r->info.id))
+		return fail(err, "%s: cannot make the control socket: %s", r->path,
+			    strerror(errno));
 	return 0;
 }
 
@@ -215,7 +224,8 @@ static void put_json(FILE *f, const char *s)
 	putc('"', f);
 }
 
-int registry_write_state(struct registration *r, char *const *argv, const char *rootfs, uint64_t memory, bool detached)
+int registry_write_state(struct registration *r, char *const *argv, const char *rootfs,
+			 uint64_t memory, bool detached)
 {
 	_free_ char *text = NULL;
 	size_t size = 0;
@@ -226,8 +236,9 @@ int registry_write_state(struct registration *r, char *const *argv, const char *
 		return -1;
 	fprintf(f, "{\"id\":\"%s\",\"name\":", r->info.id);
 	put_json(f, r->info.name);
-	fprintf(f, ",\"launcher\":%d,\"started\":%lld,\"detached\":%s,\"memory\":%llu,\"rootfs\":", r->info.launcher,
-		(long long)r->info.started, detached ? "true" : "false", (unsigned long long)memory);
+	fprintf(f, ",\"launcher\":%d,\"started\":%lld,\"detached\":%s,\"memory\":%llu,\"rootfs\":",
+		r->info.launcher, (long long)r->info.started, detached ? "true" : "false",
+		(unsigned long long)memory);
 	put_json(f, rootfs);
 	fprintf(f, ",\"arguments\":[");
 	for (int i = 0; argv[i]; i++) {
@@ -264,7 +275,8 @@ void registry_remove(struct registration *r, bool keep, int status)
 	if (r->base < 0)
 		return;
 	if (r->folder >= 0 && keep) {
-		_close_ int fd = openat(r->folder, "ended", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		_close_ int fd =
+			openat(r->folder, "ended", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 		r->info.ended = time(NULL);
 		r->info.status = status;
@@ -287,7 +299,8 @@ static bool read_ended(int folder, struct wire_info *ret)
 
 	if (fd < 0 || read(fd, ret, sizeof(*ret)) != sizeof(*ret) || !ret->ended)
 		return false;
-	ret->id[sizeof(ret->id) - 1] = ret->name[sizeof(ret->name) - 1] = ret->program[sizeof(ret->program) - 1] = 0;
+	ret->id[sizeof(ret->id) - 1] = ret->name[sizeof(ret->name) - 1] =
+		ret->program[sizeof(ret->program) - 1] = 0;
 	return true;
 }
 
@@ -361,8 +374,8 @@ int registry_list(struct registry_entry **ret, size_t *ret_count, struct error *
 
 		if (d->d_name[0] == '.') {
 			/* half made by a launcher that was killed */
-			if (d->d_name[1] && d->d_name[1] != '.' && !fstatat(base, d->d_name, &st, 0) &&
-			    st.st_mtime + 10 < time(NULL))
+			if (d->d_name[1] && d->d_name[1] != '.' &&
+			    !fstatat(base, d->d_name, &st, 0) && st.st_mtime + 10 < time(NULL))
 				remove_folder(base, d->d_name);
 			continue;
 		}
@@ -392,13 +405,15 @@ void registry_free(struct registry_entry *entries, size_t count)
 }
 
 /* Names of running enclaves first, then ids, then the start of an id if only one starts so. */
-static int choose(const struct registry_entry *e, size_t count, const char *which, struct error *err)
+static int choose(const struct registry_entry *e, size_t count, const char *which,
+		  struct error *err)
 {
 	size_t len = strlen(which);
 	int found = -1;
 
 	for (size_t i = 0; i < count; i++)
-		if (!strcmp(e[i].info.id, which) || (!strcmp(e[i].info.name, which) && !e[i].info.ended))
+		if (!strcmp(e[i].info.id, which) ||
+		    (!strcmp(e[i].info.name, which) && !e[i].info.ended))
 			return (int)i;
 	for (size_t i = count; i-- > 0;)
 		if (!strcmp(e[i].info.name, which))
@@ -410,7 +425,8 @@ static int choose(const struct registry_entry *e, size_t count, const char *whic
 			return fail(err, "%s: several enclaves have ids that start so", which);
 		found = (int)i;
 	}
-	return found >= 0 ? found : fail(err, "%s: no such enclave (cloister ps -a lists them)", which);
+	return found >= 0 ? found
+			  : fail(err, "%s: no such enclave (cloister ps -a lists them)", which);
 }
 
 int registry_find(const char *which, struct registry_entry *ret, int *ret_folder, struct error *err)

@@ -10,14 +10,14 @@
 struct run_config {
 	const char *rootfs, *workdir, *user, *hostname, *name, *trace_file, *home;
 	bool tty, detach, remove, stats, clear_env;
-	uint32_t flags;			/* BOOT_* */
+	uint32_t flags; /* BOOT_* */
 	uint64_t memory, pool, cpus;
-	struct strings env;		/* what the program gets */
+	struct strings env; /* what the program gets */
 	char *const *argv;
 	char cwd[4096];
 	uint32_t uid, gid;
 	int rootfs_fd;
-	struct enclave_mount mounts[BOOT_MOUNTS_MAX];	/* [0]: the root */
+	struct enclave_mount mounts[BOOT_MOUNTS_MAX]; /* [0]: the root */
 	struct guest_volume volumes[BOOT_MOUNTS_MAX];
 	size_t mount_count;
 };
@@ -30,8 +30,8 @@ struct launcher {
 	struct enclave enclave;
 	struct registration registration;
 	const struct run_config *config;
-	int signals;			/* signalfd */
-	uint64_t hangup_ignored;	/* bit per signal that was ignored when we started */
+	int signals;		 /* signalfd */
+	uint64_t hangup_ignored; /* bit per signal that was ignored when we started */
 };
 
 /* Blocks the signals and makes the signalfd; before the enclave starts. */

@@ -12,31 +12,60 @@
 extern char **environ;
 
 enum {
-	RUN_VOLUME, RUN_ENV, RUN_ENV_FILE, RUN_CLEAR_ENV, RUN_WORKDIR, RUN_USER, RUN_MEMORY, RUN_ROOTFS, RUN_HOSTNAME, RUN_NAME, RUN_INTERACTIVE, RUN_TTY,
-	RUN_DETACH, RUN_RM, RUN_CPUS, RUN_POOL, RUN_TRACE, RUN_TRACE_FILE, RUN_STATS, RUN_NO_REWRITE, RUN_NO_SPIN, RUN_HELP,
+	RUN_VOLUME,
+	RUN_ENV,
+	RUN_ENV_FILE,
+	RUN_CLEAR_ENV,
+	RUN_WORKDIR,
+	RUN_USER,
+	RUN_MEMORY,
+	RUN_ROOTFS,
+	RUN_HOSTNAME,
+	RUN_NAME,
+	RUN_INTERACTIVE,
+	RUN_TTY,
+	RUN_DETACH,
+	RUN_RM,
+	RUN_CPUS,
+	RUN_POOL,
+	RUN_TRACE,
+	RUN_TRACE_FILE,
+	RUN_STATS,
+	RUN_NO_REWRITE,
+	RUN_NO_SPIN,
+	RUN_HELP,
 };
 
 const struct option run_options[] = {
-	[RUN_VOLUME] = { 'v', "volume", "SRC:DST[:ro|rw]", "pass a folder or file of the host (repeatable)" },
+	[RUN_VOLUME] = { 'v', "volume", "SRC:DST[:ro|rw]",
+			 "pass a folder or file of the host (repeatable)" },
 	[RUN_ENV] = { 'e', "env", "NAME[=VALUE]", "set a variable, or pass ours (repeatable)" },
 	[RUN_ENV_FILE] = { 0, "env-file", "FILE", "set variables: a NAME=VALUE on each line" },
-	[RUN_CLEAR_ENV] = { 0, "clear-env", NULL, "pass only PATH, HOME and TERM (default with --rootfs)" },
-	[RUN_WORKDIR] = { 'w', "workdir", "DIR", "working directory (default: the current one if the enclave has it, else /)" },
-	[RUN_USER] = { 'u', "user", "UID[:GID]", "number or name (default: the caller; with --rootfs 0)" },
-	[RUN_MEMORY] = { 0, "memory", "SIZE", "most memory the enclave's kernel may use, as 512M or 2G" },
-	[RUN_ROOTFS] = { 0, "rootfs", "DIR", "what the program sees as / (default /); never written to" },
+	[RUN_CLEAR_ENV] = { 0, "clear-env", NULL,
+			    "pass only PATH, HOME and TERM (default with --rootfs)" },
+	[RUN_WORKDIR] = { 'w', "workdir", "DIR",
+			  "working directory (default: the current one if the enclave has it, else /)" },
+	[RUN_USER] = { 'u', "user", "UID[:GID]",
+		       "number or name (default: the caller; with --rootfs 0)" },
+	[RUN_MEMORY] = { 0, "memory", "SIZE",
+			 "most memory the enclave's kernel may use, as 512M or 2G" },
+	[RUN_ROOTFS] = { 0, "rootfs", "DIR",
+			 "what the program sees as / (default /); never written to" },
 	[RUN_HOSTNAME] = { 0, "hostname", "NAME", "host name in the enclave (default cloister)" },
 	[RUN_NAME] = { 0, "name", "NAME", "a name for ps, exec, kill (default: the id)" },
-	[RUN_INTERACTIVE] = { 'i', "interactive", NULL, "accepted: standard input is always passed" },
+	[RUN_INTERACTIVE] = { 'i', "interactive", NULL,
+			      "accepted: standard input is always passed" },
 	[RUN_TTY] = { 't', "tty", NULL, "a terminal of the enclave's own" },
 	[RUN_DETACH] = { 'd', "detach", NULL, "in the background; prints the id" },
 	[RUN_RM] = { 0, "rm", NULL, "with -d: keep nothing once it has ended" },
 	[RUN_CPUS] = { 0, "cpus", "N", "run on N processors" },
-	[RUN_POOL] = { 0, "pool", "N", "host processes kept ready for new programs (1-16, default 3)" },
+	[RUN_POOL] = { 0, "pool", "N",
+		       "host processes kept ready for new programs (1-16, default 3)" },
 	[RUN_TRACE] = { 0, "trace", NULL, "write a line for each system call to standard error" },
 	[RUN_TRACE_FILE] = { 0, "trace-file", "FILE", "write them to FILE" },
 	[RUN_STATS] = { 0, "stats", NULL, "print statistics to standard error at the end" },
-	[RUN_NO_REWRITE] = { 0, "no-rewrite", NULL, "let every system call trap (slow; for comparison)" },
+	[RUN_NO_REWRITE] = { 0, "no-rewrite", NULL,
+			     "let every system call trap (slow; for comparison)" },
 	[RUN_NO_SPIN] = { 0, "no-spin", NULL, "never spin before sleeping" },
 	[RUN_HELP] = { 'h', "help", NULL, "show this" },
 	{ 0 },
@@ -50,7 +79,8 @@ static int add_env(struct run_config *c, const char *item, const char *where, st
 	_free_ char *full = NULL;
 
 	if (!item[0] || item[0] == '=')
-		return fail(err, "%s %s: a variable needs a name (NAME=VALUE or NAME)", where, item);
+		return fail(err, "%s %s: a variable needs a name (NAME=VALUE or NAME)", where,
+			    item);
 	if (strchr(item, '=')) {
 		strings_set_env(&c->env, item);
 		return 0;
@@ -160,9 +190,12 @@ static int add_volume(struct run_config *c, const char *spec, struct error *err)
 	if (third)
 		m.options = !strcmp(third + 1, "ro") ? "ro" : "rw";
 	if (clean_target(target, clean, sizeof(clean)))
-		return fail(err, "-v %s: %s is not a full path below / (the root is chosen by --rootfs)", spec, target);
+		return fail(err,
+			    "-v %s: %s is not a full path below / (the root is chosen by --rootfs)",
+			    spec, target);
 	if (c->mount_count >= BOOT_MOUNTS_MAX)
-		return fail(err, "-v %s: too many volumes, at most %d are possible", spec, BOOT_MOUNTS_MAX - 1);
+		return fail(err, "-v %s: too many volumes, at most %d are possible", spec,
+			    BOOT_MOUNTS_MAX - 1);
 	m.handle = open(source, O_PATH | O_CLOEXEC);
 	if (m.handle < 0 || fstat(m.handle, &st))
 		return fail(err, "-v %s: %s: %s", spec, source, strerror(errno));
@@ -183,7 +216,9 @@ static int open_rootfs(struct run_config *c, struct error *err)
 		return fail(err, "--rootfs %s: %s", path, strerror(errno));
 	if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS))
 		return fail(err, "--rootfs %s: cannot be read: %s", path, strerror(errno));
-	c->mounts[0] = (struct enclave_mount){ .type = "hostfs", .target = "/", .options = "ro,cache", .handle = c->rootfs_fd };
+	c->mounts[0] = (struct enclave_mount){
+		.type = "hostfs", .target = "/", .options = "ro,cache", .handle = c->rootfs_fd
+	};
 	return 0;
 }
 
@@ -191,7 +226,9 @@ static int open_rootfs(struct run_config *c, struct error *err)
 
 void run_view(const struct run_config *c, struct guest_view *ret)
 {
-	*ret = (struct guest_view){ .rootfs = c->rootfs_fd, .volumes = c->volumes + 1, .volume_count = c->mount_count - 1,
+	*ret = (struct guest_view){ .rootfs = c->rootfs_fd,
+				    .volumes = c->volumes + 1,
+				    .volume_count = c->mount_count - 1,
 				    .cwd = c->cwd[0] ? c->cwd : "/" };
 }
 
@@ -241,15 +278,21 @@ static int find_user(struct run_config *c, struct error *err)
 	if (!parse_number(user, UINT32_MAX - 1, &number)) {
 		c->uid = (uint32_t)number;
 		c->gid = c->uid == geteuid() && !c->rootfs ? getegid() : 0;
-	} else if (!user[0] || isdigit((unsigned char)user[0]) || guest_user(&view, user, &c->uid, &c->gid)) {
-		return fail(err, "-u %s: no such user (UID, UID:GID, or a name of the enclave's /etc/passwd)", c->user);
+	} else if (!user[0] || isdigit((unsigned char)user[0]) ||
+		   guest_user(&view, user, &c->uid, &c->gid)) {
+		return fail(
+			err,
+			"-u %s: no such user (UID, UID:GID, or a name of the enclave's /etc/passwd)",
+			c->user);
 	}
 	if (!group)
 		return 0;
 	if (!parse_number(group, UINT32_MAX - 1, &number))
 		c->gid = (uint32_t)number;
 	else if (find_group(&view, group, &c->gid))
-		return fail(err, "-u %s: no such group (GID, or a name of the enclave's /etc/group)", c->user);
+		return fail(err,
+			    "-u %s: no such group (GID, or a name of the enclave's /etc/group)",
+			    c->user);
 	return 0;
 }
 
@@ -260,8 +303,9 @@ static int find_workdir(struct run_config *c, struct error *err)
 	struct stat here, there;
 
 	if (c->workdir) {
-		if (!c->workdir[0] || (size_t)snprintf(c->cwd, sizeof(c->cwd), "%s%s", c->workdir[0] == '/' ? "" : "/",
-						       c->workdir) >= sizeof(c->cwd))
+		if (!c->workdir[0] ||
+		    (size_t)snprintf(c->cwd, sizeof(c->cwd), "%s%s",
+				     c->workdir[0] == '/' ? "" : "/", c->workdir) >= sizeof(c->cwd))
 			return fail(err, "-w %.100s: not a usable path", c->workdir);
 		return 0;
 	}
@@ -274,15 +318,16 @@ static int find_workdir(struct run_config *c, struct error *err)
 	if (!cwd || strlen(cwd) >= sizeof(c->cwd) || cwd[0] != '/')
 		return 0;
 	fd = guest_open(&view, cwd, O_PATH | O_DIRECTORY);
-	if (fd >= 0 && !fstat(fd, &there) && !stat(".", &here) && here.st_ino == there.st_ino && here.st_dev == there.st_dev)
+	if (fd >= 0 && !fstat(fd, &there) && !stat(".", &here) && here.st_ino == there.st_ino &&
+	    here.st_dev == there.st_dev)
 		memcpy(c->cwd, cwd, strlen(cwd) + 1);
 	return 0;
 }
 
 /* --- the command line ------------------------------------------------------------------------------------------- */
 
-static int take_option(struct run_config *c, int option, const char *value, struct strings *env, struct strings *volumes,
-		       struct error *err)
+static int take_option(struct run_config *c, int option, const char *value, struct strings *env,
+		       struct strings *volumes, struct error *err)
 {
 	switch (option) {
 	case RUN_VOLUME:
@@ -306,19 +351,28 @@ static int take_option(struct run_config *c, int option, const char *value, stru
 		c->user = value;
 		return 0;
 	case RUN_MEMORY:
-		return parse_size(value, &c->memory) ? fail(err, "--memory %s: not a size (as 512M or 2G)", value) : 0;
+		return parse_size(value, &c->memory)
+			       ? fail(err, "--memory %s: not a size (as 512M or 2G)", value)
+			       : 0;
 	case RUN_ROOTFS:
 		c->rootfs = value;
 		return 0;
 	case RUN_HOSTNAME:
 		c->hostname = value;
-		return strlen(value) > 64 || !*value ? fail(err, "--hostname %s: 1 to 64 characters are possible", value) : 0;
+		return strlen(value) > 64 || !*value
+			       ? fail(err, "--hostname %s: 1 to 64 characters are possible", value)
+			       : 0;
 	case RUN_NAME:
 		c->name = value;
 		for (const char *s = value; *s; s++)
 			if (!isalnum((unsigned char)*s) && (s == value || !strchr("_.-", *s)))
-				return fail(err, "--name %s: only letters, digits, and _ . - after the first", value);
-		return strlen(value) > 63 || !*value ? fail(err, "--name %s: 1 to 63 characters are possible", value) : 0;
+				return fail(
+					err,
+					"--name %s: only letters, digits, and _ . - after the first",
+					value);
+		return strlen(value) > 63 || !*value
+			       ? fail(err, "--name %s: 1 to 63 characters are possible", value)
+			       : 0;
 	case RUN_TTY:
 		c->tty = true;
 		c->flags |= BOOT_TTY;
@@ -330,9 +384,13 @@ static int take_option(struct run_config *c, int option, const char *value, stru
 		c->remove = true;
 		return 0;
 	case RUN_CPUS:
-		return parse_number(value, 1024, &c->cpus) || !c->cpus ? fail(err, "--cpus %s: not a number of processors", value) : 0;
+		return parse_number(value, 1024, &c->cpus) || !c->cpus
+			       ? fail(err, "--cpus %s: not a number of processors", value)
+			       : 0;
 	case RUN_POOL:
-		return parse_number(value, 16, &c->pool) || !c->pool ? fail(err, "--pool %s: not a number from 1 to 16", value) : 0;
+		return parse_number(value, 16, &c->pool) || !c->pool
+			       ? fail(err, "--pool %s: not a number from 1 to 16", value)
+			       : 0;
 	case RUN_TRACE_FILE:
 		c->trace_file = value;
 		c->flags |= BOOT_TRACE;
@@ -370,16 +428,19 @@ static int apply_env(struct run_config *c, const struct strings *given, struct e
 	for (size_t i = 0; i < given->count; i++) {
 		const char *item = given->items[i];
 
-		if (item[0] == 'e' ? add_env(c, item + 1, "-e", err) : add_env_file(c, item + 1, err))
+		if (item[0] == 'e' ? add_env(c, item + 1, "-e", err)
+				   : add_env_file(c, item + 1, err))
 			return -1;
 	}
 	if (c->clear_env) {
 		run_view(c, &view);
 		if (c->rootfs)
-			add_default(c, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+			add_default(c, "PATH",
+				    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 		add_default(c, "PATH", getenv("PATH"));
 		if (!strings_get_env(&c->env, "HOME"))
-			add_default(c, "HOME", guest_home(&view, c->uid, home, sizeof(home)) ? "/" : home);
+			add_default(c, "HOME",
+				    guest_home(&view, c->uid, home, sizeof(home)) ? "/" : home);
 		add_default(c, "TERM", c->tty ? getenv("TERM") : NULL);
 	}
 	if (c->tty)
@@ -406,7 +467,8 @@ int run_parse(struct run_config *c, char **argv, struct error *err)
 		return fail(err, "run: the PROGRAM is an empty string");
 	c->argv = p.argv;
 	if (c->tty && c->detach)
-		return fail(err, "-d and -t do not go together: there is no terminal in the background");
+		return fail(err,
+			    "-d and -t do not go together: there is no terminal in the background");
 	if (c->rootfs)
 		c->clear_env = true;
 	if (open_rootfs(c, err))

@@ -18,7 +18,7 @@
 struct finding {
 	const struct guest_view *view;
 	struct error *err;
-	int error;	/* positive */
+	int error; /* positive */
 };
 
 static const char *machine_name(unsigned int machine)
@@ -26,8 +26,9 @@ static const char *machine_name(unsigned int machine)
 	static const struct {
 		unsigned int machine;
 		const char *name;
-	} names[] = { { EM_386, "i386" }, { EM_ARM, "arm" },	{ EM_AARCH64, "aarch64" }, { EM_RISCV, "riscv" },
-		      { EM_PPC64, "ppc64" }, { EM_S390, "s390" }, { EM_MIPS, "mips" },	   { 258, "loongarch" } };
+	} names[] = { { EM_386, "i386" },    { EM_ARM, "arm" },	    { EM_AARCH64, "aarch64" },
+		      { EM_RISCV, "riscv" }, { EM_PPC64, "ppc64" }, { EM_S390, "s390" },
+		      { EM_MIPS, "mips" },   { 258, "loongarch" } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (names[i].machine == machine)
@@ -46,7 +47,8 @@ static int elf_interpreter(int fd, const Elf64_Ehdr *eh, off_t size, char *to, s
 		    pread(fd, &ph, sizeof(ph), (off_t)at) != sizeof(ph))
 			return -1;
 		if ((ph.p_type == PT_LOAD || ph.p_type == PT_INTERP) &&
-		    (__builtin_add_overflow(ph.p_offset, ph.p_filesz, &end) || end > (uint64_t)size))
+		    (__builtin_add_overflow(ph.p_offset, ph.p_filesz, &end) ||
+		     end > (uint64_t)size))
 			return -1;
 		if (ph.p_type != PT_INTERP)
 			continue;
@@ -68,7 +70,8 @@ static int is_missing(const struct guest_view *v, const char *path)
 
 static bool format_error(int error)
 {
-	return error == ENOEXEC || error == EINVAL || error == EIO || error == ELIBBAD || error == ENOMEM;
+	return error == ENOEXEC || error == EINVAL || error == EIO || error == ELIBBAD ||
+	       error == ENOMEM;
 }
 
 /* 0: it is an explanation; -1: nothing found here. */
@@ -79,27 +82,45 @@ static int examine_elf(const struct finding *f, const char *path, int fd, off_t 
 	int has;
 
 	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh))
-		return format_error(f->error) ? (fail(f->err, "%s: a truncated ELF file (%lld bytes)", path, (long long)size), 0) : -1;
+		return format_error(f->error)
+			       ? (fail(f->err, "%s: a truncated ELF file (%lld bytes)", path,
+				       (long long)size),
+				  0)
+			       : -1;
 	if (format_error(f->error) && eh.e_machine != EM_X86_64) {
 		const char *name = machine_name(eh.e_machine);
 
 		if (name)
-			fail(f->err, "%s: ELF for another machine (%s), this enclave runs x86-64", path, name);
+			fail(f->err, "%s: ELF for another machine (%s), this enclave runs x86-64",
+			     path, name);
 		else
-			fail(f->err, "%s: ELF for another machine (number %u), this enclave runs x86-64", path, eh.e_machine);
+			fail(f->err,
+			     "%s: ELF for another machine (number %u), this enclave runs x86-64",
+			     path, eh.e_machine);
 		return 0;
 	}
 	if (format_error(f->error) && eh.e_ident[EI_CLASS] != ELFCLASS64)
-		return fail(f->err, "%s: a 32-bit (or x32) ELF file, this enclave runs 64-bit x86-64", path), 0;
+		return fail(f->err,
+			    "%s: a 32-bit (or x32) ELF file, this enclave runs 64-bit x86-64",
+			    path),
+		       0;
 	if (eh.e_phentsize != sizeof(Elf64_Phdr) || eh.e_type > ET_DYN || eh.e_type < ET_EXEC)
-		return format_error(f->error) ? (fail(f->err, "%s: an ELF file that is not a program", path), 0) : -1;
+		return format_error(f->error)
+			       ? (fail(f->err, "%s: an ELF file that is not a program", path), 0)
+			       : -1;
 	has = elf_interpreter(fd, &eh, size, interpreter, sizeof(interpreter));
 	if (has < 0)
-		return format_error(f->error) ? (fail(f->err, "%s: a truncated ELF file (%lld bytes)", path, (long long)size), 0) : -1;
+		return format_error(f->error)
+			       ? (fail(f->err, "%s: a truncated ELF file (%lld bytes)", path,
+				       (long long)size),
+				  0)
+			       : -1;
 	if (has && (f->error == ENOENT || f->error == ENOTDIR) && is_missing(f->view, interpreter))
 		return fail(f->err, "%s: its interpreter %s is missing", path, interpreter), 0;
 	if (format_error(f->error) && f->error != ENOMEM)
-		return fail(f->err, "%s: a damaged ELF file%s", path, has ? " (or its interpreter is)" : ""), 0;
+		return fail(f->err, "%s: a damaged ELF file%s", path,
+			    has ? " (or its interpreter is)" : ""),
+		       0;
 	return -1;
 }
 
@@ -111,9 +132,13 @@ static int examine_script(const struct finding *f, const char *path, char *line,
 
 	name[strcspn(name, " \t\r\n")] = 0;
 	if (f->error == ELOOP || depth > SCRIPTS_MAX)
-		return fail(f->err, "%s: its #! interpreters lead in a circle (or more than 5 deep)", path), 0;
+		return fail(f->err,
+			    "%s: its #! interpreters lead in a circle (or more than 5 deep)", path),
+		       0;
 	if (!*name)
-		return format_error(f->error) ? (fail(f->err, "%s: its #! line names no interpreter", path), 0) : -1;
+		return format_error(f->error)
+			       ? (fail(f->err, "%s: its #! line names no interpreter", path), 0)
+			       : -1;
 	if ((f->error == ENOENT || f->error == ENOTDIR) && is_missing(f->view, name))
 		return fail(f->err, "%s: its interpreter %s is missing", path, name), 0;
 	return examine_file(f, name, depth + 1);
@@ -155,7 +180,9 @@ static int examine_file(const struct finding *f, const char *path, int depth)
 	if (n >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG))
 		return examine_elf(f, path, fd, st.st_size);
 	if (f->error == ENOEXEC)
-		return fail(f->err, "%s: not an executable format (neither ELF nor a #! script)", path), 0;
+		return fail(f->err, "%s: not an executable format (neither ELF nor a #! script)",
+			    path),
+		       0;
 	return -1;
 }
 
@@ -168,14 +195,19 @@ static int examine_cwd(const struct finding *f)
 		return -1;
 	fd = guest_open(f->view, f->view->cwd, O_PATH);
 	if (fd == -ENOENT || fd == -ENOTDIR)
-		return fail(f->err, "%s: no such working directory in the enclave (see -w)", f->view->cwd), 0;
+		return fail(f->err, "%s: no such working directory in the enclave (see -w)",
+			    f->view->cwd),
+		       0;
 	if (fd >= 0 && !fstat(fd, &st) && !S_ISDIR(st.st_mode))
-		return fail(f->err, "%s: the working directory is not a folder (see -w)", f->view->cwd), 0;
+		return fail(f->err, "%s: the working directory is not a folder (see -w)",
+			    f->view->cwd),
+		       0;
 	return -1;
 }
 
 /* The file that a search through PATH ends at, as the kernel searches. */
-static int search_path(const struct guest_view *view, const char *program, const char *path, char *ret, size_t size)
+static int search_path(const struct guest_view *view, const char *program, const char *path,
+		       char *ret, size_t size)
 {
 	while (*path) {
 		size_t len = strcspn(path, ":");
@@ -204,8 +236,8 @@ static const char *hidden_hint(const char *path)
 	return "";
 }
 
-int describe_start_error(const struct guest_view *view, const char *program, const char *path, int error,
-			 struct error *err)
+int describe_start_error(const struct guest_view *view, const char *program, const char *path,
+			 int error, struct error *err)
 {
 	struct finding f = { .view = view, .err = err, .error = error < 0 ? -error : error };
 	int status = f.error == ENOENT || f.error == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
@@ -220,7 +252,8 @@ int describe_start_error(const struct guest_view *view, const char *program, con
 		if (search_path(view, program, path, found, sizeof(found))) {
 			/* EACCES: some folder of PATH cannot be searched, as root's for others */
 			if (f.error == ENOENT || f.error == EACCES) {
-				fail(err, "%.200s: not found in the enclave's PATH (%.1000s)", program, path);
+				fail(err, "%.200s: not found in the enclave's PATH (%.1000s)",
+				     program, path);
 				return EXIT_NOT_FOUND;
 			}
 		} else {
@@ -238,7 +271,8 @@ int describe_start_error(const struct guest_view *view, const char *program, con
 	else if (f.error == ENOEXEC)
 		fail(err, "%s: not an executable format", name);
 	else if (f.error == ENOMEM)
-		fail(err, "%s: not enough memory to start it (give the enclave more with --memory)", name);
+		fail(err, "%s: not enough memory to start it (give the enclave more with --memory)",
+		     name);
 	else
 		fail(err, "%s: cannot be executed: %s", name, strerror(f.error));
 	return status;

@@ -6,5 +6,5 @@
 #include "cli/guest_path.h"
 
 /* Fills in err; returns the exit status (126 or 127). path: PATH of the program's environment. */
-int describe_start_error(const struct guest_view *view, const char *program, const char *path, int error,
-			 struct error *err);
+int describe_start_error(const struct guest_view *view, const char *program, const char *path,
+			 int error, struct error *err);

@@ -34,8 +34,8 @@ static int read_symbols(const char *path, struct symbols *s)
 	_free_ Elf64_Shdr *sections = NULL;
 	Elf64_Ehdr eh;
 
-	if (fd < 0 || pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG) ||
-	    eh.e_shentsize != sizeof(Elf64_Shdr))
+	if (fd < 0 || pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) ||
+	    memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_shentsize != sizeof(Elf64_Shdr))
 		return -1;
 	sections = read_part(fd, eh.e_shoff, eh.e_shnum * sizeof(Elf64_Shdr));
 	for (unsigned int i = 0; sections && i < eh.e_shnum; i++) {
@@ -61,9 +61,11 @@ static void print_address(FILE *to, const struct symbols *s, uint64_t offset)
 	for (size_t i = 0; i < s->count; i++) {
 		const Elf64_Sym *y = &s->table[i];
 
-		if ((ELF64_ST_TYPE(y->st_info) == STT_FUNC || ELF64_ST_TYPE(y->st_info) == STT_NOTYPE) &&
-		    y->st_shndx != SHN_UNDEF && y->st_value <= offset && y->st_name < s->names_size &&
-		    s->names[y->st_name] && (!best || y->st_value > best->st_value))
+		if ((ELF64_ST_TYPE(y->st_info) == STT_FUNC ||
+		     ELF64_ST_TYPE(y->st_info) == STT_NOTYPE) &&
+		    y->st_shndx != SHN_UNDEF && y->st_value <= offset &&
+		    y->st_name < s->names_size && s->names[y->st_name] &&
+		    (!best || y->st_value > best->st_value))
 			best = y;
 	}
 	if (best)

@@ -32,7 +32,9 @@ int terminal_make_raw(int fd, struct error *err)
 	struct termios raw;
 
 	if (tcgetattr(fd, &saved))
-		return fail(err, "-t: the standard input is not a terminal (leave -t away, or run it in a terminal)");
+		return fail(
+			err,
+			"-t: the standard input is not a terminal (leave -t away, or run it in a terminal)");
 	raw = saved;
 	cfmakeraw(&raw);
 	if (!registered)

@@ -24,10 +24,10 @@
 #include "kernel/time/time.h"
 #include "lib/base/string.h"
 
-#define ERRNO_LAST 133		/* EHWPOISON */
+#define ERRNO_LAST 133		 /* EHWPOISON */
 #define TRANSFER_MAX 0x7ffff000L /* what Linux moves in one call at most */
 #define OPEN_RETRIES 32
-#define RECEIVE_TRUNC 0x20	/* MSG_TRUNC: the result is the datagram's real length */
+#define RECEIVE_TRUNC 0x20 /* MSG_TRUNC: the result is the datagram's real length */
 
 uint64_t host_calls[HC_COUNT], host_lies;
 
@@ -137,8 +137,9 @@ int host_statx(int dir, const char *path, int flags, unsigned int mask, struct s
 	r = call_zero(HC_STATX, dir, (long)path, flags, mask, (long)ret, 0);
 	if (r)
 		return r;
-	if (ret->stx_size > INT64_MAX || !statx_time_sane(&ret->stx_atime) || !statx_time_sane(&ret->stx_mtime) ||
-	    !statx_time_sane(&ret->stx_ctime) || !statx_time_sane(&ret->stx_btime))
+	if (ret->stx_size > INT64_MAX || !statx_time_sane(&ret->stx_atime) ||
+	    !statx_time_sane(&ret->stx_mtime) || !statx_time_sane(&ret->stx_ctime) ||
+	    !statx_time_sane(&ret->stx_btime))
 		return (int)lie();
 	switch (ret->stx_mode & S_IFMT) {
 	case S_IFREG:
@@ -337,16 +338,20 @@ long host_recvmsg(int handle, void *msghdr, int flags, size_t total)
 	return r;
 }
 
-long host_sendto(int handle, const void *from, size_t size, int flags, const void *address, unsigned int address_size)
+long host_sendto(int handle, const void *from, size_t size, int flags, const void *address,
+		 unsigned int address_size)
 {
-	return call_count(HC_SENDTO, handle, (long)from, transfer_size(size), flags, (long)address, address_size);
+	return call_count(HC_SENDTO, handle, (long)from, transfer_size(size), flags, (long)address,
+			  address_size);
 }
 
-long host_recvfrom(int handle, void *to, size_t size, int flags, void *address, unsigned int *address_size)
+long host_recvfrom(int handle, void *to, size_t size, int flags, void *address,
+		   unsigned int *address_size)
 {
 	unsigned int max = address_size ? *address_size : 0;
 	size_t asked = transfer_size(size);
-	long r = call(HC_RECVFROM, handle, (long)to, (long)asked, flags, (long)address, (long)address_size);
+	long r = call(HC_RECVFROM, handle, (long)to, (long)asked, flags, (long)address,
+		      (long)address_size);
 
 	if (address_size)
 		clamp_size(address_size, max);
@@ -449,7 +454,8 @@ int host_epoll_ctl(int epoll, int op, int handle, struct epoll_event *event)
 int host_epoll_wait(int epoll, struct epoll_event *events, int max, uint64_t deadline)
 {
 	struct __kernel_timespec left;
-	int r = call_int(HC_EPOLL_WAIT, epoll, (long)events, max, (long)time_left(deadline, &left), 0, 8);
+	int r = call_int(HC_EPOLL_WAIT, epoll, (long)events, max, (long)time_left(deadline, &left),
+			 0, 8);
 
 	if (r > max)
 		return (int)lie();

@@ -13,33 +13,38 @@
 
 struct statx;
 struct statfs;
-struct msghdr_k;	/* = struct user_msghdr of Linux, kernel/net */
+struct msghdr_k; /* = struct user_msghdr of Linux, kernel/net */
 struct pollfd;
 struct epoll_event;
 struct timespec64;
 
-must_check int host_open(int dir, const char *path, int flags, unsigned int mode);	/* handle; O_CLOEXEC is added */
+must_check int host_open(int dir, const char *path, int flags,
+			 unsigned int mode); /* handle; O_CLOEXEC is added */
 /* Stays below `dir` whatever the path holds (openat2 RESOLVE_*). */
-must_check int host_open_beneath(int dir, const char *path, int flags, unsigned int mode, uint64_t resolve);
+must_check int host_open_beneath(int dir, const char *path, int flags, unsigned int mode,
+				 uint64_t resolve);
 void host_close(int handle);
 must_check long host_pread(int handle, void *to, size_t size, uint64_t offset);
 must_check long host_pwrite(int handle, const void *from, size_t size, uint64_t offset);
-must_check int host_statx(int dir, const char *path, int flags, unsigned int mask, struct statx *ret);
+must_check int host_statx(int dir, const char *path, int flags, unsigned int mask,
+			  struct statx *ret);
 must_check long host_readlink(int dir, const char *path, char *to, size_t size);
 must_check long host_getdents(int handle, void *to, size_t size);
 must_check int64_t host_seek(int handle, int64_t offset, int whence);
 must_check int host_mkdir(int dir, const char *path, unsigned int mode);
 must_check int host_unlink(int dir, const char *path, int flags);
-must_check int host_rename(int old_dir, const char *old, int new_dir, const char *new, unsigned int flags);
+must_check int host_rename(int old_dir, const char *old, int new_dir, const char *new,
+			   unsigned int flags);
 must_check int host_link(int old_dir, const char *old, int new_dir, const char *new, int flags);
 must_check int host_symlink(const char *target, int dir, const char *path);
 must_check int host_chmod(int dir, const char *path, unsigned int mode);
 must_check int host_chown(int dir, const char *path, unsigned int uid, unsigned int gid, int flags);
-must_check int host_utimens(int dir, const char *path, const int64_t times[4], int flags); /* s, ns, s, ns */
+must_check int host_utimens(int dir, const char *path, const int64_t times[4],
+			    int flags); /* s, ns, s, ns */
 must_check int host_truncate(int handle, uint64_t size);
 must_check int host_fallocate(int handle, int mode, uint64_t offset, uint64_t size);
 must_check int host_fsync(int handle, bool data_only);
-must_check int host_statfs(int handle, void *ret_statfs);	/* struct statfs, 120 bytes */
+must_check int host_statfs(int handle, void *ret_statfs); /* struct statfs, 120 bytes */
 must_check long host_read(int handle, void *to, size_t size);
 must_check long host_write(int handle, const void *from, size_t size);
 must_check long host_ioctl(int handle, unsigned int request, void *argument);
@@ -52,11 +57,14 @@ must_check int host_connect(int handle, const void *address, unsigned int size);
 must_check int host_accept(int handle, void *address, unsigned int *size, int flags);
 must_check long host_sendmsg(int handle, const void *msghdr, int flags, size_t total);
 must_check long host_recvmsg(int handle, void *msghdr, int flags, size_t total);
-must_check long host_sendto(int handle, const void *from, size_t size, int flags, const void *address, unsigned int address_size);
-must_check long host_recvfrom(int handle, void *to, size_t size, int flags, void *address, unsigned int *address_size);
+must_check long host_sendto(int handle, const void *from, size_t size, int flags,
+			    const void *address, unsigned int address_size);
+must_check long host_recvfrom(int handle, void *to, size_t size, int flags, void *address,
+			      unsigned int *address_size);
 must_check int host_shutdown(int handle, int how);
 must_check int host_getsockopt(int handle, int level, int name, void *value, unsigned int *size);
-must_check int host_setsockopt(int handle, int level, int name, const void *value, unsigned int size);
+must_check int host_setsockopt(int handle, int level, int name, const void *value,
+			       unsigned int size);
 must_check int host_getsockname(int handle, void *address, unsigned int *size);
 must_check int host_getpeername(int handle, void *address, unsigned int *size);
 

@@ -77,7 +77,8 @@ static const char *string(const struct boot_info *b, uint32_t at)
 	return at < BOOT_STRINGS_SIZE ? b->strings + at : "";
 }
 
-static int add_list(struct exec_args *args, const struct boot_info *b, uint32_t at, uint32_t count, bool is_env)
+static int add_list(struct exec_args *args, const struct boot_info *b, uint32_t at, uint32_t count,
+		    bool is_env)
 {
 	for (uint32_t i = 0; i < count && at < BOOT_STRINGS_SIZE; i++) {
 		int err = exec_args_add(args, b->strings + at, is_env);
@@ -92,7 +93,8 @@ static int add_list(struct exec_args *args, const struct boot_info *b, uint32_t 
 static int open_stdio(const struct boot_info *b)
 {
 	if (b->flags & BOOT_TTY) {
-		int err = tty_console_new(b->stdio[0], b->stdio[1], b->rows, b->columns, &first.stdio[0]);
+		int err = tty_console_new(b->stdio[0], b->stdio[1], b->rows, b->columns,
+					  &first.stdio[0]);
 
 		if (err)
 			return err;

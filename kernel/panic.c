@@ -57,9 +57,13 @@ void panic(const char *format, ...)
 		used = put(used, "task %d (%.15s), process %d; last calls:", t->tid, t->comm,
 			   t->process ? t->process->pid : -1);
 		for (uint32_t i = 0; i < ARRAY_SIZE(t->last) && i < t->last_at; i++) {
-			uint32_t at = (t->last_at - 1 - i) % ARRAY_SIZE(t->last), number = t->last[at].number;
+			uint32_t at = (t->last_at - 1 - i) % ARRAY_SIZE(t->last),
+				 number = t->last[at].number;
 
-			used = put(used, " %s=%d", number < SYSCALL_COUNT && syscall_table[number].name ? syscall_table[number].name : "?",
+			used = put(used, " %s=%d",
+				   number < SYSCALL_COUNT && syscall_table[number].name
+					   ? syscall_table[number].name
+					   : "?",
 				   t->last[at].result);
 		}
 		used = put(used, "\n");

@@ -27,7 +27,7 @@ static const struct mount_plan own_mounts[] = {
 	{ "tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV },
 	{ "proc", "/proc", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
 	{ "sysfs", "/sys", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "tmpfs", "/tmp", "mode=1777", 0 },	/* as where it is a plain folder of the root */
+	{ "tmpfs", "/tmp", "mode=1777", 0 }, /* as where it is a plain folder of the root */
 	{ "tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV },
 };
 
@@ -40,7 +40,8 @@ static int fail(char *reason, size_t size, int error, const char *what, const ch
 /* A string of the launcher's, or NULL if it does not end in its area. */
 static const char *boot_string(const struct boot_info *b, uint32_t offset)
 {
-	if (offset >= BOOT_STRINGS_SIZE || !memchr(b->strings + offset, 0, BOOT_STRINGS_SIZE - offset))
+	if (offset >= BOOT_STRINGS_SIZE ||
+	    !memchr(b->strings + offset, 0, BOOT_STRINGS_SIZE - offset))
 		return NULL;
 	return b->strings + offset;
 }
@@ -130,7 +131,8 @@ static int mount_volume(const struct boot_mount *m, const struct mount_plan *pla
 		return mount_at(&p, p.type, m->is_file);
 	if (m->handle < 0)
 		return -EBADF;
-	if (fmt_snprintf(options, sizeof(options), "%s%s", p.options, m->is_file ? ",file" : "") >= (int)sizeof(options))
+	if (fmt_snprintf(options, sizeof(options), "%s%s", p.options, m->is_file ? ",file" : "") >=
+	    (int)sizeof(options))
 		return -EINVAL;
 	p.options = options;
 	hostfs_grant(m->handle);
@@ -140,13 +142,15 @@ static int mount_volume(const struct boot_mount *m, const struct mount_plan *pla
 }
 
 /* Copies out what counts, checked. The structure is read once: the launcher may still write to it. */
-static int read_mount(const struct boot_info *b, uint32_t index, struct boot_mount *m, struct mount_plan *ret)
+static int read_mount(const struct boot_info *b, uint32_t index, struct boot_mount *m,
+		      struct mount_plan *ret)
 {
 	*m = *(const volatile struct boot_mount *)&b->mounts[index];
 	ret->type = boot_string(b, m->type);
 	ret->target = boot_string(b, m->target);
 	ret->options = boot_string(b, m->options);
-	if (!ret->type || !ret->target || !ret->options || ret->target[0] != '/' || strlen(ret->target) >= PATH_MAX)
+	if (!ret->type || !ret->target || !ret->options || ret->target[0] != '/' ||
+	    strlen(ret->target) >= PATH_MAX)
 		return -EINVAL;
 	ret->flags = has_option(ret->options, "ro") ? MS_RDONLY : 0;
 	return 0;
@@ -165,7 +169,8 @@ int boot_mount_all(const struct boot_info *b, char *reason, size_t reason_size)
 	}
 	r = count ? read_mount(b, 0, &m, &p) : -ENOENT;
 	if (r || !str_eq(p.target, "/") || !str_eq(p.type, "hostfs") || m.is_file) {
-		fmt_snprintf(reason, reason_size, "the first mount of the launcher is not a folder for /");
+		fmt_snprintf(reason, reason_size,
+			     "the first mount of the launcher is not a folder for /");
 		return r ? r : -EINVAL;
 	}
 	r = mount_root(m.handle, p.options);
@@ -176,7 +181,8 @@ int boot_mount_all(const struct boot_info *b, char *reason, size_t reason_size)
 	for (size_t i = 0; i < ARRAY_SIZE(own_mounts); i++) {
 		r = mount_at(&own_mounts[i], own_mounts[i].type, false);
 		if (r)
-			return fail(reason, reason_size, r, own_mounts[i].type, own_mounts[i].target);
+			return fail(reason, reason_size, r, own_mounts[i].type,
+				    own_mounts[i].target);
 		if (i)
 			continue;
 		r = devfs_populate("/dev");
@@ -186,7 +192,8 @@ int boot_mount_all(const struct boot_info *b, char *reason, size_t reason_size)
 	for (uint32_t i = first; i < count; i++) {
 		r = read_mount(b, i, &m, &p);
 		if (r) {
-			fmt_snprintf(reason, reason_size, "mount %u of the launcher makes no sense", i);
+			fmt_snprintf(reason, reason_size, "mount %u of the launcher makes no sense",
+				     i);
 			return r;
 		}
 		r = mount_volume(&m, &p);

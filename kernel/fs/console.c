@@ -15,7 +15,7 @@
 #include "kernel/task/task.h"
 #include "kernel/time/time.h"
 
-struct tty *console_tty;	/* set once; never freed */
+struct tty *console_tty; /* set once; never freed */
 
 /*
  * The bytes are out of the ring and must not be lost. A signal that is pending and does not kill would cancel each try
@@ -69,7 +69,8 @@ void console_drain(struct tty *t)
 	if (t->draining) {
 		mutex_unlock(&t->lock);
 		/* the other one writes ours as well; wait, so that what a program wrote is out before it ends */
-		error = WAIT_EVENT_KEY(&t->slave_wait, POLLBIT_OUT, drained(t), deadline_after(1000000000));
+		error = WAIT_EVENT_KEY(&t->slave_wait, POLLBIT_OUT, drained(t),
+				       deadline_after(1000000000));
 		(void)error;
 		return;
 	}
@@ -114,7 +115,8 @@ static void console_service(void *arg)
 			done += tty_receive(t, chunk + done, (size_t)count - done);
 			if (done == (size_t)count)
 				break;
-			error = WAIT_EVENT_KEY(&t->master_wait, POLLBIT_OUT, tty_wire_room(t), NEVER);
+			error = WAIT_EVENT_KEY(&t->master_wait, POLLBIT_OUT, tty_wire_room(t),
+					       NEVER);
 			if (error)
 				break;
 		}

@@ -83,7 +83,8 @@ static char *anonymous_name(const struct dentry *d, char *buf, size_t size)
 		do
 			digits[--n] = (char)('0' + number % 10);
 		while (number /= 10);
-		if (!put_in_front(buf, &at, "]", 1) || !put_in_front(buf, &at, digits + n, sizeof(digits) - n) ||
+		if (!put_in_front(buf, &at, "]", 1) ||
+		    !put_in_front(buf, &at, digits + n, sizeof(digits) - n) ||
 		    !put_in_front(buf, &at, ":[", 2))
 			return ERR_PTR(-ENAMETOOLONG);
 	}

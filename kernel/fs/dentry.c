@@ -33,7 +33,7 @@ struct mutex rename_lock;
 
 static struct kmem_cache *dentry_cache;
 static struct mutex hash_locks[LOCKS];
-static struct list *buckets;	/* changed with all hash locks held */
+static struct list *buckets; /* changed with all hash locks held */
 static uint32_t bucket_count;
 static struct mutex grow_lock;
 static struct mutex lru_lock;
@@ -153,8 +153,8 @@ void dentry_put(struct dentry *d)
 		bool done = false;
 
 		while (v > 1 && !done)
-			done = __atomic_compare_exchange_n(&d->refs.v, &v, v - 1, true, __ATOMIC_RELEASE,
-							   __ATOMIC_RELAXED);
+			done = __atomic_compare_exchange_n(&d->refs.v, &v, v - 1, true,
+							   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 		if (done || !put_last(d))
 			break;
 		d = dentry_free(d);
@@ -311,8 +311,8 @@ static void grow_table(void)
 }
 
 /* Adds a new dentry below parent; dir->lock is held. Takes over the inode's reference. */
-static struct dentry *dentry_add(struct dentry *parent, const char *name, unsigned int len, uint32_t hash,
-				 struct inode *inode)
+static struct dentry *dentry_add(struct dentry *parent, const char *name, unsigned int len,
+				 uint32_t hash, struct inode *inode)
 {
 	struct dentry *d = dentry_alloc(parent->fs, name, len);
 	struct mutex *lock;
@@ -335,7 +335,8 @@ static struct dentry *dentry_add(struct dentry *parent, const char *name, unsign
 	return d;
 }
 
-static struct dentry *find_cached(struct dentry *parent, const char *name, unsigned int len, uint32_t hash)
+static struct dentry *find_cached(struct dentry *parent, const char *name, unsigned int len,
+				  uint32_t hash)
 {
 	struct mutex *lock = &hash_locks[hash % LOCKS];
 	struct dentry *d;
@@ -344,7 +345,8 @@ static struct dentry *find_cached(struct dentry *parent, const char *name, unsig
 	mutex_lock(lock);
 	bucket = bucket_of(hash);
 	list_for_each(d, bucket, hash_link) {
-		if (d->hash == hash && d->parent == parent && d->len == len && !memcmp(d->name, name, len)) {
+		if (d->hash == hash && d->parent == parent && d->len == len &&
+		    !memcmp(d->name, name, len)) {
 			ref_get(&d->refs);
 			mutex_unlock(lock);
 			return d;
@@ -379,7 +381,8 @@ static bool still_true(struct dentry *d, struct inode *now)
 	       __atomic_load_n(&d->refs.v, __ATOMIC_RELAXED) > 1;
 }
 
-struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, unsigned int len, uint32_t hash)
+struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, unsigned int len,
+				    uint32_t hash)
 {
 	struct inode *dir = parent->inode, *inode = NULL;
 	struct filesystem *fs = parent->fs;
@@ -388,7 +391,8 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, uns
 
 	d = find_cached(parent, name, len, hash);
 	if (d && !fs->no_cache) {
-		if (likely(!fs->ops || !fs->ops->revalidate || d->mounted || fs->ops->revalidate(d)))
+		if (likely(!fs->ops || !fs->ops->revalidate || d->mounted ||
+			   fs->ops->revalidate(d)))
 			return d;
 		dentry_drop(d);
 		dentry_put(d);
@@ -419,7 +423,8 @@ struct dentry *dentry_lookup_locked(struct dentry *parent, const char *name, uns
 	return d;
 }
 
-struct dentry *dentry_lookup(struct dentry *parent, const char *name, unsigned int len, uint32_t hash)
+struct dentry *dentry_lookup(struct dentry *parent, const char *name, unsigned int len,
+			     uint32_t hash)
 {
 	struct inode *dir = parent->inode;
 	struct filesystem *fs = parent->fs;
@@ -428,7 +433,8 @@ struct dentry *dentry_lookup(struct dentry *parent, const char *name, unsigned i
 	if (likely(!fs->no_cache)) {
 		d = find_cached(parent, name, len, hash);
 		if (d) {
-			if (likely(!fs->ops || !fs->ops->revalidate || d->mounted || fs->ops->revalidate(d)))
+			if (likely(!fs->ops || !fs->ops->revalidate || d->mounted ||
+				   fs->ops->revalidate(d)))
 				return d;
 			dentry_put(d);
 		}
@@ -513,7 +519,8 @@ static void rehash(struct dentry *d, uint32_t hash)
 		list_add(bucket_of(hash), &d->hash_link);
 }
 
-void dentry_move(struct dentry *d, struct dentry *new_parent, const char *name, unsigned int len, char *name_copy)
+void dentry_move(struct dentry *d, struct dentry *new_parent, const char *name, unsigned int len,
+		 char *name_copy)
 {
 	uint32_t old_hash = d->hash, hash = dentry_hash(new_parent, name, len);
 	struct dentry *old_parent = d->parent;

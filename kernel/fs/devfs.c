@@ -21,7 +21,7 @@
 #include "lib/base/string.h"
 
 #define DEVICE(major, minor) ((uint64_t)(major) << 8 | (minor))
-#define CHUNK (1UL << 20)	/* between looks at pending signals */
+#define CHUNK (1UL << 20) /* between looks at pending signals */
 #define RANDOM_SMALL 256
 #define ENTROPY_BITS 256
 
@@ -158,16 +158,29 @@ static int null_mmap(struct file *f, struct vma *v)
 }
 
 static const struct file_ops null_ops = {
-	.read = null_read, .write = null_write, .seek = zero_seek, .mmap = null_mmap,
+	.read = null_read,
+	.write = null_write,
+	.seek = zero_seek,
+	.mmap = null_mmap,
 };
 static const struct file_ops zero_ops = {
-	.read = zero_read, .write = null_write, .seek = zero_seek, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = null_write,
+	.seek = zero_seek,
+	.mmap = zero_mmap,
 };
 static const struct file_ops full_ops = {
-	.read = zero_read, .write = full_write, .seek = zero_seek, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = full_write,
+	.seek = zero_seek,
+	.mmap = zero_mmap,
 };
 static const struct file_ops random_ops = {
-	.read = random_read, .write = random_write, .seek = random_seek, .ioctl = random_ioctl, .mmap = null_mmap,
+	.read = random_read,
+	.write = random_write,
+	.seek = random_seek,
+	.ioctl = random_ioctl,
+	.mmap = null_mmap,
 };
 
 int device_open(struct inode *inode, struct file *f)
@@ -253,7 +266,8 @@ int devfs_populate(const char *at)
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		if (fmt_snprintf(path, sizeof(path), "%s/%s", at, nodes[i].name) >= (int)sizeof(path))
+		if (fmt_snprintf(path, sizeof(path), "%s/%s", at, nodes[i].name) >=
+		    (int)sizeof(path))
 			return -ENAMETOOLONG;
 		if (S_ISLNK(nodes[i].mode))
 			r = vfs_symlink(nodes[i].target, AT_FDCWD, path);

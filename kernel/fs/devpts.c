@@ -132,7 +132,9 @@ static const struct inode_ops root_ops = {
 
 static int devpts_readdir(struct file *f, struct dir_context *c)
 {
-	uint64_t parent = f->path.dentry && f->path.dentry->parent->inode ? f->path.dentry->parent->inode->number : 1;
+	uint64_t parent = f->path.dentry && f->path.dentry->parent->inode
+				  ? f->path.dentry->parent->inode->number
+				  : 1;
 	char name[16];
 	int index, len;
 
@@ -156,7 +158,8 @@ static int devpts_readdir(struct file *f, struct dir_context *c)
 		if (index < 0)
 			break;
 		len = fmt_snprintf(name, sizeof(name), "%d", index);
-		if (!c->emit(c, name, (size_t)len, (uint64_t)index + INODE_FIRST, 2, (uint64_t)index + 4))
+		if (!c->emit(c, name, (size_t)len, (uint64_t)index + INODE_FIRST, 2,
+			     (uint64_t)index + 4))
 			break;
 		c->pos = (uint64_t)index + 4;
 	}
@@ -209,7 +212,8 @@ static int parse_options(struct devpts *d, const char *options)
 			bool octal = options[0] == 'm' || options[0] == 'p';
 
 			for (value++; value < options + len; value++) {
-				if (*value < '0' || *value > (octal ? '7' : '9') || number > UINT32_MAX)
+				if (*value < '0' || *value > (octal ? '7' : '9') ||
+				    number > UINT32_MAX)
 					return -EINVAL;
 				number = number * (octal ? 8 : 10) + (uint64_t)(*value - '0');
 			}
@@ -255,7 +259,8 @@ static int devpts_mount(const char *source, const char *options, struct filesyst
 	fs->private_data = d;
 	fs->magic = DEVPTS_SUPER_MAGIC;
 	str_copy(fs->source, source ? source : "devpts", sizeof(fs->source));
-	fmt_snprintf(fs->options, sizeof(fs->options), "gid=%u,mode=%o,ptmxmode=%03o", d->gid, d->mode, d->ptmx_mode);
+	fmt_snprintf(fs->options, sizeof(fs->options), "gid=%u,mode=%o,ptmxmode=%03o", d->gid,
+		     d->mode, d->ptmx_mode);
 	root = inode_new(fs, S_IFDIR | 0755);
 	if (!root) {
 		filesystem_put(fs);

@@ -140,7 +140,8 @@ static struct file *take_locked(struct fd_table *t, unsigned int fd)
 }
 
 /* The first descriptor from `first` that is in `map`, taken out; or NULL. Advances *first. */
-static struct file *take_next(struct fd_table *t, unsigned int *first, unsigned int last, bool cloexec)
+static struct file *take_next(struct fd_table *t, unsigned int *first, unsigned int last,
+			      bool cloexec)
 {
 	struct file *f = NULL;
 

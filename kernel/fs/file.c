@@ -67,8 +67,8 @@ struct file *file_new(const struct file_ops *ops, const struct path *path, unsig
 	return f;
 }
 
-struct file *file_new_anonymous(const struct file_ops *ops, uint32_t mode, const char *name, unsigned int flags,
-				void *private_data)
+struct file *file_new_anonymous(const struct file_ops *ops, uint32_t mode, const char *name,
+				unsigned int flags, void *private_data)
 {
 	struct inode *i = inode_new(anonymous_fs, mode);
 	struct path path = { NULL, NULL };
@@ -138,8 +138,8 @@ void file_put(struct file *f)
 	used = stack_used();
 	if (unlikely(used > STACK_DEEP)) {
 		f->next_deferred = __atomic_load_n(&deferred, __ATOMIC_RELAXED);
-		while (!__atomic_compare_exchange_n(&deferred, &f->next_deferred, f, true, __ATOMIC_RELEASE,
-						    __ATOMIC_RELAXED))
+		while (!__atomic_compare_exchange_n(&deferred, &f->next_deferred, f, true,
+						    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			;
 		return;
 	}

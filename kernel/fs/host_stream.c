@@ -24,14 +24,14 @@
 #include "lib/base/string.h"
 
 #define AT_EMPTY_PATH 0x1000
-#define PIPE_ATOMIC 4096	/* what fits when a host pipe says it is writable */
+#define PIPE_ATOMIC 4096 /* what fits when a host pipe says it is writable */
 #define IOCTL_ARGUMENT_MAX 64
-#define WINDOW_SIZE 8		/* struct winsize */
+#define WINDOW_SIZE 8 /* struct winsize */
 
 struct host_stream {
 	struct refcount refs;
 	struct list link;
-	struct inode *inode;	/* not counted; of the file made by host_stream_new */
+	struct inode *inode; /* not counted; of the file made by host_stream_new */
 	int handle;
 	bool terminal, regular;
 };
@@ -44,7 +44,8 @@ static bool should_leave(void)
 {
 	struct task *t = current();
 
-	return signal_pending(t) || (__atomic_load_n(&t->work, __ATOMIC_RELAXED) & ~(uint32_t)WORK_WAKE);
+	return signal_pending(t) ||
+	       (__atomic_load_n(&t->work, __ATOMIC_RELAXED) & ~(uint32_t)WORK_WAKE);
 }
 
 /* Waits until the handle is ready: 0, -EAGAIN (only if deadline is 0), -ERESTARTSYS. */
@@ -79,7 +80,8 @@ static long transfer(struct host_stream *s, void *buffer, size_t size, bool writ
 		task_sleep_prepare();
 		if (should_leave())
 			return -ERESTARTSYS;
-		r = write ? host_write(s->handle, buffer, size) : host_read(s->handle, buffer, size);
+		r = write ? host_write(s->handle, buffer, size)
+			  : host_read(s->handle, buffer, size);
 		if (r == -EINTR)
 			continue;
 		if (r != -EAGAIN)
@@ -126,7 +128,8 @@ static long stream_write(struct file *f, struct uio *io, uint64_t *pos)
 	if (!buffer)
 		return -ENOMEM;
 	while (io->left) {
-		size = uio_get(io, buffer, MIN(io->left, wait ? TASK_IOBUF_SIZE : (size_t)PIPE_ATOMIC));
+		size = uio_get(io, buffer,
+			       MIN(io->left, wait ? TASK_IOBUF_SIZE : (size_t)PIPE_ATOMIC));
 		if (!size) {
 			r = -EFAULT;
 			break;
@@ -314,8 +317,10 @@ static long regular_write(struct file *f, struct uio *io, uint64_t *pos)
 		}
 		for (at = 0; at < size; at += (size_t)r) {
 			do
-				r = pos == &f->pos ? host_write(s->handle, (char *)buffer + at, size - at) :
-						     host_pwrite(s->handle, (char *)buffer + at, size - at, *pos);
+				r = pos == &f->pos
+					    ? host_write(s->handle, (char *)buffer + at, size - at)
+					    : host_pwrite(s->handle, (char *)buffer + at, size - at,
+							  *pos);
 			while (r == -EINTR);
 			if (r <= 0)
 				break;
@@ -480,7 +485,9 @@ struct file *host_stream_new(int handle, unsigned int flags)
 	if (s->terminal)
 		flags = (flags & ~(unsigned int)O_ACCMODE) | O_RDWR;
 	f = file_new_anonymous(s->regular ? &regular_ops : &stream_ops, mode,
-			       s->terminal ? "host:terminal" : s->regular ? "host:file" : "host:stream",
+			       s->terminal  ? "host:terminal"
+			       : s->regular ? "host:file"
+					    : "host:stream",
 			       flags & ~(unsigned int)O_APPEND, s);
 	if (!f) {
 		kfree(s);
@@ -490,7 +497,9 @@ struct file *host_stream_new(int handle, unsigned int flags)
 	f->inode->ops = &stream_inode_ops;
 	f->inode->uid = st.stx_uid;
 	f->inode->gid = st.stx_gid;
-	f->inode->rdev = S_ISCHR(mode) ? (uint64_t)(st.stx_rdev_major & 0xfff) << 8 | (st.stx_rdev_minor & 0xff) : 0;
+	f->inode->rdev = S_ISCHR(mode) ? (uint64_t)(st.stx_rdev_major & 0xfff) << 8 |
+						 (st.stx_rdev_minor & 0xff)
+				       : 0;
 	f->inode->accessed = from_host_time(&st.stx_atime);
 	f->inode->modified = from_host_time(&st.stx_mtime);
 	f->inode->changed = from_host_time(&st.stx_ctime);

@@ -28,7 +28,7 @@
 
 #define IDLE_MAX 512
 #define TIME_OMIT 0x3ffffffe
-#define FOREIGN_NUMBER (1ULL << 62)	/* inode numbers of other host file systems below the mount */
+#define FOREIGN_NUMBER (1ULL << 62) /* inode numbers of other host file systems below the mount */
 
 static const struct inode_ops dir_ops, cached_dir_ops, file_ops, cached_file_ops;
 
@@ -57,7 +57,8 @@ static void node_put(struct hostfs *h, struct host_node *n)
 	}
 }
 
-struct host_node *hostfs_node_new(struct host_node *parent, const char *name, size_t len, const struct statx *st)
+struct host_node *hostfs_node_new(struct host_node *parent, const char *name, size_t len,
+				  const struct statx *st)
 {
 	struct host_node *n = kzalloc(sizeof(*n));
 
@@ -86,7 +87,8 @@ struct host_node *hostfs_node_new(struct host_node *parent, const char *name, si
 }
 
 /* Writes the path of n below its nearest ancestor with a handle; that one in *ret_base. h->lock held. */
-static int node_path(struct host_node *n, char *buffer, size_t size, struct host_node **ret_base, char **ret_path)
+static int node_path(struct host_node *n, char *buffer, size_t size, struct host_node **ret_base,
+		     char **ret_path)
 {
 	size_t at = size - 1, len;
 
@@ -137,7 +139,8 @@ void hostfs_handle_put(struct hostfs *h, struct host_node *n)
 
 static bool is_node(const struct host_node *n, const struct statx *st)
 {
-	return n->ino == st->stx_ino && n->dev == ((uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor);
+	return n->ino == st->stx_ino &&
+	       n->dev == ((uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor);
 }
 
 /* Another handle on what a handle is: through the host's own names of them. */
@@ -177,7 +180,8 @@ int hostfs_open_node(struct hostfs *h, struct host_node *n, int flags)
 	handle = r;
 	if (!r) {
 		/* Never blocks on a fifo, never follows, never becomes anybody's terminal. */
-		handle = host_open_beneath(base->handle, path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0,
+		handle = host_open_beneath(base->handle, path,
+					   flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0,
 					   RESOLVE_NO_SYMLINKS);
 		hostfs_handle_put(h, base);
 	}
@@ -307,7 +311,8 @@ static struct timestamp from_host(const struct statx_timestamp *t)
 void hostfs_fill_inode(struct inode *i, const struct statx *st)
 {
 	struct timestamp modified = from_host(&st->stx_mtime);
-	bool changed = modified.seconds != i->modified.seconds || modified.nanoseconds != i->modified.nanoseconds ||
+	bool changed = modified.seconds != i->modified.seconds ||
+		       modified.nanoseconds != i->modified.nanoseconds ||
 		       st->stx_size != i->mapping.size;
 
 	/* The type was fixed when the inode was made: another type is another file. */
@@ -377,7 +382,8 @@ static int direct_getattr(struct inode *i, struct statx *ret)
 		handle = hostfs_handle_get(h, parent);
 		r = handle < 0 ? handle : 0;
 		if (!r) {
-			r = host_statx(handle, name, HOST_NOFOLLOW | HOST_NO_AUTOMOUNT, HOST_STAT_MASK, st);
+			r = host_statx(handle, name, HOST_NOFOLLOW | HOST_NO_AUTOMOUNT,
+				       HOST_STAT_MASK, st);
 			hostfs_handle_put(h, parent);
 		}
 		node_put(h, parent);
@@ -428,8 +434,8 @@ static int direct_setattr(struct inode *i, const struct attributes *a)
 		r = host_utimens(held.handle, "", times, HOST_EMPTY_PATH);
 	}
 	if (!r && (a->valid & (ATTR_UID | ATTR_GID)))
-		r = host_chown(held.handle, "", a->valid & ATTR_UID ? a->uid : ~0u, a->valid & ATTR_GID ? a->gid : ~0u,
-			       HOST_EMPTY_PATH);
+		r = host_chown(held.handle, "", a->valid & ATTR_UID ? a->uid : ~0u,
+			       a->valid & ATTR_GID ? a->gid : ~0u, HOST_EMPTY_PATH);
 	if (!r && (a->valid & ATTR_MODE))
 		r = S_ISLNK(i->mode) ? -EOPNOTSUPP : hostfs_set_mode(held.handle, a->mode);
 	hostfs_unhold(i, &held);
@@ -460,7 +466,8 @@ static struct inode *find_inode(struct hostfs *h, const struct statx *st)
 
 	list_for_each(n, hostfs_bucket_of(h, dev, st->stx_ino), hash_link) {
 		if (n->inode && n->ino == st->stx_ino && n->dev == dev &&
-		    (n->inode->mode & S_IFMT) == (st->stx_mode & S_IFMT) && ref_get_unless_zero(&n->inode->refs))
+		    (n->inode->mode & S_IFMT) == (st->stx_mode & S_IFMT) &&
+		    ref_get_unless_zero(&n->inode->refs))
 			return n->inode;
 	}
 	return NULL;
@@ -490,14 +497,16 @@ struct inode *hostfs_make_inode(struct filesystem *fs, struct host_node *n, cons
 }
 
 /* The inode was found by another name than its node has: the latest one is the best one. */
-int hostfs_node_move(struct hostfs *h, struct host_node *n, struct host_node *parent, const char *name, size_t len)
+int hostfs_node_move(struct hostfs *h, struct host_node *n, struct host_node *parent,
+		     const char *name, size_t len)
 {
 	struct host_node *old_parent;
 	char *copy, *old_name;
 	bool same;
 
 	mutex_lock(&h->lock);
-	same = !n->parent || (n->parent == parent && strlen(n->name) == len && !memcmp(n->name, name, len));
+	same = !n->parent ||
+	       (n->parent == parent && strlen(n->name) == len && !memcmp(n->name, name, len));
 	mutex_unlock(&h->lock);
 	if (same)
 		return 0;
@@ -555,7 +564,9 @@ int hostfs_get_inode(struct filesystem *fs, struct host_node *parent, const char
 found:
 	/* A folder has one place; that the host shows it in two (bind mounts) must not tie a knot into the tree. */
 	if (!S_ISDIR(i->mode) || !h->cached) {
-		r = S_ISDIR(i->mode) && node_of(i) == parent ? -ELOOP : hostfs_node_move(h, node_of(i), parent, name, len);
+		r = S_ISDIR(i->mode) && node_of(i) == parent
+			    ? -ELOOP
+			    : hostfs_node_move(h, node_of(i), parent, name, len);
 		if (r) {
 			inode_put(i);
 			return r;
@@ -647,8 +658,8 @@ static int hostfs_readlink(struct inode *i, char **ret_target)
 		return -ENOMEM;
 	if (h->cached) {
 		cached = kstrdup(*ret_target);
-		if (cached && !__atomic_compare_exchange_n(&n->target, &expected, cached, false, __ATOMIC_RELEASE,
-							   __ATOMIC_RELAXED))
+		if (cached && !__atomic_compare_exchange_n(&n->target, &expected, cached, false,
+							   __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			kfree(cached);
 	}
 	return 0;

@@ -27,8 +27,8 @@
 #include "lib/base/string.h"
 
 #define DIR_BUFFER (32UL * 1024)
-#define DIRECT_PIECE (4UL << 20)	/* straight into user memory: bytes a hostcall */
-#define MAPPED 1ULL			/* f->private_value of a cached file: the node's handle is in use */
+#define DIRECT_PIECE (4UL << 20) /* straight into user memory: bytes a hostcall */
+#define MAPPED 1ULL /* f->private_value of a cached file: the node's handle is in use */
 
 /* --- the page cache --------------------------------------------------------------------------------------------------- */
 
@@ -152,7 +152,8 @@ static int direct_open(struct inode *i, struct file *f)
 	hf = kzalloc(sizeof(*hf));
 	if (!hf)
 		return -ENOMEM;
-	handle = hostfs_open_node(h, n, (int)(f->flags & (O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC)));
+	handle =
+		hostfs_open_node(h, n, (int)(f->flags & (O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC)));
 	if (handle < 0) {
 		kfree(hf);
 		return handle;
@@ -192,8 +193,8 @@ static void direct_release(struct file *f)
  * Moves one piece between the host and the uio; *ret_asked bytes were asked for. *bounce: user memory faulted (or the
  * host cannot see it), the piece went by kernel memory, and a short write has taken more from the uio than it wrote.
  */
-static long direct_piece(int handle, struct uio *io, uint64_t pos, bool write, bool append, bool *bounce,
-			 size_t *ret_asked)
+static long direct_piece(int handle, struct uio *io, uint64_t pos, bool write, bool append,
+			 bool *bounce, size_t *ret_asked)
 {
 	struct uptr at;
 	size_t size = 0;
@@ -209,8 +210,8 @@ static long direct_piece(int handle, struct uio *io, uint64_t pos, bool write, b
 		if (append)
 			r = host_write(handle, (void *)at.v, size);
 		else
-			r = write ? host_pwrite(handle, (void *)at.v, size, pos) :
-				    host_pread(handle, (void *)at.v, size, pos);
+			r = write ? host_pwrite(handle, (void *)at.v, size, pos)
+				  : host_pread(handle, (void *)at.v, size, pos);
 		if (r > 0)
 			uio_skip(io, (size_t)r);
 		if (r != -EFAULT)
@@ -254,7 +255,8 @@ static long direct_read(struct file *f, struct uio *io, uint64_t *pos)
 		done += (size_t)r;
 		*pos += (size_t)r;
 		/* A short one in user memory may also mean a page to be faulted in: then ask again. */
-		if ((size_t)r < asked && (bounce || *pos >= __atomic_load_n(&i->mapping.size, __ATOMIC_RELAXED)))
+		if ((size_t)r < asked &&
+		    (bounce || *pos >= __atomic_load_n(&i->mapping.size, __ATOMIC_RELAXED)))
 			break;
 	}
 	return done ? (long)done : r;
@@ -264,8 +266,8 @@ static void grew(struct inode *i, uint64_t end)
 {
 	uint64_t size = __atomic_load_n(&i->mapping.size, __ATOMIC_RELAXED);
 
-	while (end > size &&
-	       !__atomic_compare_exchange_n(&i->mapping.size, &size, end, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	while (end > size && !__atomic_compare_exchange_n(&i->mapping.size, &size, end, true,
+							  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 	i->modified = i->changed = time_now();
 	if (i->mapping.pages)
@@ -398,7 +400,9 @@ static int direct_set_flags(struct file *f, unsigned int flags)
 		return 0;
 	fmt_snprintf(path, sizeof(path), "/proc/self/fd/%d", any_handle(hf));
 	handle = host_open(AT_FDCWD, path,
-			   (int)(f->flags & (O_ACCMODE | O_SYNC | O_DSYNC)) | (append ? O_APPEND : 0) | O_NONBLOCK, 0);
+			   (int)(f->flags & (O_ACCMODE | O_SYNC | O_DSYNC)) |
+				   (append ? O_APPEND : 0) | O_NONBLOCK,
+			   0);
 	if (handle < 0)
 		return handle;
 	mutex_lock(&h->lock);
@@ -427,8 +431,8 @@ const struct file_ops hostfs_direct_ops = {
 struct host_dir {
 	struct inode *inode;
 	int handle;
-	uint64_t at;		/* position of the record at `next` */
-	size_t next, end;	/* unread part of buffer */
+	uint64_t at;	  /* position of the record at `next` */
+	size_t next, end; /* unread part of buffer */
 	char buffer[DIR_BUFFER] __attribute__((aligned(8)));
 };
 
@@ -487,7 +491,8 @@ static int dir_read(struct file *f, struct dir_context *c)
 			d->at = UINT64_MAX;
 			return -EIO;
 		}
-		if (!c->emit(c, e->name, len, hostfs_number(h, h->root_dev, e->ino), e->type, (uint64_t)e->next))
+		if (!c->emit(c, e->name, len, hostfs_number(h, h->root_dev, e->ino), e->type,
+			     (uint64_t)e->next))
 			return 0;
 		d->next += e->size;
 		d->at = c->pos = (uint64_t)e->next;

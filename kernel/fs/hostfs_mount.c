@@ -32,7 +32,8 @@ static int hostfs_statfs(struct filesystem *fs, struct statfs_info *ret)
 		return r;
 	memset(ret, 0, sizeof(*ret));
 	ret->type = fs->magic;
-	ret->block_size = st.f_bsize > 0 && st.f_bsize <= (1 << 30) ? (uint64_t)st.f_bsize : PAGE_SIZE;
+	ret->block_size = st.f_bsize > 0 && st.f_bsize <= (1 << 30) ? (uint64_t)st.f_bsize
+								    : PAGE_SIZE;
 	ret->blocks = (uint64_t)st.f_blocks;
 	ret->blocks_free = (uint64_t)st.f_bfree;
 	ret->blocks_available = (uint64_t)st.f_bavail;

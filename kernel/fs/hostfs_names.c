@@ -41,7 +41,7 @@ static int adopt(struct inode *dir, const char *name, int handle, uint32_t mode,
 }
 
 int hostfs_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
-			 struct inode **ret)
+		  struct inode **ret)
 {
 	struct hostfs *h = hostfs_of(dir);
 	char copy[NAME_MAX + 1];
@@ -57,7 +57,8 @@ int hostfs_create(struct inode *dir, const char *name, size_t len, uint32_t mode
 	parent = hostfs_handle_get(h, node_of(dir));
 	if (parent < 0)
 		return parent;
-	handle = host_open_beneath(parent, copy, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode & 0777, RESOLVE_NO_SYMLINKS);
+	handle = host_open_beneath(parent, copy, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW,
+				   mode & 0777, RESOLVE_NO_SYMLINKS);
 	r = handle < 0 ? handle : host_statx(handle, "", HOST_EMPTY_PATH, HOST_STAT_MASK, &st);
 	if (!r)
 		r = adopt(dir, copy, handle, mode, &st);
@@ -75,8 +76,8 @@ int hostfs_create(struct inode *dir, const char *name, size_t len, uint32_t mode
 }
 
 /* mkdir and symlink: makes it, then looks at what was made. */
-static int direct_make(struct inode *dir, const char *name, size_t len, uint32_t mode, const char *target,
-		       struct inode **ret)
+static int direct_make(struct inode *dir, const char *name, size_t len, uint32_t mode,
+		       const char *target, struct inode **ret)
 {
 	struct hostfs *h = hostfs_of(dir);
 	char copy[NAME_MAX + 1];
@@ -119,7 +120,8 @@ int hostfs_mkdir(struct inode *dir, const char *name, size_t len, uint32_t mode,
 	return r;
 }
 
-int hostfs_symlink(struct inode *dir, const char *name, size_t len, const char *target, struct inode **ret)
+int hostfs_symlink(struct inode *dir, const char *name, size_t len, const char *target,
+		   struct inode **ret)
 {
 	return direct_make(dir, name, len, 0777, target, ret);
 }
@@ -192,8 +194,8 @@ int hostfs_rmdir(struct inode *dir, const char *name, size_t len, struct inode *
 }
 
 int hostfs_rename(struct inode *old_dir, const char *old, size_t old_len, struct inode *what,
-			 struct inode *new_dir, const char *new, size_t new_len, struct inode *replaced,
-			 unsigned int flags)
+		  struct inode *new_dir, const char *new, size_t new_len, struct inode *replaced,
+		  unsigned int flags)
 {
 	struct hostfs *h = hostfs_of(old_dir);
 	char *names = kmalloc(2 * (NAME_MAX + 1)), *to = names + NAME_MAX + 1;
@@ -219,7 +221,8 @@ int hostfs_rename(struct inode *old_dir, const char *old, size_t old_len, struct
 		/* Out of memory here leaves a node with its old name: the next lookup corrects it. */
 		(void)!hostfs_node_move(h, node_of(what), node_of(new_dir), new, new_len);
 		if (replaced && (flags & RENAME_EXCHANGE))
-			(void)!hostfs_node_move(h, node_of(replaced), node_of(old_dir), old, old_len);
+			(void)!hostfs_node_move(h, node_of(replaced), node_of(old_dir), old,
+						old_len);
 		else if (replaced && replaced->links)
 			replaced->links -= S_ISDIR(replaced->mode) ? replaced->links : 1;
 		inode_touch(old_dir, ATTR_MTIME | ATTR_CTIME);

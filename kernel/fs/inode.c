@@ -140,7 +140,8 @@ void inode_stat(struct inode *i, struct statx *ret)
 	ret->stx_size = inode_size(i);
 	ret->stx_blocks = i->blocks;
 	if (!i->blocks && S_ISREG(i->mode))
-		ret->stx_blocks = __atomic_load_n(&i->data->pages, __ATOMIC_RELAXED) * (PAGE_SIZE / 512);
+		ret->stx_blocks =
+			__atomic_load_n(&i->data->pages, __ATOMIC_RELAXED) * (PAGE_SIZE / 512);
 	ret->stx_atime = stat_time(i->accessed);
 	ret->stx_btime = stat_time(i->born);
 	ret->stx_ctime = stat_time(i->changed);
@@ -214,7 +215,8 @@ int inode_permission_generic(struct inode *i, unsigned int mask)
 
 int inode_permission(struct inode *i, unsigned int mask)
 {
-	if ((mask & MAY_WRITE) && i->fs->read_only && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+	if ((mask & MAY_WRITE) && i->fs->read_only &&
+	    (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		return -EROFS;
 	if (i->ops && i->ops->permission)
 		return i->ops->permission(i, mask);
@@ -274,8 +276,8 @@ static int check_change(struct inode *i, const struct attributes *a, bool times_
 		return 0;
 	if ((a->valid & ATTR_UID) && !(owner && a->uid == i->uid) && !capable(CAP_CHOWN))
 		return -EPERM;
-	if ((a->valid & ATTR_GID) && !(owner && (a->gid == i->gid || cred_in_group(cred, a->gid))) &&
-	    !capable(CAP_CHOWN))
+	if ((a->valid & ATTR_GID) &&
+	    !(owner && (a->gid == i->gid || cred_in_group(cred, a->gid))) && !capable(CAP_CHOWN))
 		return -EPERM;
 	if ((a->valid & ATTR_MODE) && !owner && !capable(CAP_FOWNER))
 		return -EPERM;
@@ -301,7 +303,8 @@ int inode_change(struct inode *i, const struct attributes *wanted, bool times_ar
 		uint32_t gid = a.valid & ATTR_GID ? a.gid : i->gid;
 
 		a.mode &= 07777;
-		if (!trusted && cred && (a.mode & S_ISGID) && !cred_in_group(cred, gid) && !capable(CAP_FSETID))
+		if (!trusted && cred && (a.mode & S_ISGID) && !cred_in_group(cred, gid) &&
+		    !capable(CAP_FSETID))
 			a.mode &= ~(uint32_t)S_ISGID;
 	}
 	/* chown takes set-id bits away, from root's hand too. */
@@ -309,7 +312,8 @@ int inode_change(struct inode *i, const struct attributes *wanted, bool times_ar
 		uint32_t drop = i->mode & S_ISUID;
 
 		if ((i->mode & S_ISGID) &&
-		    ((i->mode & S_IXGRP) || (cred && !cred_in_group(cred, i->gid) && !capable(CAP_FSETID))))
+		    ((i->mode & S_IXGRP) ||
+		     (cred && !cred_in_group(cred, i->gid) && !capable(CAP_FSETID))))
 			drop |= S_ISGID;
 		if (drop) {
 			a.valid |= ATTR_MODE;

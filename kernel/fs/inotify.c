@@ -30,29 +30,31 @@
 
 #define TABLES 64
 #define QUEUE_MAX 16384
-#define WATCHES_MAX 65536	/* of one instance */
-#define INSTANCES_MAX 1024	/* in the enclave */
-#define EVENT_BATCH 4096	/* bytes gathered in kernel memory before they are copied out */
-#define NAME_PAD 16u	/* names are padded to multiples of struct inotify_event's size */
-#define MASK_FLAGS (IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR | IN_ONESHOT)
+#define WATCHES_MAX 65536  /* of one instance */
+#define INSTANCES_MAX 1024 /* in the enclave */
+#define EVENT_BATCH 4096   /* bytes gathered in kernel memory before they are copied out */
+#define NAME_PAD 16u	   /* names are padded to multiples of struct inotify_event's size */
+#define MASK_FLAGS                                                                                \
+	(IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR | \
+	 IN_ONESHOT)
 #define LOOKUP_FLAGS ((uint32_t)(IN_MASK_ADD | IN_MASK_CREATE | IN_ONLYDIR | IN_DONT_FOLLOW))
 #define MASK_EVENTS (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)
 
 struct inotify {
 	struct mutex lock;
-	struct refcount refs;	/* the file, and each watch */
+	struct refcount refs; /* the file, and each watch */
 	struct list events;
-	size_t count, bytes;	/* queued; bytes as read() will show them */
+	size_t count, bytes; /* queued; bytes as read() will show them */
 	bool overflowed, closed;
-	struct rb_tree watches;	/* by wd */
+	struct rb_tree watches; /* by wd */
 	size_t watch_count;
 	int next_wd;
 	struct wait_queue wait;
 };
 
 struct watch {
-	struct refcount refs;	/* the two lists together hold one */
-	struct list link;	/* inode->watches */
+	struct refcount refs; /* the two lists together hold one */
+	struct list link;     /* inode->watches */
 	struct rb_node node;
 	struct inotify *inotify;
 	struct inode *inode;
@@ -71,7 +73,7 @@ _Static_assert(sizeof(struct event_head) == sizeof(struct inotify_event), "as re
 struct event {
 	struct list link;
 	struct event_head e;
-	char name[];		/* e.len bytes, padded with NUL */
+	char name[]; /* e.len bytes, padded with NUL */
 };
 
 uint32_t inotify_watch_count;
@@ -125,8 +127,8 @@ static struct event *event_new(int wd, uint32_t mask, uint32_t cookie, const cha
 
 static bool event_equal(const struct event *a, const struct event *b)
 {
-	return a->e.wd == b->e.wd && a->e.mask == b->e.mask && a->e.cookie == b->e.cookie && a->e.len == b->e.len &&
-	       memcmp(a->name, b->name, a->e.len) == 0;
+	return a->e.wd == b->e.wd && a->e.mask == b->e.mask && a->e.cookie == b->e.cookie &&
+	       a->e.len == b->e.len && memcmp(a->name, b->name, a->e.len) == 0;
 }
 
 /* inotify.lock held. Takes over `e` (NULL: out of memory, told as an overflow). */
@@ -190,7 +192,8 @@ static void insert_wd(struct inotify *n, struct watch *w)
 
 	while (*link) {
 		parent = *link;
-		link = w->wd < rb_entry(parent, struct watch, node)->wd ? &parent->left : &parent->right;
+		link = w->wd < rb_entry(parent, struct watch, node)->wd ? &parent->left
+									: &parent->right;
 	}
 	rb_insert(&n->watches, &w->node, parent, link);
 }
@@ -401,9 +404,10 @@ static void inotify_show_fdinfo(struct file *f, char *buf, size_t size)
 	mutex_lock(&n->lock);
 	for (at = rb_first(&n->watches); at; at = rb_next(at)) {
 		w = rb_entry(at, struct watch, node);
-		len = fmt_snprintf(buf + used, size - used, "inotify wd:%x ino:%lx sdev:%lx mask:%x ignored_mask:0\n",
-				   (unsigned int)w->wd, (unsigned long)w->inode->number, (unsigned long)w->inode->fs->dev,
-				   w->mask);
+		len = fmt_snprintf(buf + used, size - used,
+				   "inotify wd:%x ino:%lx sdev:%lx mask:%x ignored_mask:0\n",
+				   (unsigned int)w->wd, (unsigned long)w->inode->number,
+				   (unsigned long)w->inode->fs->dev, w->mask);
 		if (len < 0 || (size_t)len >= size - used) {
 			buf[used] = 0;
 			break;

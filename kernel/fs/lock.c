@@ -26,11 +26,11 @@
 
 #define TABLES 64
 #define GRAPH_BUCKETS 64
-#define GRAPH_STEPS 64		/* a longer chain of waiters counts as a deadlock not found, as on Linux */
+#define GRAPH_STEPS 64 /* a longer chain of waiters counts as a deadlock not found, as on Linux */
 #define LOCKS_PER_INODE 65536
 #define OFFSET_END INT64_MAX
 
-#define LOCK_SHARED 1		/* flock(2)'s LOCK_* words: <sys/file.h> is libc's */
+#define LOCK_SHARED 1 /* flock(2)'s LOCK_* words: <sys/file.h> is libc's */
 #define LOCK_EXCLUSIVE 2
 #define LOCK_NONBLOCK 4
 #define LOCK_UNLOCK 8
@@ -38,12 +38,12 @@
 enum lock_kind { KIND_FLOCK, KIND_POSIX, KIND_OFD };
 
 struct file_lock {
-	struct list link;	/* inode->locks */
+	struct list link; /* inode->locks */
 	enum lock_kind kind;
-	short type;		/* F_RDLCK, F_WRLCK */
-	int pid;		/* told by F_GETLK; -1 for OFD */
+	short type; /* F_RDLCK, F_WRLCK */
+	int pid;    /* told by F_GETLK; -1 for OFD */
 	int64_t start, end;
-	const void *owner;	/* struct file or struct fd_table */
+	const void *owner; /* struct file or struct fd_table */
 };
 
 /* A POSIX request that sleeps: `owner` waits for `blocker`. */
@@ -54,10 +54,10 @@ struct lock_waiter {
 
 struct lock_request {
 	struct inode *inode;
-	struct file_lock want;	/* type may be F_UNLCK */
+	struct file_lock want; /* type may be F_UNLCK */
 	struct file_lock *spare[2];
 	struct lock_waiter waiter;
-	bool waits;		/* a POSIX request that may sleep: watch for deadlocks */
+	bool waits; /* a POSIX request that may sleep: watch for deadlocks */
 	int result;
 };
 
@@ -435,7 +435,8 @@ long lock_fcntl(struct file *f, int cmd, unsigned long argument)
 	case F_SETLKW:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		if ((u.l_type == F_RDLCK && !file_readable(f)) || (u.l_type == F_WRLCK && !file_writable(f)))
+		if ((u.l_type == F_RDLCK && !file_readable(f)) ||
+		    (u.l_type == F_WRLCK && !file_writable(f)))
 			return -EBADF;
 		return lock_do(&q, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 	default:
@@ -516,7 +517,8 @@ void lock_release_file(struct file *f)
 	release_owner(f->inode, f, false);
 }
 
-void lock_for_each(struct inode *inode, void (*fn)(int kind, int type, uint64_t start, uint64_t end, int pid, void *arg),
+void lock_for_each(struct inode *inode,
+		   void (*fn)(int kind, int type, uint64_t start, uint64_t end, int pid, void *arg),
 		   void *arg)
 {
 	struct mutex *table = table_of(inode);

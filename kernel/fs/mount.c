@@ -21,8 +21,9 @@
 #include "lib/base/string.h"
 
 /* What a remount may change, and what a bind mount takes over. */
-#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | \
-		     MS_RELATIME | MS_STRICTATIME | MS_NOSYMFOLLOW)
+#define MOUNT_FLAGS                                                                   \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | \
+	 MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME | MS_NOSYMFOLLOW)
 #define MOUNTS_MAX 10000
 
 struct mutex mount_lock;
@@ -288,7 +289,8 @@ static int mount_fs(struct filesystem *fs, unsigned long flags, struct mount **r
 	return e;
 }
 
-int filesystem_make(const char *type_name, const char *source, const char *options, struct filesystem **ret)
+int filesystem_make(const char *type_name, const char *source, const char *options,
+		    struct filesystem **ret)
 {
 	struct fs_type *type = find_type(type_name);
 	struct filesystem *fs;
@@ -358,7 +360,8 @@ static int copy_below(const struct path *from, struct mount *top)
 
 		if (m->id > last || m == from->mount || !m->parent || !m->parent->copy)
 			continue;
-		if (m->parent == from->mount && !dentry_is_below_locked(m->mountpoint, from->dentry))
+		if (m->parent == from->mount &&
+		    !dentry_is_below_locked(m->mountpoint, from->dentry))
 			continue;
 		if (mount_count >= MOUNTS_MAX) {
 			e = -ENOSPC;

@@ -36,16 +36,16 @@ static int may_delete(struct inode *dir, const struct inode *victim, bool direct
 
 	if (e)
 		return e;
-	if ((dir->mode & S_ISVTX) && cred && cred->fsuid != victim->uid && cred->fsuid != dir->uid &&
-	    !capable(CAP_FOWNER))
+	if ((dir->mode & S_ISVTX) && cred && cred->fsuid != victim->uid &&
+	    cred->fsuid != dir->uid && !capable(CAP_FOWNER))
 		return -EPERM;
 	if (directory)
 		return S_ISDIR(victim->mode) ? 0 : -ENOTDIR;
 	return S_ISDIR(victim->mode) ? -EISDIR : 0;
 }
 
-static void send_child(struct inode *dir, const struct inode *child, uint32_t mask, const char *name, size_t len,
-		       uint32_t cookie)
+static void send_child(struct inode *dir, const struct inode *child, uint32_t mask,
+		       const char *name, size_t len, uint32_t cookie)
 {
 	char copy[NAME_LEN_MAX + 1];
 
@@ -99,8 +99,8 @@ static int check_link(const struct name_create *c, const struct path *dir)
 }
 
 /* With dir->lock held, everything but the kind was checked. */
-static int create_locked(struct inode *dir, const char *name, size_t len, const struct name_create *c,
-			 struct inode **ret)
+static int create_locked(struct inode *dir, const char *name, size_t len,
+			 const struct name_create *c, struct inode **ret)
 {
 	const struct inode_ops *ops = dir->ops;
 	uint32_t mode = c->mode & ~current_umask();
@@ -119,13 +119,14 @@ static int create_locked(struct inode *dir, const char *name, size_t len, const 
 		return e;
 	switch (c->mode & S_IFMT) {
 	case S_IFDIR:
-		return ops->mkdir ? ops->mkdir(dir, name, len, (mode & 01777) | S_IFDIR, ret) : -EPERM;
+		return ops->mkdir ? ops->mkdir(dir, name, len, (mode & 01777) | S_IFDIR, ret)
+				  : -EPERM;
 	case S_IFLNK:
 		return ops->symlink ? ops->symlink(dir, name, len, c->target, ret) : -EPERM;
 	default:
-		return ops->create ? ops->create(dir, name, len, mode, c->rdev, ret) :
-		       S_ISREG(mode)	   ? -EACCES :
-					     -EPERM;
+		return ops->create     ? ops->create(dir, name, len, mode, c->rdev, ret)
+		       : S_ISREG(mode) ? -EACCES
+				       : -EPERM;
 	}
 }
 
@@ -236,7 +237,8 @@ static void forget(struct dentry *d)
 	dentry_drop(d);
 }
 
-static int remove_locked(struct inode *dir, struct dentry *d, const char *name, size_t len, bool directory)
+static int remove_locked(struct inode *dir, struct dentry *d, const char *name, size_t len,
+			 bool directory)
 {
 	struct inode *victim = d->inode;
 	int e = may_delete(dir, victim, directory);
@@ -270,7 +272,9 @@ static int remove_last(struct walk *w, bool directory)
 	if (w->last_type != LAST_NORMAL) {
 		if (!directory)
 			return -EISDIR;
-		return w->last_type == LAST_DOT ? -EINVAL : w->last_type == LAST_DOTDOT ? -ENOTEMPTY : -EBUSY;
+		return w->last_type == LAST_DOT	     ? -EINVAL
+		       : w->last_type == LAST_DOTDOT ? -ENOTEMPTY
+						     : -EBUSY;
 	}
 	if (path_read_only(&w->path))
 		return -EROFS;
@@ -320,7 +324,7 @@ struct rename {
 	struct walk *from, *to;
 	struct dentry *old, *new;
 	unsigned int flags;
-	char *old_copy;		/* the new name for old, when it does not fit into the dentry */
+	char *old_copy; /* the new name for old, when it does not fit into the dentry */
 };
 
 static void lock_directories(struct dentry *a, struct dentry *b)
@@ -371,7 +375,7 @@ static int check_rename(const struct rename *r)
 	}
 	if (cross && dentry_is_below(r->to->path.dentry, r->old))
 		return -EINVAL;
-	if (cross && r->new->inode && dentry_is_below(r->from->path.dentry, r->new))
+	if (cross && r->new->inode &&dentry_is_below(r->from->path.dentry, r->new))
 		return exchange ? -EINVAL : -ENOTEMPTY;
 	return 0;
 }
@@ -387,10 +391,11 @@ static int permit_rename(const struct rename *r)
 	if (!r->new->inode)
 		e = may_create(new_dir, r->to->path.dentry);
 	else
-		e = may_delete(new_dir, r->new->inode, exchange ? S_ISDIR(r->new->inode->mode) : is_dir);
+		e = may_delete(new_dir, r->new->inode,
+			       exchange ? S_ISDIR(r->new->inode->mode) : is_dir);
 	if (e)
 		return e;
-	if (dentry_is_mounted(r->old) || (r->new->inode && dentry_is_mounted(r->new)))
+	if (dentry_is_mounted(r->old) || (r->new->inode &&dentry_is_mounted(r->new)))
 		return -EBUSY;
 	if (old_dir == new_dir)
 		return 0;
@@ -419,8 +424,8 @@ static int rename_locked(struct rename *r)
 	}
 	if (lock_replaced)
 		mutex_lock(&replaced->lock);
-	e = old_dir->ops->rename(old_dir, r->from->last, r->from->last_len, what, new_dir, r->to->last,
-				 r->to->last_len, replaced, r->flags);
+	e = old_dir->ops->rename(old_dir, r->from->last, r->from->last_len, what, new_dir,
+				 r->to->last, r->to->last_len, replaced, r->flags);
 	if (lock_replaced) {
 		if (!e)
 			r->new->dead = true;

@@ -40,7 +40,8 @@ static bool wants_write(int flags)
 static unsigned int wanted_access(int flags)
 {
 	/* Mode 3 (no reading or writing, ioctl only) asks for both permissions. */
-	static const uint8_t masks[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const uint8_t masks[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+					  MAY_READ | MAY_WRITE };
 	unsigned int mask = masks[flags & O_ACCMODE];
 
 	return flags & O_TRUNC ? mask | MAY_WRITE : mask;
@@ -104,7 +105,8 @@ static int inode_open(struct inode *i, struct file *f)
 
 static int open_path_only(const struct path *p, int flags, struct file **ret)
 {
-	struct file *f = file_new(&path_ops, p, (unsigned int)flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW));
+	struct file *f =
+		file_new(&path_ops, p, (unsigned int)flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW));
 
 	if (!f)
 		return -ENOMEM;
@@ -324,7 +326,8 @@ int vfs_read_whole(const struct path *p, size_t max, void **ret_data, size_t *re
 		char *bigger;
 
 		if (size == room) {
-			room = room ? room * 2 : MAX((size_t)inode_size(f->inode) + 1, (size_t)1024);
+			room = room ? room * 2
+				    : MAX((size_t)inode_size(f->inode) + 1, (size_t)1024);
 			if (room > max)
 				room = max + 1;
 			bigger = size == room ? NULL : krealloc(data, room);

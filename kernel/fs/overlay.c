@@ -27,7 +27,7 @@
 #include "lib/base/hash.h"
 #include "lib/base/string.h"
 
-#define NUMBER_UPPER (1ULL << 61)	/* inode numbers of files that exist only in the upper layer */
+#define NUMBER_UPPER (1ULL << 61) /* inode numbers of files that exist only in the upper layer */
 
 static const struct inode_ops dir_ops, file_ops, special_ops, link_ops;
 
@@ -53,7 +53,9 @@ int real_open(struct inode *i, unsigned int flags, struct file **ret)
 
 	if (!path.dentry)
 		return -ENOMEM;
-	f = i->file_ops || (i->ops && i->ops->open) ? file_new(i->file_ops, &path, flags | O_NOATIME) : NULL;
+	f = i->file_ops || (i->ops && i->ops->open)
+		    ? file_new(i->file_ops, &path, flags | O_NOATIME)
+		    : NULL;
 	dentry_put(path.dentry);
 	if (!f)
 		return -ENOMEM;
@@ -120,19 +122,20 @@ static char *copy_name(const char *name, size_t len)
 	return copy;
 }
 
-bool overlay_node_at(struct overlay *o, struct overlay_node *n, struct overlay_node *parent, const char *name,
-		     size_t len)
+bool overlay_node_at(struct overlay *o, struct overlay_node *n, struct overlay_node *parent,
+		     const char *name, size_t len)
 {
 	bool same;
 
 	mutex_lock(&o->lock);
-	same = !n->nameless && n->parent == parent && strlen(n->name) == len && !memcmp(n->name, name, len);
+	same = !n->nameless && n->parent == parent && strlen(n->name) == len &&
+	       !memcmp(n->name, name, len);
 	mutex_unlock(&o->lock);
 	return same;
 }
 
-int overlay_node_move(struct overlay *o, struct overlay_node *n, struct overlay_node *parent, const char *name,
-		      size_t len)
+int overlay_node_move(struct overlay *o, struct overlay_node *n, struct overlay_node *parent,
+		      const char *name, size_t len)
 {
 	struct overlay_node *old_parent;
 	char *copy, *old_name;
@@ -165,7 +168,8 @@ void overlay_publish(struct overlay *o, struct overlay_node *n, struct inode *up
 }
 
 /* A living inode over one of these, counted, or NULL. o->lock held. */
-static struct inode *find_inode(struct overlay *o, const struct inode *upper, const struct inode *lower)
+static struct inode *find_inode(struct overlay *o, const struct inode *upper,
+				const struct inode *lower)
 {
 	struct overlay_node *n;
 
@@ -241,9 +245,12 @@ struct inode *overlay_make_inode(struct filesystem *fs, struct overlay_node *n)
 	i->changed = real->changed;
 	i->born = real->born;
 	i->data = real->data;
-	i->number = n->upper ? overlay_upper_number(o, n->upper) : overlay_lower_number(real, n->layer);
+	i->number = n->upper ? overlay_upper_number(o, n->upper)
+			     : overlay_lower_number(real, n->layer);
 	i->ops = ops_for(real->mode);
-	i->file_ops = S_ISDIR(real->mode) ? &overlay_dir_ops : S_ISREG(real->mode) ? real->file_ops : NULL;
+	i->file_ops = S_ISDIR(real->mode)   ? &overlay_dir_ops
+		      : S_ISREG(real->mode) ? real->file_ops
+					    : NULL;
 	i->private_data = n;
 	return i;
 }
@@ -283,7 +290,8 @@ static int load_redirect(struct overlay_node *n)
 	char *text;
 	long r;
 
-	if (!S_ISDIR(real_of(n)->mode) || !n->upper || !n->lower_count || list_empty(&n->upper->xattrs))
+	if (!S_ISDIR(real_of(n)->mode) || !n->upper || !n->lower_count ||
+	    list_empty(&n->upper->xattrs))
 		return 0;
 	r = inode_getxattr(n->upper, XATTR_REDIRECT, NULL, 0);
 	if (r <= 0 || r >= PATH_MAX)
@@ -299,9 +307,9 @@ static int load_redirect(struct overlay_node *n)
 	return 0;
 }
 
-int overlay_get_inode(struct filesystem *fs, struct overlay_node *parent, const char *name, size_t len,
-		      struct inode *upper, struct inode **lowers, unsigned int lower_count, unsigned int layer,
-		      struct inode **ret)
+int overlay_get_inode(struct filesystem *fs, struct overlay_node *parent, const char *name,
+		      size_t len, struct inode *upper, struct inode **lowers,
+		      unsigned int lower_count, unsigned int layer, struct inode **ret)
 {
 	struct overlay *o = fs->private_data;
 	struct inode *lower = lower_count ? lowers[0] : NULL, *i, *other;
@@ -443,15 +451,17 @@ static int walk_layer(struct inode *root, const char *path, struct inode **ret)
 }
 
 /* The lower folders of an upper one: of the same name, or where it was before it was renamed. */
-static int find_lowers(struct overlay *o, struct overlay_node *dir, const char *name, size_t len, const char *redirect,
-		       struct found *f)
+static int find_lowers(struct overlay *o, struct overlay_node *dir, const char *name, size_t len,
+		       const char *redirect, struct found *f)
 {
 	const struct overlay_node *in = redirect ? o->root : dir;
 	struct inode *i;
 	int r;
 
-	for (unsigned int k = 0; k < in->lower_count && !f->done && f->count < OVERLAY_LAYERS_MAX; k++) {
-		r = redirect ? walk_layer(in->lowers[k], redirect, &i) : real_lookup(in->lowers[k], name, len, &i);
+	for (unsigned int k = 0; k < in->lower_count && !f->done && f->count < OVERLAY_LAYERS_MAX;
+	     k++) {
+		r = redirect ? walk_layer(in->lowers[k], redirect, &i)
+			     : real_lookup(in->lowers[k], name, len, &i);
 		if (!r)
 			found_add(f, i, in->layer + k);
 		else if (r != -ENOENT)
@@ -460,7 +470,8 @@ static int find_lowers(struct overlay *o, struct overlay_node *dir, const char *
 	return 0;
 }
 
-static int lookup_layers(struct overlay *o, struct overlay_node *dir, const char *name, size_t len, struct found *f)
+static int lookup_layers(struct overlay *o, struct overlay_node *dir, const char *name, size_t len,
+			 struct found *f)
 {
 	struct inode *upper = upper_of(dir), *i;
 	char *redirect = NULL;
@@ -522,7 +533,8 @@ static int overlay_lookup(struct inode *dir, const char *name, size_t len, struc
 		for (unsigned int k = 0; k < f->count; k++)
 			inode_put(f->lowers[k]);
 	} else {
-		r = overlay_get_inode(dir->fs, n, name, len, f->upper, lowers, f->count, f->layer, ret);
+		r = overlay_get_inode(dir->fs, n, name, len, f->upper, lowers, f->count, f->layer,
+				      ret);
 	}
 	kfree(f);
 	return r;
@@ -573,7 +585,8 @@ static long overlay_getxattr(struct inode *i, const char *name, void *value, siz
 	return inode_getxattr(real_of(overlay_node_of(i)), name, value, size);
 }
 
-static int overlay_setxattr(struct inode *i, const char *name, const void *value, size_t size, int flags)
+static int overlay_setxattr(struct inode *i, const char *name, const void *value, size_t size,
+			    int flags)
 {
 	struct overlay_node *n = overlay_node_of(i);
 	int r;
@@ -635,8 +648,8 @@ static long overlay_listxattr(struct inode *i, char *list, size_t size)
 	return r;
 }
 
-#define COMMON_OPS                                                                                                     \
-	.setattr = overlay_setattr, .getxattr = overlay_getxattr, .setxattr = overlay_setxattr,                        \
+#define COMMON_OPS                                                                              \
+	.setattr = overlay_setattr, .getxattr = overlay_getxattr, .setxattr = overlay_setxattr, \
 	.listxattr = overlay_listxattr, .removexattr = overlay_removexattr
 
 static const struct inode_ops dir_ops = {

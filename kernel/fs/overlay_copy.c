@@ -73,7 +73,8 @@ static int copy_data(struct inode *to, struct inode *from)
 }
 
 /* The attributes as the application knows them: the overlay inode's, if it is alive. */
-static void current_attributes(struct overlay *o, struct overlay_node *n, struct attributes *a, uint64_t *ret_number)
+static void current_attributes(struct overlay *o, struct overlay_node *n, struct attributes *a,
+			       uint64_t *ret_number)
 {
 	struct inode *lower = n->lowers[0], *i, *from;
 
@@ -96,7 +97,8 @@ static void current_attributes(struct overlay *o, struct overlay_node *n, struct
 }
 
 /* Attributes and extended attributes of a new upper inode. */
-static int dress(struct inode *upper, struct inode *lower, const struct attributes *a, uint64_t number)
+static int dress(struct inode *upper, struct inode *lower, const struct attributes *a,
+		 uint64_t number)
 {
 	int r = inode_copy_xattrs(upper, lower, overlay_private_xattr);
 
@@ -130,8 +132,8 @@ static void switch_inode(struct overlay *o, struct overlay_node *n, struct inode
 }
 
 /* A regular file: made without a name, then given one. */
-static int copy_regular(struct overlay *o, struct overlay_node *n, struct inode *dir, const char *name,
-			const struct attributes *a, uint64_t number)
+static int copy_regular(struct overlay *o, struct overlay_node *n, struct inode *dir,
+			const char *name, const struct attributes *a, uint64_t number)
 {
 	struct inode *lower = n->lowers[0], *upper;
 	int r;
@@ -164,7 +166,8 @@ static int copy_regular(struct overlay *o, struct overlay_node *n, struct inode 
 	return 0;
 }
 
-static int make_other(struct overlay_node *n, struct inode *dir, const char *name, uint32_t mode, struct inode **ret)
+static int make_other(struct overlay_node *n, struct inode *dir, const char *name, uint32_t mode,
+		      struct inode **ret)
 {
 	struct inode *lower = n->lowers[0];
 	char *target;
@@ -186,8 +189,8 @@ static int make_other(struct overlay_node *n, struct inode *dir, const char *nam
 }
 
 /* Folders, links and nodes have no data: made in place, complete before the folder's lock is let go. */
-static int copy_other(struct overlay *o, struct overlay_node *n, struct inode *dir, const char *name,
-		      const struct attributes *a, uint64_t number)
+static int copy_other(struct overlay *o, struct overlay_node *n, struct inode *dir,
+		      const char *name, const struct attributes *a, uint64_t number)
 {
 	struct inode *lower = n->lowers[0], *upper = NULL;
 	bool is_dir = S_ISDIR(lower->mode);

@@ -17,27 +17,27 @@
 
 #define LISTING_MAX (256UL << 20)
 #define FIRST_POSITION 2
-#define TYPE_DIR 4	/* DT_DIR, DT_CHR */
+#define TYPE_DIR 4 /* DT_DIR, DT_CHR */
 #define TYPE_CHAR 2
 
 struct entry {
 	uint64_t number;
 	uint8_t type;
-	bool hidden;	/* a whiteout: covers what is below, and is not shown */
+	bool hidden; /* a whiteout: covers what is below, and is not shown */
 	uint16_t len;
-	uint32_t size;	/* of the entry, a multiple of 8 */
+	uint32_t size; /* of the entry, a multiple of 8 */
 	char name[];
 };
 
 struct listing {
-	struct dir_context context;	/* first: emit finds us by it */
+	struct dir_context context; /* first: emit finds us by it */
 	char *data;
 	size_t used, capacity;
-	uint32_t *table;	/* places of entries by name, +1; open addressing */
+	uint32_t *table; /* places of entries by name, +1; open addressing */
 	size_t table_size, count;
 	size_t layer_start;
-	unsigned int lower_layer;	/* of the lower being read */
-	size_t seen;		/* by this call of readdir */
+	unsigned int lower_layer; /* of the lower being read */
+	size_t seen;		  /* by this call of readdir */
 	int error;
 };
 
@@ -88,7 +88,8 @@ static int grow_table(struct listing *l)
 	return 0;
 }
 
-static int add_entry(struct listing *l, const char *name, size_t len, uint64_t number, unsigned int type)
+static int add_entry(struct listing *l, const char *name, size_t len, uint64_t number,
+		     unsigned int type)
 {
 	size_t size = ROUND_UP(sizeof(struct entry) + len + 1, 8), capacity;
 	uint32_t *slot;
@@ -124,8 +125,8 @@ static int add_entry(struct listing *l, const char *name, size_t len, uint64_t n
 	return 0;
 }
 
-static bool collect(struct dir_context *c, const char *name, size_t len, uint64_t ino, unsigned int type,
-		    uint64_t next_pos)
+static bool collect(struct dir_context *c, const char *name, size_t len, uint64_t ino,
+		    unsigned int type, uint64_t next_pos)
 {
 	struct listing *l = container_of(c, struct listing, context);
 
@@ -272,7 +273,8 @@ static int dir_read(struct file *f, struct dir_context *c)
 		if (place / 8 + FIRST_POSITION >= c->pos)
 			break;
 		/* Going on where the last call stopped is the rule: skip in one step. */
-		if (c->pos - FIRST_POSITION < l->used / 8 && l->context.pos == c->pos && l->seen == SIZE_MAX) {
+		if (c->pos - FIRST_POSITION < l->used / 8 && l->context.pos == c->pos &&
+		    l->seen == SIZE_MAX) {
 			place = (size_t)(c->pos - FIRST_POSITION) * 8;
 			break;
 		}

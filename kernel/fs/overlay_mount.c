@@ -113,8 +113,8 @@ static struct overlay *overlay_alloc(void)
 }
 
 /* Makes the file system over these root inodes (own references are taken). `o` is taken over, also on error. */
-static int overlay_make(struct overlay *o, struct inode *const *lowers, unsigned int count, struct inode *upper,
-			struct filesystem **ret)
+static int overlay_make(struct overlay *o, struct inode *const *lowers, unsigned int count,
+			struct inode *upper, struct filesystem **ret)
 {
 	struct overlay_node *n = NULL;
 	struct filesystem *fs;
@@ -169,7 +169,8 @@ out_free:
 	return r;
 }
 
-int overlay_new_layers(const struct path *lowers, unsigned int count, const struct path *upper, struct filesystem **ret)
+int overlay_new_layers(const struct path *lowers, unsigned int count, const struct path *upper,
+		       struct filesystem **ret)
 {
 	struct inode *roots[OVERLAY_LAYERS_MAX];
 	struct overlay *o;
@@ -244,7 +245,8 @@ static int find_lower_paths(struct overlay_options *p, char *text)
 			*colon++ = 0;
 		if (p->count == OVERLAY_LAYERS_MAX)
 			return -EINVAL;
-		r = path_lookup(AT_FDCWD, text, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p->lowers[p->count]);
+		r = path_lookup(AT_FDCWD, text, LOOKUP_FOLLOW | LOOKUP_DIRECTORY,
+				&p->lowers[p->count]);
 		if (r)
 			return r;
 		p->count++;
@@ -257,15 +259,16 @@ static int parse_option(struct overlay_options *p, char *s)
 	if (!strncmp(s, "lowerdir=", 9))
 		return p->count ? -EINVAL : find_lower_paths(p, s + 9);
 	if (!strncmp(s, "upperdir=", 9)) {
-		int r = p->has_upper ? -EINVAL :
-				       path_lookup(AT_FDCWD, s + 9, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p->upper);
+		int r = p->has_upper ? -EINVAL
+				     : path_lookup(AT_FDCWD, s + 9,
+						   LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p->upper);
 
 		p->has_upper = p->has_upper || !r;
 		return r;
 	}
 	/* Nothing is prepared outside of the upper folder, and what these choose is always on. */
-	if (!strncmp(s, "workdir=", 8) || str_eq(s, "index=on") || str_eq(s, "redirect_dir=on") || str_eq(s, "xino=on") ||
-	    str_eq(s, "volatile") || str_eq(s, "xino=auto") || !*s)
+	if (!strncmp(s, "workdir=", 8) || str_eq(s, "index=on") || str_eq(s, "redirect_dir=on") ||
+	    str_eq(s, "xino=on") || str_eq(s, "volatile") || str_eq(s, "xino=auto") || !*s)
 		return 0;
 	return -EINVAL;
 }

@@ -153,7 +153,8 @@ static int make(struct inode *dir, struct name name, const struct make *m, struc
 	mutex_unlock(&above->lock);
 	if (r)
 		return r;
-	r = overlay_get_inode(dir->fs, overlay_node_of(dir), name.text, name.len, made, NULL, 0, 0, ret);
+	r = overlay_get_inode(dir->fs, overlay_node_of(dir), name.text, name.len, made, NULL, 0, 0,
+			      ret);
 	if (r)
 		return r;
 	if (S_ISDIR(m->mode))
@@ -162,7 +163,8 @@ static int make(struct inode *dir, struct name name, const struct make *m, struc
 	return 0;
 }
 
-int overlay_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, struct inode **ret)
+int overlay_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
+		   struct inode **ret)
 {
 	const struct make m = { .mode = mode, .rdev = rdev };
 
@@ -172,14 +174,16 @@ int overlay_create(struct inode *dir, const char *name, size_t len, uint32_t mod
 	return make(dir, (struct name){ name, len }, &m, ret);
 }
 
-int overlay_mkdir(struct inode *dir, const char *name, size_t len, uint32_t mode, struct inode **ret)
+int overlay_mkdir(struct inode *dir, const char *name, size_t len, uint32_t mode,
+		  struct inode **ret)
 {
 	const struct make m = { .mode = S_IFDIR | mode };
 
 	return make(dir, (struct name){ name, len }, &m, ret);
 }
 
-int overlay_symlink(struct inode *dir, const char *name, size_t len, const char *target, struct inode **ret)
+int overlay_symlink(struct inode *dir, const char *name, size_t len, const char *target,
+		    struct inode **ret)
 {
 	const struct make m = { .mode = S_IFLNK | 0777, .target = target };
 
@@ -237,7 +241,8 @@ int overlay_link(struct inode *dir, const char *text, size_t len, struct inode *
 /* --- removing ----------------------------------------------------------------------------------------------------------- */
 
 /* A name of the inode is gone; copy_lock held. True: the pin's reference is the caller's to put. */
-static bool drop_name(struct overlay *o, struct inode *target, struct overlay_node *parent, struct name name)
+static bool drop_name(struct overlay *o, struct inode *target, struct overlay_node *parent,
+		      struct name name)
 {
 	struct overlay_node *n = overlay_node_of(target);
 	bool here = overlay_node_at(o, n, parent, name.text, name.len), unpin = false;
@@ -407,7 +412,8 @@ static int ensure_upper_name(struct inode *above, struct name name, struct inode
 	mutex_lock(&above->lock);
 	r = find_upper(above, name, &i);
 	if (!r && !i)
-		r = S_ISDIR(upper->mode) ? -EIO : above->ops->link(above, name.text, name.len, upper);
+		r = S_ISDIR(upper->mode) ? -EIO
+					 : above->ops->link(above, name.text, name.len, upper);
 	else if (!r && i != upper)
 		r = -EIO;
 	mutex_unlock(&above->lock);
@@ -431,11 +437,11 @@ static void unlock_two(struct inode *a, struct inode *b)
 }
 
 struct move {
-	struct inode *old_dir, *new_dir;	/* upper */
+	struct inode *old_dir, *new_dir; /* upper */
 	struct name old, new;
-	struct inode *what;			/* upper */
+	struct inode *what; /* upper */
 	unsigned int flags;
-	bool cover;	/* something would show at the old name */
+	bool cover; /* something would show at the old name */
 };
 
 /* The rename in the upper layer, whiteouts included. */
@@ -454,16 +460,18 @@ static int move_upper(const struct move *m)
 		replaced = NULL;
 	}
 	if (!r)
-		r = m->new_dir->ops->rename(m->old_dir, m->old.text, m->old.len, m->what, m->new_dir, m->new.text,
-					    m->new.len, replaced, m->flags & RENAME_EXCHANGE);
+		r = m->new_dir->ops->rename(m->old_dir, m->old.text, m->old.len, m->what,
+					    m->new_dir, m->new.text, m->new.len, replaced,
+					    m->flags & RENAME_EXCHANGE);
 	if (r && covered)
 		(void)!make_whiteout(m->new_dir, m->new);
 	if (!r && m->cover) {
 		r = make_whiteout(m->old_dir, m->old);
 		/* Back to the old name; what was replaced stays replaced, as there is no memory to tell otherwise. */
 		if (r)
-			(void)!m->new_dir->ops->rename(m->new_dir, m->new.text, m->new.len, m->what, m->old_dir,
-						       m->old.text, m->old.len, NULL, 0);
+			(void)!m->new_dir->ops->rename(m->new_dir, m->new.text, m->new.len, m->what,
+						       m->old_dir, m->old.text, m->old.len, NULL,
+						       0);
 	}
 	inode_put(replaced);
 	unlock_two(m->old_dir, m->new_dir);
@@ -484,7 +492,8 @@ static int prepare_replaced(struct inode *replaced)
 	return r;
 }
 
-static int prepare_rename(struct overlay *o, struct inode *what, struct inode *replaced, struct move *m)
+static int prepare_rename(struct overlay *o, struct inode *what, struct inode *replaced,
+			  struct move *m)
 {
 	struct overlay_node *n = overlay_node_of(what);
 	int r = overlay_copy_up(o, n);
@@ -509,8 +518,8 @@ static int prepare_rename(struct overlay *o, struct inode *what, struct inode *r
 }
 
 /* Links of folders and places of nodes, after the upper layer has changed. */
-static void finish_rename(struct overlay *o, struct inode *old_dir, struct inode *what, struct inode *new_dir,
-			  struct inode *replaced, const struct move *m)
+static void finish_rename(struct overlay *o, struct inode *old_dir, struct inode *what,
+			  struct inode *new_dir, struct inode *replaced, const struct move *m)
 {
 	bool exchange = m->flags & RENAME_EXCHANGE;
 	bool what_dir = S_ISDIR(what->mode), replaced_dir = replaced && S_ISDIR(replaced->mode);
@@ -525,16 +534,19 @@ static void finish_rename(struct overlay *o, struct inode *old_dir, struct inode
 			count_subdir(old_dir, 1);
 	}
 	/* Places matter until a file is copied up (both are), and for the folders a copy goes through. */
-	(void)!overlay_node_move(o, overlay_node_of(what), overlay_node_of(new_dir), m->new.text, m->new.len);
+	(void)!overlay_node_move(o, overlay_node_of(what), overlay_node_of(new_dir), m->new.text,
+				 m->new.len);
 	if (exchange)
-		(void)!overlay_node_move(o, overlay_node_of(replaced), overlay_node_of(old_dir), m->old.text, m->old.len);
+		(void)!overlay_node_move(o, overlay_node_of(replaced), overlay_node_of(old_dir),
+					 m->old.text, m->old.len);
 	inode_touch(what, ATTR_CTIME);
 	touch_dir(old_dir);
 	touch_dir(new_dir);
 }
 
-int overlay_rename(struct inode *old_dir, const char *old, size_t old_len, struct inode *what, struct inode *new_dir,
-		   const char *new, size_t new_len, struct inode *replaced, unsigned int flags)
+int overlay_rename(struct inode *old_dir, const char *old, size_t old_len, struct inode *what,
+		   struct inode *new_dir, const char *new, size_t new_len, struct inode *replaced,
+		   unsigned int flags)
 {
 	struct move m = { .old = { old, old_len }, .new = { new, new_len }, .flags = flags };
 	struct overlay *o = overlay_of(old_dir);

@@ -56,20 +56,21 @@ int chdir(const char *path);
 int system(const char *command);
 extern int *__errno_location(void);
 
-#define CHECK(c)                                                                                                       \
-	do {                                                                                                           \
-		if (!(c)) {                                                                                            \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #c);                                                 \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK(c)                                                       \
+	do {                                                           \
+		if (!(c)) {                                            \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #c); \
+			exit(1);                                       \
+		}                                                      \
 	} while (0)
-#define IS(call, expected)                                                                                             \
-	do {                                                                                                           \
-		long is_ = (call);                                                                                     \
-		if (is_ != (long)(expected)) {                                                                         \
-			printf("%s:%d: %s is %ld, expected %ld\n", __FILE__, __LINE__, #call, is_, (long)(expected));  \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define IS(call, expected)                                                                         \
+	do {                                                                                       \
+		long is_ = (call);                                                                 \
+		if (is_ != (long)(expected)) {                                                     \
+			printf("%s:%d: %s is %ld, expected %ld\n", __FILE__, __LINE__, #call, is_, \
+			       (long)(expected));                                                  \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 #define SYS(name, ...) sys_##name((unsigned long[6]){ __VA_ARGS__ })
 #define P(x) ((unsigned long)(x))
@@ -390,7 +391,8 @@ int tty_console_open(struct inode *inode, struct file *f)
 {
 	return inode && f ? -ENXIO : 0;
 }
-static struct plat_info info = { .memory_limit = 1 << 30, .capabilities = PLAT_MAP_HOST | PLAT_HOST_SEES_USER };
+static struct plat_info info = { .memory_limit = 1 << 30,
+				 .capabilities = PLAT_MAP_HOST | PLAT_HOST_SEES_USER };
 const struct plat_info *plat_info(void)
 {
 	return &info;
@@ -508,13 +510,14 @@ static const char *get(const char *name)
 	IS(SYS(close, fd), 0);
 	return buf;
 }
-#define HAS(name, text)                                                                                                \
-	do {                                                                                                           \
-		const char *has_ = get(name);                                                                          \
-		if (!str_eq(has_, text)) {                                                                             \
-			printf("%s:%d: %s has \"%s\", not \"%s\"\n", __FILE__, __LINE__, name, has_, text);            \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define HAS(name, text)                                                                        \
+	do {                                                                                   \
+		const char *has_ = get(name);                                                  \
+		if (!str_eq(has_, text)) {                                                     \
+			printf("%s:%d: %s has \"%s\", not \"%s\"\n", __FILE__, __LINE__, name, \
+			       has_, text);                                                    \
+			exit(1);                                                               \
+		}                                                                              \
 	} while (0)
 
 static struct stat *stat_(const char *name)
@@ -583,13 +586,14 @@ static const char *list(const char *name)
 	}
 	return text;
 }
-#define LISTS(name, names)                                                                                             \
-	do {                                                                                                           \
-		const char *lists_ = list(name);                                                                       \
-		if (!str_eq(lists_, names)) {                                                                          \
-			printf("%s:%d: %s lists \"%s\", not \"%s\"\n", __FILE__, __LINE__, name, lists_, names);       \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define LISTS(name, names)                                                                       \
+	do {                                                                                     \
+		const char *lists_ = list(name);                                                 \
+		if (!str_eq(lists_, names)) {                                                    \
+			printf("%s:%d: %s lists \"%s\", not \"%s\"\n", __FILE__, __LINE__, name, \
+			       lists_, names);                                                   \
+			exit(1);                                                                 \
+		}                                                                                \
 	} while (0)
 
 /* Everything that is only cached is forgotten. */
@@ -1002,7 +1006,8 @@ static void test_locks(void)
 static void test_inotify(void)
 {
 	long n = SYS(inotify_init1, O_NONBLOCK);
-	long wd = SYS(inotify_add_watch, n, P("/etc"), IN_CREATE | IN_MOVE | IN_DELETE | IN_DELETE_SELF);
+	long wd = SYS(inotify_add_watch, n, P("/etc"),
+		      IN_CREATE | IN_MOVE | IN_DELETE | IN_DELETE_SELF);
 	struct inotify_event *e = (struct inotify_event *)buf;
 
 	CHECK(wd > 0);
@@ -1065,7 +1070,8 @@ static int add_string(struct boot_info *b, uint32_t *at, const char *s)
 	return (int)here;
 }
 
-static void add_mount(struct boot_info *b, uint32_t *at, const char *target, const char *options, const char *path)
+static void add_mount(struct boot_info *b, uint32_t *at, const char *target, const char *options,
+		      const char *path)
 {
 	struct boot_mount *m = &b->mounts[b->mount_count++];
 
@@ -1073,7 +1079,8 @@ static void add_mount(struct boot_info *b, uint32_t *at, const char *target, con
 	m->target = (uint32_t)add_string(b, at, target);
 	m->options = (uint32_t)add_string(b, at, options);
 	m->is_file = str_eq(target, "/file-mount");
-	m->handle = (int)syscall(__NR_openat, AT_FDCWD, path, m->is_file ? O_RDWR : O_RDONLY | O_DIRECTORY, 0);
+	m->handle = (int)syscall(__NR_openat, AT_FDCWD, path,
+				 m->is_file ? O_RDWR : O_RDONLY | O_DIRECTORY, 0);
 	handles++;
 	CHECK(m->handle >= 0);
 }
@@ -1173,8 +1180,8 @@ int main(void)
 	IS(file_count, 0);
 	forget();
 	before = objects;
-	printf("ok: %ld objects, %u inodes, %ld pages, %ld handles, %ld hostcalls, %lu lies\n", before, inode_count,
-	       live_pages, handles, hostcalls, (unsigned long)host_lies);
+	printf("ok: %ld objects, %u inodes, %ld pages, %ld handles, %ld hostcalls, %lu lies\n",
+	       before, inode_count, live_pages, handles, hostcalls, (unsigned long)host_lies);
 	IS((long)host_lies, 0);
 	CHECK(!chdir("/"));
 	str_copy(command + 7, dir, sizeof(command) - 7);

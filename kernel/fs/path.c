@@ -176,7 +176,8 @@ int walk_start_at(struct walk *w, const struct path *at, const char *name, unsig
 
 static int step_down_mounts(struct walk *w)
 {
-	while (unlikely(__atomic_load_n(&w->path.dentry->mounted, __ATOMIC_ACQUIRE)) && mount_step_down(&w->path))
+	while (unlikely(__atomic_load_n(&w->path.dentry->mounted, __ATOMIC_ACQUIRE)) &&
+	       mount_step_down(&w->path))
 		if (w->flags & LOOKUP_NO_XDEV)
 			return -EXDEV;
 	return 0;
@@ -434,7 +435,8 @@ int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *re
 	return e;
 }
 
-int path_lookup_from(const struct path *start, const char *name, unsigned int flags, struct path *ret)
+int path_lookup_from(const struct path *start, const char *name, unsigned int flags,
+		     struct path *ret)
 {
 	struct walk w;
 	int e = walk_start_at(&w, start, name, flags);

@@ -51,7 +51,8 @@ static int keep_low(struct process *p, void *arg)
 	struct lowest *l = arg;
 	unsigned int at;
 
-	if (p->kernel_task || p->pid < l->from || (l->count == BATCH && p->pid > l->pids[BATCH - 1]))
+	if (p->kernel_task || p->pid < l->from ||
+	    (l->count == BATCH && p->pid > l->pids[BATCH - 1]))
 		return 0;
 	if (l->count < BATCH)
 		l->count++;
@@ -81,7 +82,8 @@ static int root_readdir(struct file *f, struct dir_context *c)
 			int pid = low.pids[i];
 
 			len = fmt_snprintf(name, sizeof(name), "%d", pid);
-			if (!c->emit(c, name, (size_t)len, PROC_INODE(pid, 0, 0), 4, PIDS + (uint64_t)pid + 1))
+			if (!c->emit(c, name, (size_t)len, PROC_INODE(pid, 0, 0), 4,
+				     PIDS + (uint64_t)pid + 1))
 				return 0;
 			c->pos = PIDS + (uint64_t)pid + 1;
 		}

@@ -78,8 +78,8 @@ static int lookup_fd(struct inode *dir, const char *name, size_t len, bool info,
 		return -ENOENT;
 	p = proc_process(dir);
 	*ret = p ? proc_make_inode(dir, p, &id, info ? S_IFREG | 0444 : fd_link_mode(f),
-			      (info ? WHAT_FDINFO : WHAT_FD) + (unsigned int)id.fd) :
-		   NULL;
+				   (info ? WHAT_FDINFO : WHAT_FD) + (unsigned int)id.fd)
+		 : NULL;
 	file_put(f);
 	if (p)
 		process_put(p);
@@ -105,8 +105,9 @@ static int show_fdinfo(struct pseudo_text *t, struct inode *inode)
 		fd_table_put(files);
 	if (!f)
 		return -ENOENT;
-	text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos, f->flags | O_LARGEFILE,
-		    f->path.mount ? f->path.mount->id : 0, f->inode->number);
+	text_printf(t, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos,
+		    f->flags | O_LARGEFILE, f->path.mount ? f->path.mount->id : 0,
+		    f->inode->number);
 	if (f->ops && f->ops->show_fdinfo) {
 		extra = kzalloc(EXTRA_SIZE);
 		if (extra) {
@@ -172,7 +173,8 @@ static int fd_dir_readdir(struct file *f, struct dir_context *c)
 			break;
 		len = fmt_snprintf(name, sizeof(name), "%d", fd);
 		if (!c->emit(c, name, (size_t)len,
-			     PROC_INODE(id->pid, id->tid, (info ? WHAT_FDINFO : WHAT_FD) + (unsigned int)fd),
+			     PROC_INODE(id->pid, id->tid,
+					(info ? WHAT_FDINFO : WHAT_FD) + (unsigned int)fd),
 			     info ? TYPE_REG : TYPE_LNK, (uint64_t)fd + 3))
 			break;
 		c->pos = (uint64_t)fd + 3;

@@ -35,9 +35,16 @@ static unsigned int take_batch(struct mm *mm, uintptr_t from, struct area *areas
 	mutex_lock(&mm->lock);
 	for (v = mm_find(mm, from); v && count < BATCH; v = mm_next(v)) {
 		areas[count] = (struct area){
-			.start = v->start, .end = v->end, .prot = v->prot, .flags = v->flags, .kind = v->kind,
-			.offset = v->offset, .name = v->name, .stubs = v->stubs,
-			.dont_fork = v->dont_fork, .dont_dump = v->dont_dump,
+			.start = v->start,
+			.end = v->end,
+			.prot = v->prot,
+			.flags = v->flags,
+			.kind = v->kind,
+			.offset = v->offset,
+			.name = v->name,
+			.stubs = v->stubs,
+			.dont_fork = v->dont_fork,
+			.dont_dump = v->dont_dump,
 			.file = v->file && !v->stubs ? file_get(v->file) : NULL,
 		};
 		count++;
@@ -57,7 +64,8 @@ static const char *area_name(const struct area *a, const struct mm *mm)
 	return NULL;
 }
 
-static void show_area(struct pseudo_text *t, const struct area *a, const struct mm *mm, char *buffer)
+static void show_area(struct pseudo_text *t, const struct area *a, const struct mm *mm,
+		      char *buffer)
 {
 	size_t start = t->len, column;
 	unsigned int major = 0, minor = 0;
@@ -76,9 +84,11 @@ static void show_area(struct pseudo_text *t, const struct area *a, const struct 
 	}
 	if (!name)
 		name = area_name(a, mm);
-	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end, a->prot & PROT_READ ? 'r' : '-',
-		    a->prot & PROT_WRITE ? 'w' : '-', a->prot & PROT_EXEC ? 'x' : '-',
-		    a->stubs || (a->flags & MAP_TYPE) == MAP_PRIVATE ? 'p' : 's', a->file ? a->offset : 0, major, minor, number);
+	text_printf(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end,
+		    a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',
+		    a->prot & PROT_EXEC ? 'x' : '-',
+		    a->stubs || (a->flags & MAP_TYPE) == MAP_PRIVATE ? 'p' : 's',
+		    a->file ? a->offset : 0, major, minor, number);
 	if (name) {
 		for (column = t->len - start; column < 73; column++)
 			text_put(t, " ", 1);
@@ -111,19 +121,31 @@ static void add_sums(struct sums *s, const struct area *a)
 static void show_sums(struct pseudo_text *t, const struct sums *s, bool rollup)
 {
 	if (!rollup)
-		text_printf(t, "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n", s->size);
-	text_printf(t, "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n", s->resident, s->resident,
-		    s->private_dirty);
+		text_printf(
+			t,
+			"Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
+			s->size);
+	text_printf(t,
+		    "Rss:            %8lu kB\nPss:            %8lu kB\nPss_Dirty:      %8lu kB\n",
+		    s->resident, s->resident, s->private_dirty);
 	if (rollup)
-		text_printf(t, "Pss_Anon:       %8lu kB\nPss_File:       %8lu kB\nPss_Shmem:             0 kB\n", s->anonymous,
-			    s->resident - s->anonymous);
-	text_printf(t, "Shared_Clean:          0 kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n",
-		    s->shared, s->private_clean, s->private_dirty);
-	text_printf(t, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\nKSM:                   0 kB\nLazyFree:              0 kB\n",
-		    s->resident, s->anonymous);
-	text_string(t, "AnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\nFilePmdMapped:         0 kB\n"
-		       "Shared_Hugetlb:        0 kB\nPrivate_Hugetlb:       0 kB\nSwap:                  0 kB\n"
-		       "SwapPss:               0 kB\nLocked:                0 kB\n");
+		text_printf(
+			t,
+			"Pss_Anon:       %8lu kB\nPss_File:       %8lu kB\nPss_Shmem:             0 kB\n",
+			s->anonymous, s->resident - s->anonymous);
+	text_printf(
+		t,
+		"Shared_Clean:          0 kB\nShared_Dirty:   %8lu kB\nPrivate_Clean:  %8lu kB\nPrivate_Dirty:  %8lu kB\n",
+		s->shared, s->private_clean, s->private_dirty);
+	text_printf(
+		t,
+		"Referenced:     %8lu kB\nAnonymous:      %8lu kB\nKSM:                   0 kB\nLazyFree:              0 kB\n",
+		s->resident, s->anonymous);
+	text_string(
+		t,
+		"AnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\nFilePmdMapped:         0 kB\n"
+		"Shared_Hugetlb:        0 kB\nPrivate_Hugetlb:       0 kB\nSwap:                  0 kB\n"
+		"SwapPss:               0 kB\nLocked:                0 kB\n");
 }
 
 static void show_vm_flags(struct pseudo_text *t, const struct area *a)

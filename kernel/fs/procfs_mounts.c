@@ -27,8 +27,9 @@ static void show_mount_flags(struct pseudo_text *t, unsigned long flags, bool re
 		unsigned long flag;
 		const char *text;
 	} names[] = {
-		{ MS_NOSUID, ",nosuid" }, { MS_NODEV, ",nodev" }, { MS_NOEXEC, ",noexec" },
-		{ MS_NOATIME, ",noatime" }, { MS_NODIRATIME, ",nodiratime" }, { MS_RELATIME, ",relatime" },
+		{ MS_NOSUID, ",nosuid" },	    { MS_NODEV, ",nodev" },
+		{ MS_NOEXEC, ",noexec" },	    { MS_NOATIME, ",noatime" },
+		{ MS_NODIRATIME, ",nodiratime" },   { MS_RELATIME, ",relatime" },
 		{ MS_NOSYMFOLLOW, ",nosymfollow" },
 	};
 
@@ -93,7 +94,8 @@ static int show_mount(struct mount *m, void *arg)
 		return -ENOMEM;
 	}
 	text_escaped(place, name, special);
-	text_printf(t, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : 0, (unsigned int)(dev >> 8 & 0xfff),
+	text_printf(t, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : 0,
+		    (unsigned int)(dev >> 8 & 0xfff),
 		    (unsigned int)((dev & 0xff) | (dev >> 12 & 0xfff00)));
 	text_escaped(t, mount_root(m, a->buffer), special);
 	text_put(t, " ", 1);

@@ -16,10 +16,11 @@
 #include "lib/base/fmt.h"
 #include "lib/base/string.h"
 
-#define WHAT_TASKS 0xff00	/* parts of inode numbers that are no entry of the table */
+#define WHAT_TASKS 0xff00 /* parts of inode numbers that are no entry of the table */
 #define PATH_SIZE 4096
 
-static const struct inode_ops pid_dir_ops, file_inode_ops, text_link_ops, task_dir_ops, empty_dir_ops;
+static const struct inode_ops pid_dir_ops, file_inode_ops, text_link_ops, task_dir_ops,
+	empty_dir_ops;
 static const struct file_ops pid_dir_file_ops, task_dir_file_ops, empty_dir_file_ops;
 
 static struct proc_inode *id_of(const struct inode *inode)
@@ -56,7 +57,7 @@ struct task *process_any_task(struct process *p)
 	struct task *t, *found = NULL;
 
 	mutex_lock(&p->lock);
-	list_for_each (t, &p->tasks, link) {
+	list_for_each(t, &p->tasks, link) {
 		if (!found || t->tid == p->pid)
 			found = t;
 		if (t->tid == p->pid)
@@ -158,8 +159,8 @@ static void set_owner(struct inode *inode, struct process *p)
 		cred_put(c);
 }
 
-struct inode *proc_make_inode(struct inode *dir, struct process *p, const struct proc_inode *id, uint32_t mode,
-				unsigned int what)
+struct inode *proc_make_inode(struct inode *dir, struct process *p, const struct proc_inode *id,
+			      uint32_t mode, unsigned int what)
 {
 	struct proc_inode *copy = kmalloc(sizeof(*copy));
 	struct inode *inode = copy ? inode_new(dir->fs, mode) : NULL;
@@ -315,9 +316,18 @@ static int store_ignored(struct inode *inode, char *data, size_t size)
 	return 0;
 }
 
-#define FILE_(name, mode, flags, show, store) { name, S_IFREG | (mode), flags, show, store, NULL, NULL, NULL }
-#define LINK_(name, flags, follow) { name, S_IFLNK | 0777, (flags) | PROC_GUARDED, NULL, NULL, follow, NULL, NULL }
-#define DIR_(name, mode, flags, ops, file_ops) { name, S_IFDIR | (mode), flags, NULL, NULL, NULL, ops, file_ops }
+#define FILE_(name, mode, flags, show, store)                                \
+	{                                                                    \
+		name, S_IFREG | (mode), flags, show, store, NULL, NULL, NULL \
+	}
+#define LINK_(name, flags, follow)                                                           \
+	{                                                                                    \
+		name, S_IFLNK | 0777, (flags) | PROC_GUARDED, NULL, NULL, follow, NULL, NULL \
+	}
+#define DIR_(name, mode, flags, ops, file_ops)                                 \
+	{                                                                      \
+		name, S_IFDIR | (mode), flags, NULL, NULL, NULL, ops, file_ops \
+	}
 
 static const struct proc_entry entries[] = {
 	DIR_("task", 0555, PROC_PROCESS, &task_dir_ops, &task_dir_file_ops),
@@ -374,7 +384,8 @@ static int pid_dir_lookup(struct inode *dir, const char *name, size_t len, struc
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(entries); i++)
-		if (shown(&entries[i], &id) && strlen(entries[i].name) == len && !memcmp(entries[i].name, name, len))
+		if (shown(&entries[i], &id) && strlen(entries[i].name) == len &&
+		    !memcmp(entries[i].name, name, len))
 			break;
 	if (i == ARRAY_SIZE(entries))
 		return -ENOENT;
@@ -428,10 +439,12 @@ static int pid_dir_readdir(struct file *f, struct dir_context *c)
 	for (; c->pos - 2 < ARRAY_SIZE(entries); c->pos++) {
 		unsigned int i = (unsigned int)(c->pos - 2);
 		const struct proc_entry *e = &entries[i];
-		unsigned int type = S_ISDIR(e->mode) ? TYPE_DIR : S_ISLNK(e->mode) ? TYPE_LNK : TYPE_REG;
+		unsigned int type = S_ISDIR(e->mode)   ? TYPE_DIR
+				    : S_ISLNK(e->mode) ? TYPE_LNK
+						       : TYPE_REG;
 
-		if (shown(e, id) &&
-		    !c->emit(c, e->name, strlen(e->name), PROC_INODE(id->pid, id->tid, i + 1), type, c->pos + 1))
+		if (shown(e, id) && !c->emit(c, e->name, strlen(e->name),
+					     PROC_INODE(id->pid, id->tid, i + 1), type, c->pos + 1))
 			break;
 	}
 	return 0;
@@ -553,7 +566,8 @@ static int magic_readlink(struct inode *inode, char **ret)
 	return error;
 }
 
-static const struct inode_ops text_link_ops = { .readlink = text_readlink, .setattr = proc_setattr };
+static const struct inode_ops text_link_ops = { .readlink = text_readlink,
+						.setattr = proc_setattr };
 const struct inode_ops proc_magic_link_ops = {
 	.readlink = magic_readlink,
 	.follow = magic_follow,
@@ -594,7 +608,7 @@ static int next_tid(struct process *p, int from)
 	int best = -1;
 
 	mutex_lock(&p->lock);
-	list_for_each (t, &p->tasks, link)
+	list_for_each(t, &p->tasks, link)
 		if (t->tid >= from && (best < 0 || t->tid < best))
 			best = t->tid;
 	mutex_unlock(&p->lock);
@@ -616,7 +630,8 @@ static int task_readdir(struct file *f, struct dir_context *c)
 		if (tid < 0)
 			break;
 		len = fmt_snprintf(name, sizeof(name), "%d", tid);
-		if (!c->emit(c, name, (size_t)len, PROC_INODE(0, tid, WHAT_TASKS), TYPE_DIR, (uint64_t)tid + 3))
+		if (!c->emit(c, name, (size_t)len, PROC_INODE(0, tid, WHAT_TASKS), TYPE_DIR,
+			     (uint64_t)tid + 3))
 			break;
 		c->pos = (uint64_t)tid + 3;
 	}
@@ -625,7 +640,8 @@ out:
 	return 0;
 }
 
-static const struct inode_ops task_dir_ops = { .lookup = task_lookup_name, .setattr = proc_setattr };
+static const struct inode_ops task_dir_ops = { .lookup = task_lookup_name,
+					       .setattr = proc_setattr };
 static const struct file_ops task_dir_file_ops = { .readdir = task_readdir };
 
 static int empty_lookup(struct inode *dir, const char *name, size_t len, struct inode **ret)

@@ -20,7 +20,7 @@
 #include "lib/base/fmt.h"
 #include "lib/base/string.h"
 
-#define TICK 10000000UL	/* ns of a USER_HZ tick */
+#define TICK 10000000UL /* ns of a USER_HZ tick */
 #define STRINGS_MAX (2UL << 20)
 #define CHUNK (16UL << 10)
 
@@ -52,7 +52,7 @@ void proc_cputime(struct process *p, struct task *only, uint64_t *ret_user, uint
 		return;
 	}
 	mutex_lock(&p->lock);
-	list_for_each (t, &p->tasks, link) {
+	list_for_each(t, &p->tasks, link) {
 		user = system = 0;
 		plat_cputime(t, false, &user, &system);
 		*ret_user += user;
@@ -72,7 +72,7 @@ static void set_state(struct summary *s, struct process *p, struct task *only)
 	if (only) {
 		state = only->state;
 	} else {
-		list_for_each (t, &p->tasks, link)
+		list_for_each(t, &p->tasks, link)
 			if (state == TASK_DEAD || t->state == TASK_RUNNING)
 				state = t->state;
 	}
@@ -230,20 +230,24 @@ int proc_show_stat(struct pseudo_text *t, struct inode *inode)
 
 	if (error)
 		return error;
-	text_printf(t, "%d (%s) %c %d %d %d %d %d %u ", s->tid, s->comm, s->state, s->ppid, s->pgid, s->sid, (int)s->tty,
-		    s->foreground, 0x400000u);
-	text_printf(t, "%lu %lu %lu %lu %lu %lu %ld %ld ", s->minor, s->child_minor, s->major, s->child_major, s->user / TICK,
-		    s->system / TICK, (long)(s->child_user / TICK), (long)(s->child_system / TICK));
-	text_printf(t, "%d %d %d 0 %lu %lu %lu %lu ", realtime(s) ? -1 - s->priority : 20 + s->nice, s->nice, s->threads,
-		    s->start / TICK, s->memory.total, s->memory.resident / PAGE_SIZE, UINT64_MAX);
+	text_printf(t, "%d (%s) %c %d %d %d %d %d %u ", s->tid, s->comm, s->state, s->ppid, s->pgid,
+		    s->sid, (int)s->tty, s->foreground, 0x400000u);
+	text_printf(t, "%lu %lu %lu %lu %lu %lu %ld %ld ", s->minor, s->child_minor, s->major,
+		    s->child_major, s->user / TICK, s->system / TICK, (long)(s->child_user / TICK),
+		    (long)(s->child_system / TICK));
+	text_printf(t, "%d %d %d 0 %lu %lu %lu %lu ", realtime(s) ? -1 - s->priority : 20 + s->nice,
+		    s->nice, s->threads, s->start / TICK, s->memory.total,
+		    s->memory.resident / PAGE_SIZE, UINT64_MAX);
 	/* code and stack addresses: not for everybody */
-	text_printf(t, "%u %u %lu 0 0 ", s->has_memory ? 1u : 0u, s->has_memory ? 1u : 0u, may_look ? s->start_stack : 0);
-	text_printf(t, "%lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0 ", s->pending.bits & 0x7fffffff, s->blocked.bits & 0x7fffffff,
-		    s->ignored.bits & 0x7fffffff, s->caught.bits & 0x7fffffff, s->exit_signal, 0u,
+	text_printf(t, "%u %u %lu 0 0 ", s->has_memory ? 1u : 0u, s->has_memory ? 1u : 0u,
+		    may_look ? s->start_stack : 0);
+	text_printf(t, "%lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0 ", s->pending.bits & 0x7fffffff,
+		    s->blocked.bits & 0x7fffffff, s->ignored.bits & 0x7fffffff,
+		    s->caught.bits & 0x7fffffff, s->exit_signal, 0u,
 		    realtime(s) ? (unsigned int)s->priority : 0u, (unsigned int)s->policy);
 	if (may_look && s->has_memory)
-		text_printf(t, "0 0 %lu %lu %lu %lu %lu %d\n", s->brk_start, s->arg_start, s->arg_end, s->env_start, s->env_end,
-			    s->exit_status);
+		text_printf(t, "0 0 %lu %lu %lu %lu %lu %d\n", s->brk_start, s->arg_start,
+			    s->arg_end, s->env_start, s->env_end, s->exit_status);
 	else
 		text_printf(t, "0 0 0 0 0 0 0 %d\n", may_look ? s->exit_status : 0);
 	kfree(s);
@@ -257,8 +261,9 @@ int proc_show_statm(struct pseudo_text *t, struct inode *inode)
 
 	if (error)
 		return error;
-	text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", s->memory.total / PAGE_SIZE, s->memory.resident / PAGE_SIZE,
-		    s->memory.shared / PAGE_SIZE, s->memory.text / PAGE_SIZE, (s->memory.data + s->memory.stack) / PAGE_SIZE);
+	text_printf(t, "%lu %lu %lu %lu 0 %lu 0\n", s->memory.total / PAGE_SIZE,
+		    s->memory.resident / PAGE_SIZE, s->memory.shared / PAGE_SIZE,
+		    s->memory.text / PAGE_SIZE, (s->memory.data + s->memory.stack) / PAGE_SIZE);
 	kfree(s);
 	return 0;
 }
@@ -267,21 +272,22 @@ static void show_memory(struct pseudo_text *t, const struct summary *s)
 {
 	const struct proc_memory *m = &s->memory;
 
-	text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\n", m->total >> 10, m->total >> 10,
-		    s->locked >> 10);
+	text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\n",
+		    m->total >> 10, m->total >> 10, s->locked >> 10);
 	text_printf(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", m->resident >> 10, m->resident >> 10);
-	text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t       0 kB\n", (m->resident - m->shared) >> 10,
-		    m->shared >> 10);
-	text_printf(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n", m->data >> 10, m->stack >> 10,
-		    m->text >> 10, m->library >> 10);
-	text_printf(t, "VmPTE:\t%8lu kB\nVmSwap:\t       0 kB\nHugetlbPages:\t       0 kB\n", 4 + (m->resident >> 19));
+	text_printf(t, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t       0 kB\n",
+		    (m->resident - m->shared) >> 10, m->shared >> 10);
+	text_printf(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n",
+		    m->data >> 10, m->stack >> 10, m->text >> 10, m->library >> 10);
+	text_printf(t, "VmPTE:\t%8lu kB\nVmSwap:\t       0 kB\nHugetlbPages:\t       0 kB\n",
+		    4 + (m->resident >> 19));
 	text_string(t, "CoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
 }
 
 static void show_ids(struct pseudo_text *t, const struct cred *c)
 {
-	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-		    c->sgid, c->fsgid);
+	text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
+		    c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 }
 
 static void show_cpus(struct pseudo_text *t, struct task *task)
@@ -303,7 +309,8 @@ static void show_cpus(struct pseudo_text *t, struct task *task)
 		if (in && !open)
 			first = cpu;
 		if (!in && open) {
-			text_printf(t, first == cpu - 1 ? "%s%u" : "%s%u-%u", any ? "," : "", first, cpu - 1);
+			text_printf(t, first == cpu - 1 ? "%s%u" : "%s%u-%u", any ? "," : "", first,
+				    cpu - 1);
 			any = true;
 		}
 		open = in;
@@ -347,8 +354,8 @@ int proc_show_status(struct pseudo_text *t, struct inode *inode)
 	text_string(t, "\n");
 	if (task)
 		text_printf(t, "Umask:\t%04o\n", umask);
-	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", s->state_name, s->pid, s->tid,
-		    s->ppid);
+	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+		    s->state_name, s->pid, s->tid, s->ppid);
 	if (c)
 		show_ids(t, c);
 	else
@@ -358,19 +365,26 @@ int proc_show_status(struct pseudo_text *t, struct inode *inode)
 		text_printf(t, "%u ", c->groups[i]);
 	if (!c || !c->group_count)
 		text_string(t, " ");
-	text_printf(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", s->pid, s->tid, s->pgid, s->sid);
+	text_printf(t, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", s->pid,
+		    s->tid, s->pgid, s->sid);
 	if (s->has_memory)
 		show_memory(t, s);
 	text_printf(t, "Threads:\t%d\nSigQ:\t0/%lu\n", s->threads, s->signals_limit);
-	text_printf(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", s->pending.bits,
-		    s->shared_pending.bits, s->blocked.bits, s->ignored.bits, s->caught.bits);
-	text_printf(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
-		    c ? c->cap_inheritable : 0, c ? c->cap_permitted : 0, c ? c->cap_effective : 0, c ? c->cap_bounding : 0,
-		    c ? c->cap_ambient : 0);
+	text_printf(
+		t,
+		"SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+		s->pending.bits, s->shared_pending.bits, s->blocked.bits, s->ignored.bits,
+		s->caught.bits);
+	text_printf(
+		t,
+		"CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
+		c ? c->cap_inheritable : 0, c ? c->cap_permitted : 0, c ? c->cap_effective : 0,
+		c ? c->cap_bounding : 0, c ? c->cap_ambient : 0);
 	text_printf(t, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", s->no_new_privs);
 	text_string(t, "Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n");
 	show_cpus(t, task);
-	text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", s->voluntary, s->involuntary);
+	text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		    s->voluntary, s->involuntary);
 out:
 	if (c)
 		cred_put(c);
@@ -392,7 +406,7 @@ int proc_show_children(struct pseudo_text *t, struct inode *inode)
 	/* children belong to the process: they are shown with its main task */
 	if (tid == p->pid) {
 		mutex_lock(&tree_lock);
-		list_for_each (child, &p->children, sibling)
+		list_for_each(child, &p->children, sibling)
 			if (!child->kernel_task)
 				text_printf(t, "%d ", child->pid);
 		mutex_unlock(&tree_lock);
@@ -436,7 +450,8 @@ int proc_show_cmdline(struct pseudo_text *t, struct inode *inode)
 	if (p->mm && p->arg_end > p->arg_start) {
 		copy_range(t, p, p->arg_start, p->arg_end);
 		/* setproctitle: the title may run over into the environment, and ends at its first NUL */
-		if (!t->failed && t->len > start && t->data[t->len - 1] && p->env_end > p->arg_end) {
+		if (!t->failed && t->len > start && t->data[t->len - 1] &&
+		    p->env_end > p->arg_end) {
 			const char *end;
 
 			copy_range(t, p, p->arg_end, MIN(p->env_end, p->arg_end + PAGE_SIZE));
@@ -574,7 +589,9 @@ int proc_show_limits(struct pseudo_text *t, struct inode *inode)
 int proc_show_io(struct pseudo_text *t, struct inode *inode)
 {
 	(void)inode;
-	text_string(t, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	text_string(
+		t,
+		"rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
 	return 0;
 }
 

@@ -13,7 +13,8 @@
 #include "kernel/task/life.h"
 #include "lib/base/string.h"
 
-pseudo_show proc_sys_pid_max, proc_sys_threads_max, proc_sys_boot_id, proc_sys_uuid, proc_sys_file_nr, proc_sys_domainname;
+pseudo_show proc_sys_pid_max, proc_sys_threads_max, proc_sys_boot_id, proc_sys_uuid,
+	proc_sys_file_nr, proc_sys_domainname;
 pseudo_store proc_sys_store_hostname, proc_sys_store_ignored;
 
 int proc_sys_hostname(struct pseudo_text *t, struct inode *inode)
@@ -67,7 +68,8 @@ int proc_sys_pid_max(struct pseudo_text *t, struct inode *inode)
 int proc_sys_threads_max(struct pseudo_text *t, struct inode *inode)
 {
 	(void)inode;
-	text_printf(t, "%lu\n", MIN(plat_info()->memory_limit / (8 * KERNEL_STACK_SIZE), 4194303UL));
+	text_printf(t, "%lu\n",
+		    MIN(plat_info()->memory_limit / (8 * KERNEL_STACK_SIZE), 4194303UL));
 	return 0;
 }
 
@@ -83,7 +85,9 @@ static void text_uuid(struct pseudo_text *t, const uint8_t *b)
 {
 	for (unsigned int i = 0; i < 16; i++)
 		text_printf(t, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-			    i == 6 ? (b[i] & 0x0fu) | 0x40u : i == 8 ? (b[i] & 0x3fu) | 0x80u : b[i]);
+			    i == 6   ? (b[i] & 0x0fu) | 0x40u
+			    : i == 8 ? (b[i] & 0x3fu) | 0x80u
+				     : b[i]);
 	text_string(t, "\n");
 }
 

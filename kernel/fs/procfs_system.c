@@ -35,7 +35,9 @@ static struct cpuid cpuid(uint32_t leaf, uint32_t sub)
 {
 	struct cpuid r;
 
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(sub));
+	__asm__ volatile("cpuid"
+			 : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+			 : "a"(leaf), "c"(sub));
 	return r;
 }
 
@@ -133,16 +135,30 @@ static int show_cpuinfo(struct pseudo_text *t, struct inode *inode)
 	(void)inode;
 	identify(&p);
 	for (unsigned int cpu = 0; cpu < cpus(); cpu++) {
-		text_printf(t, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", cpu,
-			    p.vendor, p.family, p.model, p.model_name[0] ? p.model_name : "unknown", p.stepping);
-		text_printf(t, "cpu MHz\t\t: 2000.000\ncache size\t: 1024 KB\nphysical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\n", cpus(), cpu);
-		text_printf(t, "cpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n", cpus(), cpu, cpu);
+		text_printf(
+			t,
+			"processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n",
+			cpu, p.vendor, p.family, p.model,
+			p.model_name[0] ? p.model_name : "unknown", p.stepping);
+		text_printf(
+			t,
+			"cpu MHz\t\t: 2000.000\ncache size\t: 1024 KB\nphysical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\n",
+			cpus(), cpu);
+		text_printf(
+			t,
+			"cpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n",
+			cpus(), cpu, cpu);
 		text_printf(t, "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t:", p.levels);
 		for (unsigned int i = 0; i < ARRAY_SIZE(features); i++)
 			if (p.words[features[i].where] >> features[i].bit & 1)
 				text_printf(t, " %s", features[i].name);
-		text_printf(t, "\nbugs\t\t:\nbogomips\t: 4000.00\nclflush size\t: %u\ncache_alignment\t: 64\n", p.clflush);
-		text_string(t, "address sizes\t: 48 bits physical, 48 bits virtual\npower management:\n\n");
+		text_printf(
+			t,
+			"\nbugs\t\t:\nbogomips\t: 4000.00\nclflush size\t: %u\ncache_alignment\t: 64\n",
+			p.clflush);
+		text_string(
+			t,
+			"address sizes\t: 48 bits physical, 48 bits virtual\npower management:\n\n");
 	}
 	return 0;
 }
@@ -163,24 +179,45 @@ static int show_meminfo(struct pseudo_text *t, struct inode *inode)
 	anon = used - cached - slab;
 	free = total - used;
 	available = free;
-	text_printf(t, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n", total, free, available);
-	text_printf(t, "Buffers:               0 kB\nCached:         %8lu kB\nSwapCached:            0 kB\n", cached);
-	text_printf(t, "Active:         %8lu kB\nInactive:       %8lu kB\nActive(anon):   %8lu kB\nInactive(anon):        0 kB\n", anon,
-		    cached, anon);
-	text_printf(t, "Active(file):          0 kB\nInactive(file): %8lu kB\nUnevictable:           0 kB\nMlocked:               0 kB\n",
-		    cached);
-	text_string(t, "SwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:                 0 kB\nWriteback:             0 kB\n");
-	text_printf(t, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:                 0 kB\nKReclaimable:          0 kB\n", anon,
-		    cached);
-	text_printf(t, "Slab:           %8lu kB\nSReclaimable:          0 kB\nSUnreclaim:     %8lu kB\nKernelStack:    %8u kB\n", slab, slab,
-		    __atomic_load_n(&task_count, __ATOMIC_RELAXED) * (unsigned int)(KERNEL_STACK_SIZE >> 10));
-	text_string(t, "PageTables:            0 kB\nSecPageTables:         0 kB\nNFS_Unstable:          0 kB\nBounce:                0 kB\n"
-		       "WritebackTmp:          0 kB\n");
+	text_printf(t,
+		    "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n",
+		    total, free, available);
+	text_printf(
+		t,
+		"Buffers:               0 kB\nCached:         %8lu kB\nSwapCached:            0 kB\n",
+		cached);
+	text_printf(
+		t,
+		"Active:         %8lu kB\nInactive:       %8lu kB\nActive(anon):   %8lu kB\nInactive(anon):        0 kB\n",
+		anon, cached, anon);
+	text_printf(
+		t,
+		"Active(file):          0 kB\nInactive(file): %8lu kB\nUnevictable:           0 kB\nMlocked:               0 kB\n",
+		cached);
+	text_string(
+		t,
+		"SwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:                 0 kB\nWriteback:             0 kB\n");
+	text_printf(
+		t,
+		"AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:                 0 kB\nKReclaimable:          0 kB\n",
+		anon, cached);
+	text_printf(
+		t,
+		"Slab:           %8lu kB\nSReclaimable:          0 kB\nSUnreclaim:     %8lu kB\nKernelStack:    %8u kB\n",
+		slab, slab,
+		__atomic_load_n(&task_count, __ATOMIC_RELAXED) *
+			(unsigned int)(KERNEL_STACK_SIZE >> 10));
+	text_string(
+		t,
+		"PageTables:            0 kB\nSecPageTables:         0 kB\nNFS_Unstable:          0 kB\nBounce:                0 kB\n"
+		"WritebackTmp:          0 kB\n");
 	text_printf(t, "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\n", total, used);
-	text_string(t, "VmallocTotal:   34359738367 kB\nVmallocUsed:           0 kB\nVmallocChunk:          0 kB\nPercpu:                0 kB\n"
-		       "AnonHugePages:         0 kB\nShmemHugePages:        0 kB\nShmemPmdMapped:        0 kB\n"
-		       "FileHugePages:         0 kB\nFilePmdMapped:         0 kB\nHugePages_Total:       0\nHugePages_Free:        0\n"
-		       "HugePages_Rsvd:        0\nHugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n");
+	text_string(
+		t,
+		"VmallocTotal:   34359738367 kB\nVmallocUsed:           0 kB\nVmallocChunk:          0 kB\nPercpu:                0 kB\n"
+		"AnonHugePages:         0 kB\nShmemHugePages:        0 kB\nShmemPmdMapped:        0 kB\n"
+		"FileHugePages:         0 kB\nFilePmdMapped:         0 kB\nHugePages_Total:       0\nHugePages_Free:        0\n"
+		"HugePages_Rsvd:        0\nHugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n");
 	return 0;
 }
 
@@ -190,10 +227,14 @@ static int show_vmstat(struct pseudo_text *t, struct inode *inode)
 
 	(void)inode;
 	memory_usage(&m);
-	text_printf(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty 0\nnr_writeback 0\n",
-		    m.limit / PAGE_SIZE > m.pages_used ? m.limit / PAGE_SIZE - m.pages_used : 0,
-		    m.pages_used - MIN(m.cache_pages, m.pages_used), m.cache_pages);
-	text_string(t, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill 0\n");
+	text_printf(
+		t,
+		"nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty 0\nnr_writeback 0\n",
+		m.limit / PAGE_SIZE > m.pages_used ? m.limit / PAGE_SIZE - m.pages_used : 0,
+		m.pages_used - MIN(m.cache_pages, m.pages_used), m.cache_pages);
+	text_string(
+		t,
+		"pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill 0\n");
 	return 0;
 }
 
@@ -219,7 +260,7 @@ static int add_process(struct process *p, void *arg)
 		return 0;
 	sum->last_pid = MAX(sum->last_pid, p->pid);
 	mutex_lock(&p->lock);
-	list_for_each (t, &p->tasks, link) {
+	list_for_each(t, &p->tasks, link) {
 		sum->running += t->state == TASK_RUNNING;
 		sum->switches += t->calls_slept;
 	}
@@ -246,9 +287,12 @@ static int show_stat(struct pseudo_text *t, struct inode *inode)
 	idle = idle > user + system ? idle - user - system : 0;
 	text_printf(t, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", user, system, idle);
 	for (unsigned int i = 0; i < cpus(); i++)
-		text_printf(t, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, user / cpus(), system / cpus(), idle / cpus());
-	text_printf(t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
-		    sum.switches, (clock_realtime() - up) / SECOND, sum.last_pid, MAX(sum.running, 1u));
+		text_printf(t, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, user / cpus(),
+			    system / cpus(), idle / cpus());
+	text_printf(
+		t,
+		"intr 0\nctxt %lu\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+		sum.switches, (clock_realtime() - up) / SECOND, sum.last_pid, MAX(sum.running, 1u));
 	return 0;
 }
 
@@ -274,15 +318,16 @@ static int show_loadavg(struct pseudo_text *t, struct inode *inode)
 	(void)inode;
 	add_all(&sum);
 	running = MAX(sum.running, 1u);
-	text_printf(t, "%u.00 %u.00 %u.00 %u/%u %d\n", running - 1, running - 1, running - 1, running,
-		    __atomic_load_n(&task_count, __ATOMIC_RELAXED), sum.last_pid);
+	text_printf(t, "%u.00 %u.00 %u.00 %u/%u %d\n", running - 1, running - 1, running - 1,
+		    running, __atomic_load_n(&task_count, __ATOMIC_RELAXED), sum.last_pid);
 	return 0;
 }
 
 static int show_version(struct pseudo_text *t, struct inode *inode)
 {
 	(void)inode;
-	text_printf(t, "Linux version %s (cloister@enclave) %s\n", uname_release(), uname_version());
+	text_printf(t, "Linux version %s (cloister@enclave) %s\n", uname_release(),
+		    uname_version());
 	return 0;
 }
 
@@ -310,28 +355,49 @@ static int show_cloister(struct pseudo_text *t, struct inode *inode)
 	memory_usage(&m);
 	for (unsigned int i = 0; i < HC_COUNT; i++)
 		calls += __atomic_load_n(&host_calls[i], __ATOMIC_RELAXED);
-	text_printf(t, "pages %lu\ncache_pages %lu\nobjects %lu\ninodes %u\nfiles %u\ndentries %u\n", m.pages_used, m.cache_pages,
-		    m.objects, __atomic_load_n(&inode_count, __ATOMIC_RELAXED), __atomic_load_n(&file_count, __ATOMIC_RELAXED),
+	text_printf(t,
+		    "pages %lu\ncache_pages %lu\nobjects %lu\ninodes %u\nfiles %u\ndentries %u\n",
+		    m.pages_used, m.cache_pages, m.objects,
+		    __atomic_load_n(&inode_count, __ATOMIC_RELAXED),
+		    __atomic_load_n(&file_count, __ATOMIC_RELAXED),
 		    __atomic_load_n(&dentry_count, __ATOMIC_RELAXED));
 	text_printf(t, "processes %u\ntasks %u\nsockets %u\nhost_calls %lu\nlies %lu\n",
-		    __atomic_load_n(&process_count, __ATOMIC_RELAXED), __atomic_load_n(&task_count, __ATOMIC_RELAXED),
-		    __atomic_load_n(&socket_count, __ATOMIC_RELAXED), calls, __atomic_load_n(&host_lies, __ATOMIC_RELAXED));
+		    __atomic_load_n(&process_count, __ATOMIC_RELAXED),
+		    __atomic_load_n(&task_count, __ATOMIC_RELAXED),
+		    __atomic_load_n(&socket_count, __ATOMIC_RELAXED), calls,
+		    __atomic_load_n(&host_lies, __ATOMIC_RELAXED));
 	return 0;
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------------------- */
 
-#define TCP_HEAD "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-#define TCP6_HEAD "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-#define UDP_HEAD "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n"
+#define TCP_HEAD \
+	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+#define TCP6_HEAD \
+	"  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+#define UDP_HEAD \
+	"   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n"
 
-pseudo_show proc_sys_pid_max, proc_sys_threads_max, proc_sys_boot_id, proc_sys_uuid, proc_sys_file_nr, proc_sys_domainname;
+pseudo_show proc_sys_pid_max, proc_sys_threads_max, proc_sys_boot_id, proc_sys_uuid,
+	proc_sys_file_nr, proc_sys_domainname;
 pseudo_store proc_sys_store_hostname, proc_sys_store_ignored;
 
-#define TEXT(path, text) { path, 0444, NULL, text, NULL }
-#define SETTING(path, text) { path, 0644, NULL, text, proc_sys_store_ignored }
-#define SHOW(path, show) { path, 0444, show, NULL, NULL }
-#define LINK(path, to) { path, S_IFLNK | 0777, NULL, to, NULL }
+#define TEXT(path, text)                     \
+	{                                    \
+		path, 0444, NULL, text, NULL \
+	}
+#define SETTING(path, text)                                    \
+	{                                                      \
+		path, 0644, NULL, text, proc_sys_store_ignored \
+	}
+#define SHOW(path, show)                     \
+	{                                    \
+		path, 0444, show, NULL, NULL \
+	}
+#define LINK(path, to)                               \
+	{                                            \
+		path, S_IFLNK | 0777, NULL, to, NULL \
+	}
 
 static const struct pseudo_node nodes[] = {
 	{ "self", S_IFLNK | 0777, show_self, NULL, NULL },
@@ -346,40 +412,55 @@ static const struct pseudo_node nodes[] = {
 	SHOW("vmstat", show_vmstat),
 	SHOW("cloister", show_cloister),
 	TEXT("cmdline", "cloister\n"),
-	TEXT("filesystems", "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevpts\nnodev\tcgroup2\nnodev\tmqueue\nnodev\toverlay\n\terofs\n"),
+	TEXT("filesystems",
+	     "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevpts\nnodev\tcgroup2\nnodev\tmqueue\nnodev\toverlay\n\terofs\n"),
 	TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
 	TEXT("diskstats", ""),
 	TEXT("partitions", "major minor  #blocks  name\n\n"),
-	TEXT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n 10 misc\n128 ptm\n136 pts\n\nBlock devices:\n"),
+	TEXT("devices",
+	     "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n 10 misc\n128 ptm\n136 pts\n\nBlock devices:\n"),
 	TEXT("modules", ""),
 	TEXT("misc", ""),
 	TEXT("interrupts", ""),
 	TEXT("locks", ""),
 	TEXT("crypto", ""),
-	TEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t1\t1\nmemory\t0\t1\t1\npids\t0\t1\t1\n"),
-	TEXT("sysvipc/msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n"),
-	TEXT("sysvipc/sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
-	TEXT("net/dev", "Inter-|   Receive                                                |  Transmit\n"
-			" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
-			"    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n"),
+	TEXT("cgroups",
+	     "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t1\t1\nmemory\t0\t1\t1\npids\t0\t1\t1\n"),
+	TEXT("sysvipc/msg",
+	     "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n"),
+	TEXT("sysvipc/sem",
+	     "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
+	TEXT("net/dev",
+	     "Inter-|   Receive                                                |  Transmit\n"
+	     " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
+	     "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n"),
 	TEXT("net/tcp", TCP_HEAD "                                                     \n"),
 	TEXT("net/tcp6", TCP6_HEAD),
 	TEXT("net/udp", UDP_HEAD),
-	TEXT("net/udp6", "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
+	TEXT("net/udp6",
+	     "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
 	TEXT("net/raw", UDP_HEAD),
 	TEXT("net/unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"),
-	TEXT("net/netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
+	TEXT("net/netlink",
+	     "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
 	TEXT("net/packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
-	TEXT("net/arp", "IP address       HW type     Flags       HW address            Mask     Device\n"),
-	TEXT("net/route", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n"),
-	TEXT("net/ipv6_route", "00000000000000000000000000000001 80 00000000000000000000000000000000 00 00000000000000000000000000000000 00000000 00000001 00000000 80200001       lo\n"),
+	TEXT("net/arp",
+	     "IP address       HW type     Flags       HW address            Mask     Device\n"),
+	TEXT("net/route",
+	     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n"),
+	TEXT("net/ipv6_route",
+	     "00000000000000000000000000000001 80 00000000000000000000000000000000 00 00000000000000000000000000000000 00000000 00000001 00000000 80200001       lo\n"),
 	TEXT("net/if_inet6", "00000000000000000000000000000001 01 80 10 80       lo\n"),
-	TEXT("net/sockstat", "sockets: used 0\nTCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0\nUDP: inuse 0 mem 0\n"),
+	TEXT("net/sockstat",
+	     "sockets: used 0\nTCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0\nUDP: inuse 0 mem 0\n"),
 	TEXT("net/snmp", ""),
 	TEXT("net/netstat", ""),
-	TEXT("pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"),
-	TEXT("pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"),
-	TEXT("pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"),
+	TEXT("pressure/cpu",
+	     "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"),
+	TEXT("pressure/io",
+	     "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"),
+	TEXT("pressure/memory",
+	     "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"),
 
 	{ "sys/kernel/hostname", 0644, proc_sys_hostname, NULL, proc_sys_store_hostname },
 	SHOW("sys/kernel/domainname", proc_sys_domainname),

@@ -234,7 +234,9 @@ const struct file_ops pseudo_text_ops = {
 
 int pseudo_simple_statfs(struct filesystem *fs, struct statfs_info *ret)
 {
-	*ret = (struct statfs_info){ .type = fs->magic, .block_size = PAGE_SIZE, .name_max = NAME_MAX_LEN };
+	*ret = (struct statfs_info){ .type = fs->magic,
+				     .block_size = PAGE_SIZE,
+				     .name_max = NAME_MAX_LEN };
 	return 0;
 }
 
@@ -245,7 +247,8 @@ static const struct file_ops pseudo_dir_file_ops;
 
 bool pseudo_inode(const struct inode *inode)
 {
-	return inode->ops == &pseudo_dir_ops || inode->ops == &pseudo_file_ops || inode->ops == &pseudo_link_ops;
+	return inode->ops == &pseudo_dir_ops || inode->ops == &pseudo_file_ops ||
+	       inode->ops == &pseudo_link_ops;
 }
 
 static const struct pseudo_tree *tree_of(const struct inode *inode)
@@ -288,7 +291,8 @@ static bool is_leaf(const char *part, size_t len)
 }
 
 /* Does `name` fit the component, which may end in "#"? */
-static bool fits(const char *part, size_t part_len, const char *name, size_t len, unsigned int limit, unsigned int *ret_number)
+static bool fits(const char *part, size_t part_len, const char *name, size_t len,
+		 unsigned int limit, unsigned int *ret_number)
 {
 	unsigned int number = 0;
 	size_t i;
@@ -314,7 +318,8 @@ static uint64_t inode_number(const struct pseudo_node *n, size_t len, unsigned i
 	return (hash_bytes(number, n->path, len) & ((1ULL << 47) - 1)) | 1ULL << 20;
 }
 
-static struct inode *node_inode(struct filesystem *fs, const struct pseudo_node *n, size_t len, bool leaf, unsigned int number)
+static struct inode *node_inode(struct filesystem *fs, const struct pseudo_node *n, size_t len,
+				bool leaf, unsigned int number)
 {
 	uint32_t mode = !leaf ? S_IFDIR | 0555 : n->mode & S_IFMT ? n->mode : S_IFREG | n->mode;
 	struct inode *inode = inode_new(fs, mode);
@@ -361,14 +366,16 @@ int pseudo_lookup(struct inode *dir, const char *name, size_t len, struct inode 
 		part = component(dir, n, &part_len);
 		if (!part || !fits(part, part_len, name, len, limit, &number))
 			continue;
-		*ret = node_inode(dir->fs, n, (size_t)(part - n->path) + part_len, is_leaf(part, part_len), number);
+		*ret = node_inode(dir->fs, n, (size_t)(part - n->path) + part_len,
+				  is_leaf(part, part_len), number);
 		return *ret ? 0 : -ENOMEM;
 	}
 	return -ENOENT;
 }
 
 /* Was this component already listed for an earlier node? */
-static bool listed(const struct inode *dir, const struct pseudo_tree *tree, unsigned int index, const char *part, size_t len)
+static bool listed(const struct inode *dir, const struct pseudo_tree *tree, unsigned int index,
+		   const char *part, size_t len)
 {
 	const char *earlier;
 	size_t earlier_len;
@@ -400,13 +407,15 @@ int pseudo_readdir(struct file *f, struct dir_context *c, uint64_t first)
 		c->pos = first + 1;
 	}
 	if (c->pos == first + 1) {
-		if (!c->emit(c, "..", 2, d && d->parent->inode ? d->parent->inode->number : 1, 4, first + 2))
+		if (!c->emit(c, "..", 2, d && d->parent->inode ? d->parent->inode->number : 1, 4,
+			     first + 2))
 			return 0;
 		c->pos = first + 2;
 	}
 	for (;;) {
 		uint64_t at = c->pos - first - 2;
-		unsigned int index = (unsigned int)(at >> 16), number = at & 0xffff, shown = own_number(dir);
+		unsigned int index = (unsigned int)(at >> 16), number = at & 0xffff,
+			     shown = own_number(dir);
 		const struct pseudo_node *n = &tree->nodes[index];
 		bool pattern;
 		int type;
@@ -427,7 +436,8 @@ int pseudo_readdir(struct file *f, struct dir_context *c, uint64_t first)
 			fmt_snprintf(name + len - 1, 12, "%u", number);
 		}
 		type = !is_leaf(part, len) ? 4 : S_ISLNK(n->mode) ? 10 : 8;
-		if (!c->emit(c, name, strlen(name), inode_number(n, (size_t)(part - n->path) + len, shown),
+		if (!c->emit(c, name, strlen(name),
+			     inode_number(n, (size_t)(part - n->path) + len, shown),
 			     (unsigned int)type, c->pos + 1))
 			return 0;
 		c->pos++;

@@ -21,7 +21,8 @@ struct pseudo_text {
 void text_printf(struct pseudo_text *t, const char *format, ...) format_(2, 3);
 void text_put(struct pseudo_text *t, const void *data, size_t size);
 void text_string(struct pseudo_text *t, const char *s);
-void text_escaped(struct pseudo_text *t, const char *s, const char *special); /* \ooo for these characters */
+void text_escaped(struct pseudo_text *t, const char *s,
+		  const char *special); /* \ooo for these characters */
 struct pseudo_text *text_new(void);
 void text_unref(struct pseudo_text *t);
 
@@ -35,16 +36,16 @@ typedef int pseudo_store(struct inode *inode, char *data, size_t size);
  */
 struct pseudo_node {
 	const char *path;
-	uint32_t mode;		/* permissions; S_IFLNK | 0777 for links */
+	uint32_t mode; /* permissions; S_IFLNK | 0777 for links */
 	pseudo_show *show;
-	const char *text;	/* constant contents, or the link's target */
+	const char *text; /* constant contents, or the link's target */
 	pseudo_store *store;
 };
 
 struct pseudo_tree {
 	const struct pseudo_node *nodes;
-	unsigned int count;	/* of nodes */
-	unsigned int (*numbers)(void);	/* how many "#" there are */
+	unsigned int count;	       /* of nodes */
+	unsigned int (*numbers)(void); /* how many "#" there are */
 };
 
 /* Inodes of a tree: fs->private_data is the tree. */
@@ -67,8 +68,8 @@ void procfs_init(void);
 void sysfs_init(void);
 
 /* Devices of other folders' tables (devfs): open functions by device number. */
-int ptmx_open(struct inode *inode, struct file *f);		/* 5:2 */
-int pts_open(struct inode *inode, struct file *f);		/* 136:N */
-int tty_current_open(struct inode *inode, struct file *f);	/* 5:0 */
-int tty_console_open(struct inode *inode, struct file *f);	/* 5:1; -ENXIO without a console */
-void devpts_init(void);						/* called by tty_init */
+int ptmx_open(struct inode *inode, struct file *f);	   /* 5:2 */
+int pts_open(struct inode *inode, struct file *f);	   /* 136:N */
+int tty_current_open(struct inode *inode, struct file *f); /* 5:0 */
+int tty_console_open(struct inode *inode, struct file *f); /* 5:1; -ENXIO without a console */
+void devpts_init(void);					   /* called by tty_init */

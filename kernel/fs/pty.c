@@ -96,7 +96,8 @@ static long master_read(struct file *f, struct uio *io, uint64_t *pos)
 			count = 1;
 		} else if (ring_used(&t->out) && MIN(room, io->left) > header) {
 			buffer[0] = TIOCPKT_DATA;
-			count = header + ring_get(&t->out, buffer + header, MIN(room, io->left) - header);
+			count = header +
+				ring_get(&t->out, buffer + header, MIN(room, io->left) - header);
 		}
 		closed = slave_closed(t);
 		wake_slave = count && slave_wants_wake(t);
@@ -111,7 +112,8 @@ static long master_read(struct file *f, struct uio *io, uint64_t *pos)
 			return -EIO;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		error = WAIT_EVENT_KEY(&t->master_wait, POLLBIT_IN | POLLBIT_PRI, master_can_read(t), NEVER);
+		error = WAIT_EVENT_KEY(&t->master_wait, POLLBIT_IN | POLLBIT_PRI,
+				       master_can_read(t), NEVER);
 		if (error)
 			return -ERESTARTSYS;
 	}
@@ -142,7 +144,8 @@ static long master_write(struct file *f, struct uio *io, uint64_t *pos)
 				continue;
 			if (f->flags & O_NONBLOCK)
 				return total ? (long)total : -EAGAIN;
-			error = WAIT_EVENT_KEY(&t->master_wait, POLLBIT_OUT, tty_wire_room(t), NEVER);
+			error = WAIT_EVENT_KEY(&t->master_wait, POLLBIT_OUT, tty_wire_room(t),
+					       NEVER);
 			if (error)
 				return total ? (long)total : -ERESTARTSYS;
 		}

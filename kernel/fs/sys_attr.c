@@ -10,8 +10,8 @@
 #include "kernel/task/task.h"
 #include "kernel/time/time.h"
 
-#define NS_NOW ((1L << 30) - 1L)	/* UTIME_NOW */
-#define NS_OMIT ((1L << 30) - 2L)	/* UTIME_OMIT */
+#define NS_NOW ((1L << 30) - 1L)  /* UTIME_NOW */
+#define NS_OMIT ((1L << 30) - 2L) /* UTIME_OMIT */
 #define NS_PER_SECOND 1000000000L
 
 struct change {
@@ -63,7 +63,8 @@ static long change_fd(int fd, const struct change *c)
 
 static struct change mode_change(unsigned long mode)
 {
-	return (struct change){ .attributes = { .valid = ATTR_MODE, .mode = (uint32_t)mode & 07777 } };
+	return (struct change){ .attributes = { .valid = ATTR_MODE,
+						.mode = (uint32_t)mode & 07777 } };
 }
 
 long sys_chmod(unsigned long *a)
@@ -149,7 +150,8 @@ static void set_time(struct attributes *a, unsigned int which, const struct time
 }
 
 /* times: access and modification, or NULL for now. */
-static long change_times(int dirfd, unsigned long name, const struct timespec64_user *times, int flags)
+static long change_times(int dirfd, unsigned long name, const struct timespec64_user *times,
+			 int flags)
 {
 	static const struct timespec64_user now[2] = { { 0, NS_NOW }, { 0, NS_NOW } };
 	struct change c = { .times_are_now = false };

@@ -32,7 +32,8 @@ struct listing {
 	bool old, too_small;
 };
 
-static bool emit(struct dir_context *c, const char *name, size_t len, uint64_t ino, unsigned int type, uint64_t next_pos)
+static bool emit(struct dir_context *c, const char *name, size_t len, uint64_t ino,
+		 unsigned int type, uint64_t next_pos)
 {
 	struct listing *l = container_of(c, struct listing, context);
 	size_t size = ((l->old ? NAME_OLD + len + 2 : NAME_64 + len + 1) + 7) & ~7UL;
@@ -69,7 +70,8 @@ static long list(struct file *f, struct listing *l, unsigned long to)
 
 static long do_getdents(unsigned long *a, bool old)
 {
-	struct listing l = { .context = { .emit = emit }, .size = MIN((size_t)(unsigned int)a[2], BUFFER_MAX),
+	struct listing l = { .context = { .emit = emit },
+			     .size = MIN((size_t)(unsigned int)a[2], BUFFER_MAX),
 			     .old = old };
 	struct file *f = fd_get((int)a[0]);
 	long r;

@@ -30,7 +30,8 @@ static long set_flags(struct file *f, unsigned int wanted)
 	const struct cred *cred = current()->cred;
 	int e = 0;
 
-	if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && cred->fsuid != f->inode->uid && !capable(CAP_FOWNER))
+	if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && cred->fsuid != f->inode->uid &&
+	    !capable(CAP_FOWNER))
 		return -EPERM;
 	if (flags != f->flags && f->ops->set_flags)
 		e = f->ops->set_flags(f, flags);
@@ -91,7 +92,8 @@ static long set_owner_ex(struct file *f, struct uptr from)
 
 static long get_owner_ex(const struct file *f, struct uptr to)
 {
-	struct f_owner_ex owner = { .type = f->owner < 0 ? F_OWNER_PGRP : f->owner_type, .pid = f->owner };
+	struct f_owner_ex owner = { .type = f->owner < 0 ? F_OWNER_PGRP : f->owner_type,
+				    .pid = f->owner };
 
 	if (owner.pid < 0)
 		owner.pid = -owner.pid;
@@ -157,7 +159,8 @@ static long file_fcntl(struct file *f, int cmd, unsigned long arg)
 	case F_SETOWN:
 		if ((int)arg == INT32_MIN)
 			return -EINVAL;
-		return (int)arg < 0 ? set_owner(f, F_OWNER_PGRP, -(int)arg) : set_owner(f, F_OWNER_PID, (int)arg);
+		return (int)arg < 0 ? set_owner(f, F_OWNER_PGRP, -(int)arg)
+				    : set_owner(f, F_OWNER_PID, (int)arg);
 	case F_GETOWN_EX:
 		return get_owner_ex(f, UPTR(arg));
 	case F_SETOWN_EX:
@@ -205,7 +208,9 @@ long sys_fcntl(unsigned long *a)
 	if (!f)
 		return -EBADF;
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		r = (int)a[2] < 0 || a[2] > INT32_MAX ? -EINVAL : fd_alloc(f, (int)a[2], cmd == F_DUPFD_CLOEXEC);
+		r = (int)a[2] < 0 || a[2] > INT32_MAX
+			    ? -EINVAL
+			    : fd_alloc(f, (int)a[2], cmd == F_DUPFD_CLOEXEC);
 	else if (cmd == F_GETFL)
 		r = (long)f->flags;
 	else
@@ -257,7 +262,8 @@ long sys_ioctl(unsigned long *a)
 		r = ioctl_flag(f, O_NONBLOCK, UPTR(a[2]));
 	} else if (request == FIOASYNC) {
 		r = ioctl_flag(f, ASYNC, UPTR(a[2]));
-	} else if ((request == FIONREAD && S_ISREG(f->inode->mode)) || (request == GET_BLOCK_SIZE && plain)) {
+	} else if ((request == FIONREAD && S_ISREG(f->inode->mode)) ||
+		   (request == GET_BLOCK_SIZE && plain)) {
 		r = ioctl_regular(f, request, UPTR(a[2]));
 	} else {
 		r = f->ops->ioctl ? f->ops->ioctl(f, request, a[2]) : -ENOTTY;

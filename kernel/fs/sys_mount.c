@@ -12,9 +12,9 @@
 
 #define TYPE_MAX 32
 #define TEXT_MAX 4096UL
-#define DETACH 2	/* MNT_DETACH */
-#define FORCE 1		/* MNT_FORCE: as without; nothing here waits for servers */
-#define NOFOLLOW 8	/* UMOUNT_NOFOLLOW */
+#define DETACH 2   /* MNT_DETACH */
+#define FORCE 1	   /* MNT_FORCE: as without; nothing here waits for servers */
+#define NOFOLLOW 8 /* UMOUNT_NOFOLLOW */
 #define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 /* A string of the application that may be absent. */
@@ -53,8 +53,8 @@ static int bind_or_move(const char *source, const struct path *at, unsigned long
 	return e;
 }
 
-static int do_mount(const char *source, const struct path *at, const char *type, unsigned long flags,
-		    const char *options)
+static int do_mount(const char *source, const struct path *at, const char *type,
+		    unsigned long flags, const char *options)
 {
 	if (flags & MS_REMOUNT)
 		return mount_remount(at, flags);
@@ -90,7 +90,8 @@ long sys_mount(unsigned long *a)
 	r = path_lookup_user(AT_FDCWD, UPTR(a[1]), LOOKUP_FOLLOW, &at);
 	if (r)
 		goto out;
-	r = capable(CAP_SYS_ADMIN) ? do_mount(source, &at, a[2] ? type : NULL, flags, options) : -EPERM;
+	r = capable(CAP_SYS_ADMIN) ? do_mount(source, &at, a[2] ? type : NULL, flags, options)
+				   : -EPERM;
 	path_put(&at);
 out:
 	kfree(source);

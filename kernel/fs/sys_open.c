@@ -11,14 +11,15 @@
 #include "kernel/task/task.h"
 
 #define LARGEFILE 0100000 /* O_LARGEFILE, which a 64-bit kernel adds by itself */
-#define OPEN_FLAGS                                                                                                     \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC_FLAG | \
-	 O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
+#define OPEN_FLAGS                                                                              \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |   \
+	 O_DSYNC | O_ASYNC_FLAG | O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | \
+	 O_CLOEXEC | O_PATH | __O_TMPFILE)
 #define O_ASYNC_FLAG 020000
 #define PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
-#define RESOLVE_FLAGS                                                                                                  \
-	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
-	 RESOLVE_CACHED)
+#define RESOLVE_FLAGS                                                                      \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | \
+	 RESOLVE_IN_ROOT | RESOLVE_CACHED)
 
 static long open_name(int dirfd, const char *name, int flags, uint32_t mode, unsigned int lookup)
 {
@@ -29,7 +30,8 @@ static long open_name(int dirfd, const char *name, int flags, uint32_t mode, uns
 	if ((flags & __O_TMPFILE) && !(flags & O_PATH)) {
 		if ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_CREAT))
 			return -EINVAL;
-	} else if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY) && !(flags & O_PATH)) {
+	} else if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY) &&
+		   !(flags & O_PATH)) {
 		return -EINVAL;
 	}
 	if (flags & O_PATH)
@@ -51,7 +53,8 @@ static long open_user(int dirfd, unsigned long name, unsigned long flags, unsign
 	long r = path_string_copy(&s, UPTR(name));
 
 	if (!r)
-		r = open_name(dirfd, s.name, ((int)flags & OPEN_FLAGS) | LARGEFILE, (uint32_t)mode, 0);
+		r = open_name(dirfd, s.name, ((int)flags & OPEN_FLAGS) | LARGEFILE, (uint32_t)mode,
+			      0);
 	path_string_done(&s);
 	return r;
 }
@@ -92,8 +95,10 @@ long sys_openat2(unsigned long *a)
 	static const struct {
 		unsigned int resolve, lookup;
 	} names[] = {
-		{ RESOLVE_NO_XDEV, LOOKUP_NO_XDEV },	     { RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGICLINKS },
-		{ RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS }, { RESOLVE_BENEATH, LOOKUP_BENEATH },
+		{ RESOLVE_NO_XDEV, LOOKUP_NO_XDEV },
+		{ RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGICLINKS },
+		{ RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS },
+		{ RESOLVE_BENEATH, LOOKUP_BENEATH },
 		{ RESOLVE_IN_ROOT, LOOKUP_IN_ROOT },
 	};
 	struct open_how how;
@@ -115,7 +120,8 @@ long sys_openat2(unsigned long *a)
 			lookup |= names[n].lookup;
 	r = path_string_copy(&s, UPTR(a[1]));
 	if (!r)
-		r = open_name((int)a[0], s.name, (int)how.flags | LARGEFILE, (uint32_t)how.mode, lookup);
+		r = open_name((int)a[0], s.name, (int)how.flags | LARGEFILE, (uint32_t)how.mode,
+			      lookup);
 	path_string_done(&s);
 	return r;
 }
@@ -127,7 +133,8 @@ long sys_close(unsigned long *a)
 
 long sys_close_range(unsigned long *a)
 {
-	unsigned int first = (unsigned int)a[0], last = (unsigned int)a[1], flags = (unsigned int)a[2];
+	unsigned int first = (unsigned int)a[0], last = (unsigned int)a[1],
+		     flags = (unsigned int)a[2];
 	struct task *t = current();
 
 	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)

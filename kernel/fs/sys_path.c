@@ -169,7 +169,8 @@ long sys_unlinkat(unsigned long *a)
 	return do_remove((int)a[0], a[1], flags & AT_REMOVEDIR);
 }
 
-static long do_rename(int old_dirfd, unsigned long old, int new_dirfd, unsigned long new, unsigned int flags)
+static long do_rename(int old_dirfd, unsigned long old, int new_dirfd, unsigned long new,
+		      unsigned int flags)
 {
 	struct path_string from, to;
 	long r = path_string_copy(&from, UPTR(old));
@@ -244,8 +245,9 @@ static long do_readlink(int dirfd, unsigned long name, unsigned long to, int siz
 
 		r = !copy_in(&first, UPTR(name), 1) && !first ? -ENOENT : -EINVAL;
 	} else {
-		r = i->ops->readlink ? i->ops->readlink(i, &target) : i->ops->follow ? magic_target(i, &target) :
-										       -EINVAL;
+		r = i->ops->readlink ? i->ops->readlink(i, &target)
+		    : i->ops->follow ? magic_target(i, &target)
+				     : -EINVAL;
 	}
 	if (!r) {
 		len = MIN(strlen(target), (size_t)size);

@@ -114,7 +114,8 @@ long sys_pwrite64(unsigned long *a)
 /* --- vectors ---------------------------------------------------------------------------------------------------------- */
 
 /* What RWF_* change for one call, by a look at the file. Bytes or error. */
-static long with_flags(struct file *f, struct uio *io, int64_t offset, bool write, unsigned int flags)
+static long with_flags(struct file *f, struct uio *io, int64_t offset, bool write,
+		       unsigned int flags)
 {
 	uint64_t pos = (uint64_t)offset;
 	transfer *move = write ? file_write : file_read;
@@ -150,7 +151,8 @@ static long with_flags(struct file *f, struct uio *io, int64_t offset, bool writ
 	return r;
 }
 
-static long vectors(int fd, unsigned long iovec, unsigned long count, int64_t offset, bool write, unsigned int flags)
+static long vectors(int fd, unsigned long iovec, unsigned long count, int64_t offset, bool write,
+		    unsigned int flags)
 {
 	struct file *f;
 	struct uio io;
@@ -190,7 +192,8 @@ long sys_writev(unsigned long *a)
 /* The fifth argument is the high half of the position on 32-bit machines only. */
 long sys_preadv(unsigned long *a)
 {
-	return (int64_t)a[3] < 0 ? -EINVAL : vectors((int)a[0], a[1], a[2], (int64_t)a[3], false, 0);
+	return (int64_t)a[3] < 0 ? -EINVAL
+				 : vectors((int)a[0], a[1], a[2], (int64_t)a[3], false, 0);
 }
 
 long sys_pwritev(unsigned long *a)
@@ -222,8 +225,8 @@ long sys_lseek(unsigned long *a)
 		r = -ESPIPE;
 	} else {
 		mutex_lock(&f->pos_lock);
-		r = f->ops->seek ? f->ops->seek(f, (int64_t)a[1], (int)whence) :
-				   generic_seek(f, (int64_t)a[1], (int)whence);
+		r = f->ops->seek ? f->ops->seek(f, (int64_t)a[1], (int)whence)
+				 : generic_seek(f, (int64_t)a[1], (int)whence);
 		mutex_unlock(&f->pos_lock);
 	}
 	file_put(f);
@@ -284,7 +287,8 @@ long sys_sync_file_range(unsigned long *a)
 
 	if (!f)
 		return -EBADF;
-	if ((unsigned int)a[3] & ~7u || offset < 0 || size < 0 || __builtin_add_overflow(offset, size, &end))
+	if ((unsigned int)a[3] & ~7u || offset < 0 || size < 0 ||
+	    __builtin_add_overflow(offset, size, &end))
 		r = -EINVAL;
 	else if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode) && !S_ISDIR(f->inode->mode) &&
 		 !S_ISLNK(f->inode->mode))
@@ -333,8 +337,9 @@ static long allocate(struct file *f, int mode, int64_t offset, int64_t size)
 
 	if (offset < 0 || size <= 0)
 		return -EINVAL;
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_NO_HIDE_STALE | FALLOC_FL_COLLAPSE_RANGE |
-		     FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_NO_HIDE_STALE |
+		     FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE |
+		     FALLOC_FL_UNSHARE_RANGE))
 		return -EOPNOTSUPP;
 	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;

@@ -21,7 +21,7 @@
 
 #define RW_MAX 0x7ffff000UL
 #define CHUNK (64UL << 10)
-#define PIPE_CHUNK 4096UL	/* a pipe that says it is writable has room for so much */
+#define PIPE_CHUNK 4096UL /* a pipe that says it is writable has room for so much */
 #define SOCKET_CHUNK (16UL << 10)
 #define SPLICE_NONBLOCK 2u
 #define SPLICE_FLAGS 15u
@@ -30,7 +30,7 @@
 /* Where one end of a transfer is: the caller's offset, or the file's own position. */
 struct end {
 	struct file *file;
-	struct uptr user_offset;	/* v 0: the file's position */
+	struct uptr user_offset; /* v 0: the file's position */
 	uint64_t pos;
 	bool nonblock;
 };
@@ -143,7 +143,10 @@ static long write_all(struct end *e, const char *buffer, size_t size)
 /* From a stream: once data has come, nobody waits for more. */
 static long move_stream(struct end *in, struct end *out, char *buffer, size_t size)
 {
-	size_t chunk = out->file->ops->is_pipe ? PIPE_CHUNK : is_stream(out->file) ? SOCKET_CHUNK : CHUNK, done = 0;
+	size_t chunk = out->file->ops->is_pipe ? PIPE_CHUNK
+		       : is_stream(out->file)  ? SOCKET_CHUNK
+					       : CHUNK,
+	       done = 0;
 	struct end first = *in;
 	long r = 0, w;
 
@@ -195,7 +198,8 @@ static long move_file(struct end *in, struct end *out, char *buffer, size_t size
 			break;
 		w = write_some(out, buffer, (size_t)r);
 		in->pos = at + (w > 0 ? (uint64_t)w : 0);
-		if (w == -EAGAIN && is_stream(out->file) && !out->nonblock && !(out->file->flags & O_NONBLOCK)) {
+		if (w == -EAGAIN && is_stream(out->file) && !out->nonblock &&
+		    !(out->file->flags & O_NONBLOCK)) {
 			/* A socket that was said to be writable has too little room for the message: a little later. */
 			if (signal_pending(current())) {
 				r = -ERESTARTSYS;
@@ -231,7 +235,8 @@ static long transfer(struct end *in, struct end *out, size_t size, bool patient)
 	buffer = kmalloc(MIN(size, CHUNK));
 	if (!buffer)
 		return -ENOMEM;
-	r = is_stream(in->file) ? move_stream(in, out, buffer, size) : move_file(in, out, buffer, size, patient);
+	r = is_stream(in->file) ? move_stream(in, out, buffer, size)
+				: move_file(in, out, buffer, size, patient);
 	kfree(buffer);
 	if (r > 0) {
 		e = end_finish(in);
@@ -263,7 +268,8 @@ long sys_sendfile(unsigned long *a)
 		return r;
 	if (is_stream(in.file) && a[2])
 		r = -ESPIPE;
-	else if (!in.file->ops->read || !out.file->ops->write || in.file->ops->is_socket || in.file->ops->is_pipe)
+	else if (!in.file->ops->read || !out.file->ops->write || in.file->ops->is_socket ||
+		 in.file->ops->is_pipe)
 		r = -EINVAL;
 	else if ((out.file->flags & O_APPEND) || (long)a[3] < 0)
 		r = -EINVAL;
@@ -349,9 +355,11 @@ long sys_vmsplice(unsigned long *a)
 	if (!io.left)
 		r = 0;
 	else if (file_writable(f))
-		r = flags & SPLICE_NONBLOCK ? file_write_nonblock(f, &io, &pos) : file_write(f, &io, &pos);
+		r = flags & SPLICE_NONBLOCK ? file_write_nonblock(f, &io, &pos)
+					    : file_write(f, &io, &pos);
 	else
-		r = flags & SPLICE_NONBLOCK ? file_read_nonblock(f, &io, &pos) : file_read(f, &io, &pos);
+		r = flags & SPLICE_NONBLOCK ? file_read_nonblock(f, &io, &pos)
+					    : file_read(f, &io, &pos);
 	uio_done(&io);
 	file_put(f);
 	return r;
@@ -367,15 +375,17 @@ static int check_copy(const struct end *in, const struct end *out, unsigned long
 		return -EINVAL;
 	if (out->file->flags & O_APPEND)
 		return -EBADF;
-	if (__builtin_add_overflow(in->pos, *size, &end_in) || __builtin_add_overflow(out->pos, *size, &end_out) ||
-	    end_in > INT64_MAX || end_out > INT64_MAX)
+	if (__builtin_add_overflow(in->pos, *size, &end_in) ||
+	    __builtin_add_overflow(out->pos, *size, &end_out) || end_in > INT64_MAX ||
+	    end_out > INT64_MAX)
 		return -EOVERFLOW;
 	file_size = inode_size(in->file->inode);
 	if (in->pos >= file_size)
 		*size = 0;
 	else
 		*size = MIN(*size, file_size - in->pos);
-	if (in->file->inode == out->file->inode && out->pos < in->pos + *size && in->pos < out->pos + *size)
+	if (in->file->inode == out->file->inode && out->pos < in->pos + *size &&
+	    in->pos < out->pos + *size)
 		return -EINVAL;
 	return 0;
 }

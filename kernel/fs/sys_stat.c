@@ -15,7 +15,7 @@
 #include "kernel/task/task.h"
 #include "lib/base/string.h"
 
-#define AT_STATX_TYPE 0x6000 /* AT_STATX_SYNC_TYPE */
+#define AT_STATX_TYPE 0x6000   /* AT_STATX_SYNC_TYPE */
 #define KEEP_CAPS_ON_SETUID 4u /* SECBIT_NO_SETUID_FIXUP */
 
 /* An empty name with AT_EMPTY_PATH is how libc does fstat: it needs no walk. */
@@ -59,8 +59,8 @@ static int stat_name(int dirfd, struct uptr name, int flags, struct statx *ret)
 
 static unsigned long device_number(uint32_t major, uint32_t minor)
 {
-	return (minor & 0xff) | (unsigned long)(major & 0xfff) << 8 | (unsigned long)(minor & ~0xffu) << 12 |
-	       (unsigned long)(major & ~0xfffu) << 32;
+	return (minor & 0xff) | (unsigned long)(major & 0xfff) << 8 |
+	       (unsigned long)(minor & ~0xffu) << 12 | (unsigned long)(major & ~0xfffu) << 32;
 }
 
 static long stat_out(const struct statx *s, unsigned long to)

@@ -43,7 +43,8 @@ static void text_cpu_mask(struct pseudo_text *t, unsigned int only)
 			if (cpu < cpus() && (only == cpu || only == ~0u))
 				word |= 1u << bit;
 		}
-		text_printf(t, "%0*x%s", (int)(cpus() >= 32 ? 8 : (cpus() + 3) / 4), word, words ? "," : "\n");
+		text_printf(t, "%0*x%s", (int)(cpus() >= 32 ? 8 : (cpus() + 3) / 4), word,
+			    words ? "," : "\n");
 	}
 }
 
@@ -75,10 +76,14 @@ static int show_node_meminfo(struct pseudo_text *t, struct inode *inode)
 	memory_usage(&m);
 	total = m.limit / 1024;
 	used = MIN(m.pages_used * (PAGE_SIZE / 1024), total);
-	text_printf(t, "Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\nNode 0 MemUsed:        %8lu kB\n", total,
-		    total - used, used);
-	text_printf(t, "Node 0 FilePages:      %8lu kB\nNode 0 HugePages_Total:     0\nNode 0 HugePages_Free:      0\n",
-		    m.cache_pages * (PAGE_SIZE / 1024));
+	text_printf(
+		t,
+		"Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\nNode 0 MemUsed:        %8lu kB\n",
+		total, total - used, used);
+	text_printf(
+		t,
+		"Node 0 FilePages:      %8lu kB\nNode 0 HugePages_Total:     0\nNode 0 HugePages_Free:      0\n",
+		m.cache_pages * (PAGE_SIZE / 1024));
 	return 0;
 }
 
@@ -110,10 +115,13 @@ static int show_memory_stat(struct pseudo_text *t, struct inode *inode)
 	(void)inode;
 	memory_usage(&m);
 	file = MIN(m.cache_pages, m.pages_used);
-	text_printf(t, "anon %lu\nfile %lu\nkernel %lu\nslab %lu\n", (m.pages_used - file) * PAGE_SIZE, file * PAGE_SIZE,
-		    m.slab_bytes, m.slab_bytes);
-	text_printf(t, "inactive_anon 0\nactive_anon %lu\ninactive_file %lu\nactive_file 0\nunevictable 0\n",
-		    (m.pages_used - file) * PAGE_SIZE, file * PAGE_SIZE);
+	text_printf(t, "anon %lu\nfile %lu\nkernel %lu\nslab %lu\n",
+		    (m.pages_used - file) * PAGE_SIZE, file * PAGE_SIZE, m.slab_bytes,
+		    m.slab_bytes);
+	text_printf(
+		t,
+		"inactive_anon 0\nactive_anon %lu\ninactive_file %lu\nactive_file 0\nunevictable 0\n",
+		(m.pages_used - file) * PAGE_SIZE, file * PAGE_SIZE);
 	return 0;
 }
 
@@ -141,25 +149,25 @@ static int show_pids_current(struct pseudo_text *t, struct inode *inode)
 #define TOPOLOGY "devices/system/cpu/cpu#/topology/"
 
 /* The one control group, version 2: part of sysfs, and a file system of its own for who looks for its mount. */
-#define CGROUP(prefix) \
-	{ prefix "cgroup.controllers", 0444, NULL, "cpu memory pids\n", NULL }, \
-	{ prefix "cgroup.procs", 0644, show_cgroup_procs, NULL, NULL }, \
-	{ prefix "cgroup.subtree_control", 0644, NULL, "\n", NULL }, \
-	{ prefix "cgroup.type", 0644, NULL, "domain\n", NULL }, \
-	{ prefix "cgroup.max.depth", 0644, NULL, "max\n", NULL }, \
-	{ prefix "cpu.max", 0644, NULL, "max 100000\n", NULL }, \
-	{ prefix "cpu.weight", 0644, NULL, "100\n", NULL }, \
-	{ prefix "cpuset.cpus.effective", 0444, show_cpu_list, NULL, NULL }, \
-	{ prefix "memory.current", 0444, show_memory_current, NULL, NULL }, \
-	{ prefix "memory.high", 0644, NULL, "max\n", NULL }, \
-	{ prefix "memory.low", 0644, NULL, "0\n", NULL }, \
-	{ prefix "memory.max", 0644, show_memory_max, NULL, NULL }, \
-	{ prefix "memory.min", 0644, NULL, "0\n", NULL }, \
-	{ prefix "memory.stat", 0444, show_memory_stat, NULL, NULL }, \
-	{ prefix "memory.swap.current", 0444, NULL, "0\n", NULL }, \
-	{ prefix "memory.swap.max", 0644, NULL, "0\n", NULL }, \
-	{ prefix "pids.current", 0444, show_pids_current, NULL, NULL }, \
-	{ prefix "pids.max", 0644, NULL, "max\n", NULL },
+#define CGROUP(prefix)                                                               \
+	{ prefix "cgroup.controllers", 0444, NULL, "cpu memory pids\n", NULL },      \
+		{ prefix "cgroup.procs", 0644, show_cgroup_procs, NULL, NULL },      \
+		{ prefix "cgroup.subtree_control", 0644, NULL, "\n", NULL },         \
+		{ prefix "cgroup.type", 0644, NULL, "domain\n", NULL },              \
+		{ prefix "cgroup.max.depth", 0644, NULL, "max\n", NULL },            \
+		{ prefix "cpu.max", 0644, NULL, "max 100000\n", NULL },              \
+		{ prefix "cpu.weight", 0644, NULL, "100\n", NULL },                  \
+		{ prefix "cpuset.cpus.effective", 0444, show_cpu_list, NULL, NULL }, \
+		{ prefix "memory.current", 0444, show_memory_current, NULL, NULL },  \
+		{ prefix "memory.high", 0644, NULL, "max\n", NULL },                 \
+		{ prefix "memory.low", 0644, NULL, "0\n", NULL },                    \
+		{ prefix "memory.max", 0644, show_memory_max, NULL, NULL },          \
+		{ prefix "memory.min", 0644, NULL, "0\n", NULL },                    \
+		{ prefix "memory.stat", 0444, show_memory_stat, NULL, NULL },        \
+		{ prefix "memory.swap.current", 0444, NULL, "0\n", NULL },           \
+		{ prefix "memory.swap.max", 0644, NULL, "0\n", NULL },               \
+		{ prefix "pids.current", 0444, show_pids_current, NULL, NULL },      \
+		{ prefix "pids.max", 0644, NULL, "max\n", NULL },
 
 static const struct pseudo_node nodes[] = {
 	{ CPU "online", 0444, show_cpu_list, NULL, NULL },
@@ -198,17 +206,18 @@ static const struct pseudo_node nodes[] = {
 	{ "dev/block/", 0, NULL, NULL, NULL },
 	{ "dev/char/", 0, NULL, NULL, NULL },
 	{ "firmware/", 0, NULL, NULL, NULL },
-	CGROUP("fs/cgroup/")
-	{ "kernel/config/", 0, NULL, NULL, NULL },
+	CGROUP("fs/cgroup/"){ "kernel/config/", 0, NULL, NULL, NULL },
 	{ "kernel/debug/", 0, NULL, NULL, NULL },
 	{ "kernel/security/", 0, NULL, NULL, NULL },
 	{ "kernel/tracing/", 0, NULL, NULL, NULL },
 	{ "kernel/mm/hugepages/hugepages-2048kB/free_hugepages", 0444, NULL, "0\n", NULL },
 	{ "kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", 0644, NULL, "0\n", NULL },
-	{ "kernel/mm/transparent_hugepage/defrag", 0644, NULL, "always defer defer+madvise [madvise] never\n", NULL },
+	{ "kernel/mm/transparent_hugepage/defrag", 0644, NULL,
+	  "always defer defer+madvise [madvise] never\n", NULL },
 	{ "kernel/mm/transparent_hugepage/enabled", 0644, NULL, "always [madvise] never\n", NULL },
 	{ "kernel/mm/transparent_hugepage/hpage_pmd_size", 0444, NULL, "2097152\n", NULL },
-	{ "kernel/mm/transparent_hugepage/shmem_enabled", 0644, NULL, "always within_size advise [never] deny force\n", NULL },
+	{ "kernel/mm/transparent_hugepage/shmem_enabled", 0644, NULL,
+	  "always within_size advise [never] deny force\n", NULL },
 	{ "module/", 0, NULL, NULL, NULL },
 	{ "power/", 0, NULL, NULL, NULL },
 };
@@ -221,8 +230,8 @@ static const struct pseudo_tree cgroup_tree = { cgroup_nodes, ARRAY_SIZE(cgroup_
 static const struct filesystem_ops sysfs_ops = { .statfs = pseudo_simple_statfs };
 static struct fs_type sysfs_type, cgroup_type;
 
-static int mount_tree(const struct fs_type *type, const struct pseudo_tree *what, uint64_t magic, const char *source,
-		      struct filesystem **ret)
+static int mount_tree(const struct fs_type *type, const struct pseudo_tree *what, uint64_t magic,
+		      const char *source, struct filesystem **ret)
 {
 	struct filesystem *fs = filesystem_new(type, &sysfs_ops);
 

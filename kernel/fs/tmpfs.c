@@ -22,11 +22,11 @@
 #include "lib/base/rbtree.h"
 #include "lib/base/string.h"
 
-#define ENTRY_SIZE 20u	/* what st_size of a directory counts for each entry, as on Linux */
-#define FIRST_POSITION 2u	/* after . and .. */
+#define ENTRY_SIZE 20u	  /* what st_size of a directory counts for each entry, as on Linux */
+#define FIRST_POSITION 2u /* after . and .. */
 
 struct tmpfs {
-	uint64_t pages_max, pages_used;	/* max 0: no limit */
+	uint64_t pages_max, pages_used; /* max 0: no limit */
 	uint64_t inodes_max, inodes_used;
 };
 
@@ -110,16 +110,18 @@ static void entry_insert(struct inode *dir, struct entry *e, struct inode *inode
 
 	while (*link) {
 		parent = *link;
-		link = entry_compare(rb_entry(parent, struct entry, by_name), e->hash, e->name, e->len) > 0 ?
-			       &parent->left :
-			       &parent->right;
+		link = entry_compare(rb_entry(parent, struct entry, by_name), e->hash, e->name,
+				     e->len) > 0
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_insert(&d->names, &e->by_name, parent, link);
 	e->position = d->next_position++;
 	e->inode = inode;
 	/* Positions only grow: the new one is the last. */
 	parent = rb_last(&d->positions);
-	rb_insert(&d->positions, &e->by_position, parent, parent ? &parent->right : &d->positions.root);
+	rb_insert(&d->positions, &e->by_position, parent,
+		  parent ? &parent->right : &d->positions.root);
 	d->count++;
 	dir->mapping.size += ENTRY_SIZE;
 	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
@@ -160,13 +162,15 @@ static int account(struct mapping *m, int64_t pages)
 	return 0;
 }
 
-static int make_inode(struct filesystem *fs, const struct inode *dir, uint32_t mode, struct inode **ret)
+static int make_inode(struct filesystem *fs, const struct inode *dir, uint32_t mode,
+		      struct inode **ret)
 {
 	struct tmpfs *t = tmpfs_of(fs);
 	struct directory *d = NULL;
 	struct inode *i;
 
-	if (__atomic_add_fetch(&t->inodes_used, 1, __ATOMIC_RELAXED) > t->inodes_max && t->inodes_max) {
+	if (__atomic_add_fetch(&t->inodes_used, 1, __ATOMIC_RELAXED) > t->inodes_max &&
+	    t->inodes_max) {
 		__atomic_sub_fetch(&t->inodes_used, 1, __ATOMIC_RELAXED);
 		return -ENOSPC;
 	}
@@ -247,8 +251,8 @@ static int lookup(struct inode *dir, const char *name, size_t len, struct inode 
 	return 0;
 }
 
-static int create_entry(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, char *target,
-			struct inode **ret)
+static int create_entry(struct inode *dir, const char *name, size_t len, uint32_t mode,
+			uint64_t rdev, char *target, struct inode **ret)
 {
 	struct entry *e = entry_new(dir, name, len);
 	struct inode *i;
@@ -273,17 +277,20 @@ static int create_entry(struct inode *dir, const char *name, size_t len, uint32_
 	return 0;
 }
 
-static int create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, struct inode **ret)
+static int create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
+		  struct inode **ret)
 {
 	return create_entry(dir, name, len, mode, rdev, NULL, ret);
 }
 
-static int make_directory(struct inode *dir, const char *name, size_t len, uint32_t mode, struct inode **ret)
+static int make_directory(struct inode *dir, const char *name, size_t len, uint32_t mode,
+			  struct inode **ret)
 {
 	return create_entry(dir, name, len, mode | S_IFDIR, 0, NULL, ret);
 }
 
-static int make_symlink(struct inode *dir, const char *name, size_t len, const char *target, struct inode **ret)
+static int make_symlink(struct inode *dir, const char *name, size_t len, const char *target,
+			struct inode **ret)
 {
 	char *copy = kstrdup(target);
 	int e;
@@ -344,7 +351,8 @@ static int remove_directory(struct inode *dir, const char *name, size_t len, str
 	return 0;
 }
 
-static void exchange_entries(struct inode *old_dir, struct entry *a, struct inode *new_dir, struct entry *b)
+static void exchange_entries(struct inode *old_dir, struct entry *a, struct inode *new_dir,
+			     struct entry *b)
 {
 	struct inode *inode = a->inode;
 
@@ -363,10 +371,11 @@ static void exchange_entries(struct inode *old_dir, struct entry *a, struct inod
 }
 
 static int rename_entry(struct inode *old_dir, const char *old, size_t old_len, struct inode *what,
-			struct inode *new_dir, const char *new, size_t new_len, struct inode *replaced,
-			unsigned int flags)
+			struct inode *new_dir, const char *new, size_t new_len,
+			struct inode *replaced, unsigned int flags)
 {
-	struct entry *from = entry_find(old_dir, old, old_len), *to = entry_find(new_dir, new, new_len), *made;
+	struct entry *from = entry_find(old_dir, old, old_len),
+		     *to = entry_find(new_dir, new, new_len), *made;
 	bool is_dir = S_ISDIR(what->mode);
 
 	if (!from || from->inode != what || (to ? to->inode : NULL) != replaced)
@@ -449,7 +458,8 @@ static int read_directory(struct file *f, struct dir_context *c)
 	while (e) {
 		struct rb_node *next;
 
-		if (!c->emit(c, e->name, e->len, e->inode->number, e->inode->mode >> 12 & 15, e->position + 1))
+		if (!c->emit(c, e->name, e->len, e->inode->number, e->inode->mode >> 12 & 15,
+			     e->position + 1))
 			break;
 		c->pos = e->position + 1;
 		next = rb_next(&e->by_position);
@@ -576,9 +586,20 @@ struct tmpfs_options {
 
 static int parse_option(const char *option, struct tmpfs_options *o)
 {
-	static const char *const ignored[] = { "", "rw", "ro", "huge=never", "huge=always", "huge=advise",
-					       "huge=within_size", "inode32", "inode64", "noswap", "nosuid", "nodev",
-					       "noexec", "relatime" };
+	static const char *const ignored[] = { "",
+					       "rw",
+					       "ro",
+					       "huge=never",
+					       "huge=always",
+					       "huge=advise",
+					       "huge=within_size",
+					       "inode32",
+					       "inode64",
+					       "noswap",
+					       "nosuid",
+					       "nodev",
+					       "noexec",
+					       "relatime" };
 	uint64_t memory = plat_info()->memory_limit;
 	const char *value = strchr(option, '=');
 	size_t len = value ? (size_t)(value++ - option) : strlen(option);

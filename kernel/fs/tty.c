@@ -23,7 +23,7 @@
 #include "lib/base/string.h"
 
 static struct mutex table_lock;
-static struct tty **table;	/* not counted: an entry goes before its tty does */
+static struct tty **table; /* not counted: an entry goes before its tty does */
 static int table_size;
 static uint64_t next_serial;
 
@@ -424,7 +424,8 @@ static void slave_release(struct file *f)
 }
 
 struct read_limits {
-	uint64_t first, between;	/* ns to wait for the first byte; for each later one. NEVER: no limit */
+	uint64_t first,
+		between; /* ns to wait for the first byte; for each later one. NEVER: no limit */
 	unsigned int minimum;
 };
 
@@ -563,7 +564,8 @@ static long slave_write(struct file *f, struct uio *io, uint64_t *pos)
 			}
 			if (f->flags & O_NONBLOCK)
 				return total ? (long)total : -EAGAIN;
-			error = WAIT_EVENT_KEY(&t->slave_wait, POLLBIT_OUT, slave_can_write(t, f), NEVER);
+			error = WAIT_EVENT_KEY(&t->slave_wait, POLLBIT_OUT, slave_can_write(t, f),
+					       NEVER);
 			if (error)
 				return total ? (long)total : -ERESTARTSYS;
 		}
@@ -578,7 +580,8 @@ static unsigned int slave_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(f, &t->slave_wait, pt);
 	if (tty_file_hung(f, t))
-		return POLLBIT_IN | POLLBIT_OUT | POLLBIT_ERR | POLLBIT_HUP | POLLBIT_RDNORM | POLLBIT_WRNORM;
+		return POLLBIT_IN | POLLBIT_OUT | POLLBIT_ERR | POLLBIT_HUP | POLLBIT_RDNORM |
+		       POLLBIT_WRNORM;
 	mutex_lock(&t->lock);
 	if (tty_line_readable(t, true))
 		ready |= POLLBIT_IN | POLLBIT_RDNORM;

@@ -17,12 +17,37 @@
 static const struct {
 	uint32_t code, speed;
 } speeds[] = {
-	{ B0, 0 }, { B50, 50 }, { B75, 75 }, { B110, 110 }, { B134, 134 }, { B150, 150 }, { B200, 200 }, { B300, 300 },
-	{ B600, 600 }, { B1200, 1200 }, { B1800, 1800 }, { B2400, 2400 }, { B4800, 4800 }, { B9600, 9600 },
-	{ B19200, 19200 }, { B38400, 38400 }, { B57600, 57600 }, { B115200, 115200 }, { B230400, 230400 },
-	{ B460800, 460800 }, { B500000, 500000 }, { B576000, 576000 }, { B921600, 921600 }, { B1000000, 1000000 },
-	{ B1152000, 1152000 }, { B1500000, 1500000 }, { B2000000, 2000000 }, { B2500000, 2500000 },
-	{ B3000000, 3000000 }, { B3500000, 3500000 }, { B4000000, 4000000 },
+	{ B0, 0 },
+	{ B50, 50 },
+	{ B75, 75 },
+	{ B110, 110 },
+	{ B134, 134 },
+	{ B150, 150 },
+	{ B200, 200 },
+	{ B300, 300 },
+	{ B600, 600 },
+	{ B1200, 1200 },
+	{ B1800, 1800 },
+	{ B2400, 2400 },
+	{ B4800, 4800 },
+	{ B9600, 9600 },
+	{ B19200, 19200 },
+	{ B38400, 38400 },
+	{ B57600, 57600 },
+	{ B115200, 115200 },
+	{ B230400, 230400 },
+	{ B460800, 460800 },
+	{ B500000, 500000 },
+	{ B576000, 576000 },
+	{ B921600, 921600 },
+	{ B1000000, 1000000 },
+	{ B1152000, 1152000 },
+	{ B1500000, 1500000 },
+	{ B2000000, 2000000 },
+	{ B2500000, 2500000 },
+	{ B3000000, 3000000 },
+	{ B3500000, 3500000 },
+	{ B4000000, 4000000 },
 };
 
 static uint32_t speed_of(uint32_t code, uint32_t other)
@@ -59,9 +84,9 @@ static long set_termios(struct tty *t, struct uptr from, size_t size, bool flush
 	error = copy_in(&new, from, size);
 	if (error)
 		return error;
-	if ((new.c_cflag & CBAUD) != BOTHER)
-		new.c_ospeed = speed_of(new.c_cflag & CBAUD, new.c_ospeed);
-	input = new.c_cflag >> IBSHIFT & CBAUD;
+	if ((new.c_cflag &CBAUD) != BOTHER)
+		new.c_ospeed = speed_of(new.c_cflag &CBAUD, new.c_ospeed);
+	input = new.c_cflag >> IBSHIFT &CBAUD;
 	if (!input)
 		new.c_ispeed = new.c_ospeed;
 	else if (input != BOTHER)
@@ -152,7 +177,8 @@ static long open_peer(struct tty *t, unsigned long flags)
 	struct file *f;
 	int fd, error;
 
-	if (flags & ~(unsigned long)(O_ACCMODE | O_NOCTTY | O_CLOEXEC | O_NONBLOCK | O_SYNC | O_LARGEFILE))
+	if (flags &
+	    ~(unsigned long)(O_ACCMODE | O_NOCTTY | O_CLOEXEC | O_NONBLOCK | O_SYNC | O_LARGEFILE))
 		return -EINVAL;
 	error = tty_open_by_name(t, (unsigned int)flags, &f);
 	if (error)
@@ -200,7 +226,8 @@ static long master_ioctl(struct tty *t, unsigned int request, unsigned long argu
 	}
 }
 
-static long group_ioctl(struct tty *t, bool master, struct file *f, unsigned int request, unsigned long argument)
+static long group_ioctl(struct tty *t, bool master, struct file *f, unsigned int request,
+			unsigned long argument)
 {
 	struct uptr at = UPTR(argument);
 	int value, error;

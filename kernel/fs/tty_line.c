@@ -283,7 +283,8 @@ static void erase(struct tty *t, enum erase kind, uint8_t key)
 		if (continuation(t, c))
 			break;
 		if (kind == ERASE_WORD) {
-			if ((c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' || c >= 0x80)
+			if ((c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+			    c == '_' || c >= 0x80)
 				seen_word = true;
 			else if (seen_word)
 				break;
@@ -388,7 +389,7 @@ void tty_line_stop(struct tty *t, bool stop)
 		return;
 	t->stopped = stop;
 	if (t->packet) {
-		t->packet_status &= (uint8_t)~(TIOCPKT_STOP | TIOCPKT_START);
+		t->packet_status &= (uint8_t) ~(TIOCPKT_STOP | TIOCPKT_START);
 		t->packet_status |= stop ? TIOCPKT_STOP : TIOCPKT_START;
 	}
 }
@@ -629,7 +630,7 @@ void tty_line_set_termios(struct tty *t, const struct termios2 *termios)
 		tty_line_stop(t, false);
 	flow = in(t, IXON) && t->termios.c_cc[VSTOP] == 19 && t->termios.c_cc[VSTART] == 17;
 	if (t->packet && flow != was_flow) {
-		t->packet_status &= (uint8_t)~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP);
+		t->packet_status &= (uint8_t) ~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP);
 		t->packet_status |= flow ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP;
 	}
 }

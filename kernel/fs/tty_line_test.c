@@ -13,12 +13,12 @@ int printf(const char *format, ...);
 
 static unsigned int failures;
 
-#define CHECK(c)                                                               \
-	do {                                                                   \
-		if (!(c)) {                                                    \
+#define CHECK(c)                                                                 \
+	do {                                                                     \
+		if (!(c)) {                                                      \
 			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
-			failures++;                                            \
-		}                                                              \
+			failures++;                                              \
+		}                                                                \
 	} while (0)
 
 static struct tty *new_tty(void)
@@ -110,7 +110,8 @@ static void test_full(void)
 	CHECK(tty_line_receive(t, big, sizeof(big), &sig) == sizeof(big));
 	CHECK(!tty_line_readable(t, false));
 	type(t, "\n");
-	CHECK(tty_line_take(t, big, sizeof(big), &done) == TTY_LINE && done && big[TTY_LINE - 1] == '\n');
+	CHECK(tty_line_take(t, big, sizeof(big), &done) == TTY_LINE && done &&
+	      big[TTY_LINE - 1] == '\n');
 	/* full of lines: takes no more until they are read */
 	memset(big, '\n', sizeof(big));
 	CHECK(tty_line_receive(t, big, sizeof(big), &sig) < TTY_LINE);

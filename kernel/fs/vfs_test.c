@@ -35,20 +35,21 @@ int printf(const char *format, ...);
 void exit(int status) __attribute__((noreturn));
 long syscall(long number, ...);
 
-#define CHECK(c)                                                                                                       \
-	do {                                                                                                           \
-		if (!(c)) {                                                                                            \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #c);                                                 \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK(c)                                                       \
+	do {                                                           \
+		if (!(c)) {                                            \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #c); \
+			exit(1);                                       \
+		}                                                      \
 	} while (0)
-#define IS(call, expected)                                                                                             \
-	do {                                                                                                           \
-		long is_ = (call);                                                                                     \
-		if (is_ != (expected)) {                                                                               \
-			printf("%s:%d: %s is %ld, expected %ld\n", __FILE__, __LINE__, #call, is_, (long)(expected));  \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define IS(call, expected)                                                                         \
+	do {                                                                                       \
+		long is_ = (call);                                                                 \
+		if (is_ != (expected)) {                                                           \
+			printf("%s:%d: %s is %ld, expected %ld\n", __FILE__, __LINE__, #call, is_, \
+			       (long)(expected));                                                  \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 #define SYS(name, ...) sys_##name((unsigned long[6]){ __VA_ARGS__ })
 #define P(x) ((unsigned long)(x))
@@ -196,7 +197,9 @@ int mapping_truncate(struct mapping *m, uint64_t size)
 }
 long mapping_read(struct mapping *m, struct uio *io, uint64_t pos)
 {
-	return pos >= m->size ? 0 : (long)uio_put(io, (char *)m->tree + pos, MIN(io->left, m->size - pos));
+	return pos >= m->size
+		       ? 0
+		       : (long)uio_put(io, (char *)m->tree + pos, MIN(io->left, m->size - pos));
 }
 long mapping_write(struct mapping *m, struct uio *io, uint64_t pos)
 {
@@ -573,8 +576,12 @@ static void test_rename(void)
 	IS(SYS(rename, P("/r/f/"), P("/r/g")), -ENOTDIR);
 	IS(SYS(rename, P("/r/."), P("/r/g")), -EBUSY);
 	IS(SYS(rename, P("/r/none"), P("/r/g")), -ENOENT);
-	IS(SYS(renameat2, (unsigned)AT_FDCWD, P("/r/f"), (unsigned)AT_FDCWD, P("/r/x"), RENAME_NOREPLACE), -EEXIST);
-	IS(SYS(renameat2, (unsigned)AT_FDCWD, P("/r/f"), (unsigned)AT_FDCWD, P("/r/x/y"), RENAME_EXCHANGE), 0);
+	IS(SYS(renameat2, (unsigned)AT_FDCWD, P("/r/f"), (unsigned)AT_FDCWD, P("/r/x"),
+	       RENAME_NOREPLACE),
+	   -EEXIST);
+	IS(SYS(renameat2, (unsigned)AT_FDCWD, P("/r/f"), (unsigned)AT_FDCWD, P("/r/x/y"),
+	       RENAME_EXCHANGE),
+	   0);
 	IS(SYS(stat, P("/r/f"), P(&st)), 0);
 	CHECK(S_ISDIR(st.st_mode));
 	IS(SYS(stat, P("/r/x"), P(&st)), 0);

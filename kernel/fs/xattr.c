@@ -32,7 +32,7 @@ struct xattr {
 	struct list link;
 	size_t size;
 	uint32_t name_len;
-	char name[];		/* NUL-ended, then the value */
+	char name[]; /* NUL-ended, then the value */
 };
 
 static void *xattr_value(struct xattr *x)
@@ -225,7 +225,8 @@ int inode_copy_xattrs(struct inode *to, struct inode *from, bool (*skip)(const c
 		r = (int)size;
 		goto out;
 	}
-	for (name = list; name < list + size && memchr(name, 0, (size_t)(list + size - name)); name += strlen(name) + 1) {
+	for (name = list; name < list + size && memchr(name, 0, (size_t)(list + size - name));
+	     name += strlen(name) + 1) {
 		if (skip && skip(name))
 			continue;
 		len = inode_getxattr(from, name, value, XATTR_SIZE_MAX);
@@ -266,7 +267,9 @@ static int xattr_permission(struct inode *i, const char *name, unsigned int mask
 			return -EINVAL;
 		if (!write)
 			return 0;
-		return capable(str_eq(name, XATTR_NAME_CAPS) ? CAP_SETFCAP : CAP_SYS_ADMIN) ? 0 : -EPERM;
+		return capable(str_eq(name, XATTR_NAME_CAPS) ? CAP_SETFCAP : CAP_SYS_ADMIN)
+			       ? 0
+			       : -EPERM;
 	}
 	if (!has_prefix(name, XATTR_USER_PREFIX))
 		return -EOPNOTSUPP;
@@ -274,7 +277,8 @@ static int xattr_permission(struct inode *i, const char *name, unsigned int mask
 		return -EINVAL;
 	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
 		return write ? -EPERM : -ENODATA;
-	if (write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && cred->fsuid != i->uid && !capable(CAP_FOWNER))
+	if (write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && cred->fsuid != i->uid &&
+	    !capable(CAP_FOWNER))
 		return -EPERM;
 	return inode_permission(i, mask);
 }
@@ -297,7 +301,8 @@ static int check_writable(const struct path *p)
 
 /* --- the calls, on a path that was found ------------------------------------------------------------------------------ */
 
-static long do_set(const struct path *p, struct uptr user_name, struct uptr user_value, size_t size, int flags)
+static long do_set(const struct path *p, struct uptr user_name, struct uptr user_value, size_t size,
+		   int flags)
 {
 	struct inode *i = p->dentry->inode;
 	char name[XATTR_NAME_MAX + 1];

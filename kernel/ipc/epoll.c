@@ -34,8 +34,9 @@
 #define EPOLL_MEMBERS_MAX (1U << 22)
 #define EPOLL_NEST_MAX 4U
 #define EPOLL_ASK_HOST_EVERY 4U
-#define EPOLL_EXCLUSIVE_OK                                                                                     \
-	((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE))
+#define EPOLL_EXCLUSIVE_OK                                                             \
+	((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | \
+		    EPOLLEXCLUSIVE))
 #define FILE_LOCKS 64
 
 static const struct file_ops epoll_ops;
@@ -172,8 +173,9 @@ static void item_link(struct epoll *ep, struct epoll_item *it)
 
 	while (*link) {
 		parent = *link;
-		link = item_compare(rb_entry(parent, struct epoll_item, node), it->file, it->fd) < 0 ? &parent->left :
-												       &parent->right;
+		link = item_compare(rb_entry(parent, struct epoll_item, node), it->file, it->fd) < 0
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_insert(&ep->items, &it->node, parent, link);
 	ep->count++;
@@ -288,7 +290,8 @@ static int nest_walk(struct epoll *from, const struct epoll *target, uint32_t le
 	if (commit)
 		from->level = MAX(from->level, level);
 	mutex_lock(&from->mtx);
-	for (struct rb_node *n = from->nested ? rb_first(&from->items) : NULL; n && !ret; n = rb_next(n)) {
+	for (struct rb_node *n = from->nested ? rb_first(&from->items) : NULL; n && !ret;
+	     n = rb_next(n)) {
 		struct epoll_item *it = rb_entry(n, struct epoll_item, node);
 
 		if (it->file->ops == &epoll_ops)
@@ -318,7 +321,8 @@ static int nest_check(struct epoll *ep, struct epoll *inner)
 
 /* --- epoll_ctl ----------------------------------------------------------------------------------------------------------- */
 
-static int ctl_change(struct epoll *ep, int op, struct file *f, int fd, const struct epoll_event *ev)
+static int ctl_change(struct epoll *ep, int op, struct file *f, int fd,
+		      const struct epoll_event *ev)
 {
 	struct epoll_item *it = item_find(ep, f, fd);
 
@@ -574,7 +578,8 @@ static int collect_now(struct epoll *ep, struct epoll_event *out, int max, bool 
 		return n;
 	more = epoll_host_collect(ep, out, n, max, round, 0, &heard);
 	if (n)
-		__atomic_store_n(&ep->quiet, heard ? 0 : EPOLL_ASK_HOST_EVERY - 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&ep->quiet, heard ? 0 : EPOLL_ASK_HOST_EVERY - 1,
+				 __ATOMIC_RELAXED);
 	if (more < 0)
 		return n || more == -EINTR ? n : more;
 	return more;
@@ -738,9 +743,11 @@ static void epoll_show(struct file *f, char *buf, size_t size)
 	mutex_lock(&ep->mtx);
 	for (struct rb_node *n = rb_first(&ep->items); n && at < size; n = rb_next(n)) {
 		struct epoll_item *it = rb_entry(n, struct epoll_item, node);
-		int len = fmt_snprintf(buf + at, size - at, "tfd: %8d events: %8x data: %16llx  pos:%llu ino:%llx sdev:%llx\n",
-				       it->fd, it->events, (unsigned long long)it->data, (unsigned long long)it->file->pos,
-				       (unsigned long long)it->file->inode->number, 0ULL);
+		int len = fmt_snprintf(
+			buf + at, size - at,
+			"tfd: %8d events: %8x data: %16llx  pos:%llu ino:%llx sdev:%llx\n", it->fd,
+			it->events, (unsigned long long)it->data, (unsigned long long)it->file->pos,
+			(unsigned long long)it->file->inode->number, 0ULL);
 
 		/* Whole lines only. */
 		if (len < 0 || (size_t)len >= size - at) {

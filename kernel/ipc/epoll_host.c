@@ -211,7 +211,8 @@ void epoll_host_done(struct epoll *ep)
 }
 
 /* One host event for one item: into out[n], or into what a kernel queue already reported of it. The new n. */
-static int item_report(struct epoll_item *it, uint32_t events, struct epoll_event *out, int n, uint32_t round)
+static int item_report(struct epoll_item *it, uint32_t events, struct epoll_event *out, int n,
+		       uint32_t round)
 {
 	struct epoll *ep = it->ep;
 
@@ -238,8 +239,8 @@ static int item_report(struct epoll_item *it, uint32_t events, struct epoll_even
 	return n;
 }
 
-int epoll_host_collect(struct epoll *ep, struct epoll_event *out, int n, int max, uint32_t round, uint64_t deadline,
-		       bool *ret_heard)
+int epoll_host_collect(struct epoll *ep, struct epoll_event *out, int n, int max, uint32_t round,
+		       uint64_t deadline, bool *ret_heard)
 {
 	struct task *t = current();
 	int at = n, got, end;

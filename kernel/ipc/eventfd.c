@@ -133,7 +133,8 @@ static void event_show(struct file *f, char *buf, size_t size)
 	struct event *e = f->private_data;
 
 	fmt_snprintf(buf, size, "eventfd-count: %16llx\neventfd-id: %d\neventfd-semaphore: %d\n",
-		     (unsigned long long)__atomic_load_n(&e->count, __ATOMIC_RELAXED), e->id, e->semaphore);
+		     (unsigned long long)__atomic_load_n(&e->count, __ATOMIC_RELAXED), e->id,
+		     e->semaphore);
 }
 
 static const struct file_ops event_ops = {
@@ -159,7 +160,8 @@ static long eventfd_create(unsigned int initial, unsigned int flags)
 	e->count = initial;
 	e->semaphore = flags & EFD_SEMAPHORE;
 	e->id = __atomic_fetch_add(&event_ids, 1, __ATOMIC_RELAXED) & 0x7fffffff;
-	f = file_new_anonymous(&event_ops, 0600, "anon_inode:[eventfd]", O_RDWR | (flags & EFD_NONBLOCK), e);
+	f = file_new_anonymous(&event_ops, 0600, "anon_inode:[eventfd]",
+			       O_RDWR | (flags & EFD_NONBLOCK), e);
 	if (!f) {
 		kfree(e);
 		return -ENOMEM;

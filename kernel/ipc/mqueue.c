@@ -39,18 +39,18 @@ struct mq_message {
 
 struct mqueue {
 	struct mutex lock;
-	struct list link;		/* all; names_lock */
-	char *name;			/* NULL once unlinked; names_lock */
-	struct inode *inode;		/* not counted: it owns us */
-	uint32_t owner;			/* who is charged */
+	struct list link;    /* all; names_lock */
+	char *name;	     /* NULL once unlinked; names_lock */
+	struct inode *inode; /* not counted: it owns us */
+	uint32_t owner;	     /* who is charged */
 	uint64_t charge;
-	long maximum, message_size;	/* constant */
-	struct list messages;		/* highest priority first; lock */
+	long maximum, message_size; /* constant */
+	struct list messages;	    /* highest priority first; lock */
 	long count;
 	size_t bytes;
-	unsigned int receivers;		/* waiting now */
-	struct wait_queue wait;		/* POLLIN: messages; POLLOUT: room */
-	int notify_pid;			/* 0: nobody */
+	unsigned int receivers; /* waiting now */
+	struct wait_queue wait; /* POLLIN: messages; POLLOUT: room */
+	int notify_pid;		/* 0: nobody */
 	int notify_how, notify_signal;
 	union sigval notify_value;
 };
@@ -84,7 +84,7 @@ static void mqueue_evict(struct inode *inode)
 	list_remove(&q->link);
 	queue_count--;
 	mutex_unlock(&names_lock);
-	list_for_each_safe (m, next, &q->messages, link)
+	list_for_each_safe(m, next, &q->messages, link)
 		kfree(m);
 	kfree(q->name);
 	kfree(q);
@@ -107,7 +107,7 @@ static struct inode *find_name(const char *name)
 {
 	struct mqueue *q;
 
-	list_for_each (q, &queues, link)
+	list_for_each(q, &queues, link)
 		if (q->name && str_eq(q->name, name))
 			return inode_get(q->inode);
 	return NULL;
@@ -136,13 +136,14 @@ static uint64_t charged_to(uint32_t uid)
 	uint64_t total = 0;
 	struct mqueue *q;
 
-	list_for_each (q, &queues, link)
+	list_for_each(q, &queues, link)
 		if (q->owner == uid)
 			total += q->charge;
 	return total;
 }
 
-static int create_queue(const char *name, uint32_t mode, const struct mq_attr *attr, struct inode **ret)
+static int create_queue(const char *name, uint32_t mode, const struct mq_attr *attr,
+			struct inode **ret)
 {
 	struct mq_attr a = { .mq_maxmsg = MESSAGES_MAX, .mq_msgsize = MESSAGE_SIZE_MAX };
 	uint32_t uid = current()->cred->uid;
@@ -197,7 +198,8 @@ static int may_open(struct inode *inode, int flags)
 }
 
 /* Counted inode of the queue to open. */
-static int find_or_create(const char *name, int flags, uint32_t mode, const struct mq_attr *attr, struct inode **ret)
+static int find_or_create(const char *name, int flags, uint32_t mode, const struct mq_attr *attr,
+			  struct inode **ret)
 {
 	struct inode *inode = NULL;
 	int error;
@@ -479,7 +481,8 @@ long sys_mq_timedsend(unsigned long *a)
 		goto free;
 	}
 	if (result == AGAIN) {
-		slept = WAIT_EVENT_KEY(&q->wait, POLLBIT_OUT, (result = try_send(q, m)) != AGAIN, deadline);
+		slept = WAIT_EVENT_KEY(&q->wait, POLLBIT_OUT, (result = try_send(q, m)) != AGAIN,
+				       deadline);
 		if (slept) {
 			error = sleep_error(slept);
 			goto free;
@@ -520,7 +523,8 @@ long sys_mq_timedreceive(unsigned long *a)
 		goto put;
 	if (!m) {
 		count_receiver(q, true);
-		slept = WAIT_EVENT_KEY(&q->wait, POLLBIT_IN, (m = try_receive(q)) != NULL, deadline);
+		slept = WAIT_EVENT_KEY(&q->wait, POLLBIT_IN, (m = try_receive(q)) != NULL,
+				       deadline);
 		count_receiver(q, false);
 		result = sleep_error(slept);
 		if (slept)
@@ -563,7 +567,7 @@ long sys_mq_getsetattr(unsigned long *a)
 	old.mq_msgsize = q->message_size;
 	old.mq_curmsgs = q->count;
 	mutex_unlock(&q->lock);
-	if (a[1] && (new.mq_flags & O_NONBLOCK))
+	if (a[1] && (new.mq_flags &O_NONBLOCK))
 		__atomic_fetch_or(&f->flags, O_NONBLOCK, __ATOMIC_RELAXED);
 	else if (a[1])
 		__atomic_fetch_and(&f->flags, ~(unsigned int)O_NONBLOCK, __ATOMIC_RELAXED);
@@ -637,10 +641,11 @@ static long mqueue_read(struct file *f, struct uio *io, uint64_t *pos)
 	size_t len, count;
 
 	mutex_lock(&q->lock);
-	len = (size_t)fmt_snprintf(text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
-				   q->bytes, q->notify_pid ? q->notify_how : 0,
-				   q->notify_pid && q->notify_how == SIGEV_SIGNAL ? q->notify_signal : 0,
-				   q->notify_pid);
+	len = (size_t)fmt_snprintf(
+		text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
+		q->bytes, q->notify_pid ? q->notify_how : 0,
+		q->notify_pid && q->notify_how == SIGEV_SIGNAL ? q->notify_signal : 0,
+		q->notify_pid);
 	mutex_unlock(&q->lock);
 	if (*pos >= len)
 		return 0;

@@ -53,9 +53,9 @@ struct pipe {
 	unsigned int files;
 	unsigned int readers, writers;
 	unsigned int reader_opens, writer_opens;
-	bool anonymous;		/* of pipe(2): opening it again waits for nobody */
-	char *buffer;		/* NULL until the first write */
-	uint32_t size;		/* of buffer, a power of two; <= capacity */
+	bool anonymous; /* of pipe(2): opening it again waits for nobody */
+	char *buffer;	/* NULL until the first write */
+	uint32_t size;	/* of buffer, a power of two; <= capacity */
 	uint32_t head, used, capacity;
 	struct pipe_records *records;
 	struct wait_queue read_wait, write_wait, open_wait;
@@ -110,7 +110,8 @@ static long pipe_read(struct file *f, struct uio *io, uint64_t *pos)
 			bool was_full = !ring_writable(p);
 
 			ret = ring_read(p, io);
-			wake_writers = was_full && ring_writable(p) && !wait_queue_empty(&p->write_wait);
+			wake_writers = was_full && ring_writable(p) &&
+				       !wait_queue_empty(&p->write_wait);
 			break;
 		}
 		ret = p->writers ? -EAGAIN : 0;
@@ -136,7 +137,8 @@ static long pipe_read(struct file *f, struct uio *io, uint64_t *pos)
 		 * We may have taken the wake-up for data that is still there (seen now: the queue's lock came after it).
 		 * Who did not sleep took none, and waking then would look like a new edge to epoll.
 		 */
-		wake_readers = __atomic_load_n(&p->used, __ATOMIC_ACQUIRE) && !wait_queue_empty(&p->read_wait);
+		wake_readers = __atomic_load_n(&p->used, __ATOMIC_ACQUIRE) &&
+			       !wait_queue_empty(&p->read_wait);
 	}
 	if (wake_writers)
 		wake(&p->write_wait, POLLBIT_OUT | POLLBIT_WRNORM);
@@ -148,7 +150,8 @@ static long pipe_read(struct file *f, struct uio *io, uint64_t *pos)
 /* Lock held. As much as may go in now: bytes, 0 if it must wait, or an error. */
 static long pipe_write_some(struct pipe *p, struct uio *io, bool packet, bool atomic)
 {
-	uint32_t want = packet ? (uint32_t)MIN(io->left, (size_t)PIPE_BUFFER) : (uint32_t)MIN(io->left, (size_t)p->capacity);
+	uint32_t want = packet ? (uint32_t)MIN(io->left, (size_t)PIPE_BUFFER)
+			       : (uint32_t)MIN(io->left, (size_t)p->capacity);
 	uint32_t room = ring_room(p, packet);
 
 	if (room < want) {
@@ -237,7 +240,8 @@ static unsigned int pipe_poll(struct file *f, struct poll_table *pt)
 		if (__atomic_load_n(&p->used, __ATOMIC_ACQUIRE))
 			ready |= POLLBIT_IN | POLLBIT_RDNORM;
 		if (!__atomic_load_n(&p->writers, __ATOMIC_ACQUIRE) &&
-		    __atomic_load_n(&p->writer_opens, __ATOMIC_ACQUIRE) != (uint32_t)f->private_value)
+		    __atomic_load_n(&p->writer_opens, __ATOMIC_ACQUIRE) !=
+			    (uint32_t)f->private_value)
 			ready |= POLLBIT_HUP;
 	}
 	if (pipe_writes(f)) {
@@ -520,7 +524,8 @@ long pipe_tee(struct file *in_file, struct file *out_file, size_t size, unsigned
 		if (ret != -EAGAIN || !q || flags & NONBLOCK_SPLICE)
 			break;
 		/* Either queue may become the one to wait on: then look again. */
-		if (WAIT_EVENT(q, (ret = tee_once(in, out, size, &again)) != -EAGAIN || again != q, NEVER)) {
+		if (WAIT_EVENT(q, (ret = tee_once(in, out, size, &again)) != -EAGAIN || again != q,
+			       NEVER)) {
 			ret = -ERESTARTSYS;
 			break;
 		}

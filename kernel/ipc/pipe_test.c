@@ -83,12 +83,12 @@ static size_t model_used;
 static struct pipe_record model_records[512];
 static unsigned int model_count;
 
-#define CHECK(c)                                                                                           \
-	do {                                                                                               \
-		if (!(c)) {                                                                                \
-			printf("%s:%d: not true: %s (seed %u)\n", __FILE__, __LINE__, #c, seed);           \
-			exit(1);                                                                           \
-		}                                                                                          \
+#define CHECK(c)                                                                                 \
+	do {                                                                                     \
+		if (!(c)) {                                                                      \
+			printf("%s:%d: not true: %s (seed %u)\n", __FILE__, __LINE__, #c, seed); \
+			exit(1);                                                                 \
+		}                                                                                \
 	} while (0)
 
 static unsigned int seed;
@@ -172,7 +172,8 @@ static void run(bool packets)
 			break;
 		case 1: {
 			uint32_t capacity = 4096U << rand() % 6;
-			bool fits = model_used <= capacity && (!p.records || p.records->count <= capacity / 4096);
+			bool fits = model_used <= capacity &&
+				    (!p.records || p.records->count <= capacity / 4096);
 
 			CHECK((ring_set_capacity(&p, capacity) == 0) == fits);
 			break;

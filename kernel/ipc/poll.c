@@ -10,9 +10,9 @@
  */
 #include "kernel/ipc/poll.h"
 
+#include <asm-generic/resource.h>
 #include <linux/errno.h>
 #include <linux/poll.h>
-#include <asm-generic/resource.h>
 
 #include "kernel/fs/file.h"
 #include "kernel/host.h"
@@ -25,9 +25,9 @@
 #define POLL_INLINE 16
 #define POLL_CHUNK ((PAGE_SIZE - 64) / sizeof(struct wait_entry))
 #define POLL_ALWAYS (POLLBIT_IN | POLLBIT_OUT | POLLBIT_RDNORM | POLLBIT_WRNORM)
-#define POLL_ALL                                                                                               \
-	(POLLBIT_IN | POLLBIT_PRI | POLLBIT_OUT | POLLBIT_ERR | POLLBIT_HUP | POLLBIT_RDNORM | POLLBIT_RDBAND | \
-	 POLLBIT_WRNORM | POLLBIT_WRBAND | POLLBIT_RDHUP)
+#define POLL_ALL                                                                               \
+	(POLLBIT_IN | POLLBIT_PRI | POLLBIT_OUT | POLLBIT_ERR | POLLBIT_HUP | POLLBIT_RDNORM | \
+	 POLLBIT_RDBAND | POLLBIT_WRNORM | POLLBIT_WRBAND | POLLBIT_RDHUP)
 
 struct poll_chunk {
 	struct poll_chunk *next;
@@ -129,7 +129,8 @@ static void waits_done(struct poll_waits *w)
 /* --- looking ------------------------------------------------------------------------------------------------------- */
 
 /* Sets ready of each; the number of ready ones. Queues with `w` until one is ready. */
-static unsigned int items_scan(struct poll_item *items, unsigned int count, unsigned int always, struct poll_waits *w)
+static unsigned int items_scan(struct poll_item *items, unsigned int count, unsigned int always,
+			       struct poll_waits *w)
 {
 	unsigned int ready = 0;
 
@@ -161,7 +162,8 @@ static int hosts_gather(struct poll_hosts *h, struct poll_item *items, unsigned 
 			continue;
 		if (h->count == h->max) {
 			/* Once is enough: there cannot be more than items. */
-			struct pollfd *fds = kmalloc((size_t)count * (sizeof(*fds) + sizeof(*h->index)));
+			struct pollfd *fds =
+				kmalloc((size_t)count * (sizeof(*fds) + sizeof(*h->index)));
 			unsigned int *index = fds ? (unsigned int *)(void *)(fds + count) : NULL;
 
 			if (!fds)
@@ -174,7 +176,9 @@ static int hosts_gather(struct poll_hosts *h, struct poll_item *items, unsigned 
 			h->index = index;
 			h->max = count;
 		}
-		h->fds[h->count] = (struct pollfd){ .fd = handle, .events = (short)(items[i].events & POLL_ALL), .revents = 0 };
+		h->fds[h->count] = (struct pollfd){ .fd = handle,
+						    .events = (short)(items[i].events & POLL_ALL),
+						    .revents = 0 };
 		h->index[h->count++] = i;
 	}
 	return 0;
@@ -195,8 +199,8 @@ static void hosts_done(struct poll_hosts *h)
 }
 
 /* Asks the host, waiting until the deadline: files that became ready by it, or what host_poll failed with. */
-static int hosts_ask(struct poll_hosts *h, struct poll_item *items, unsigned int always, uint64_t deadline,
-		     bool *ret_timeout)
+static int hosts_ask(struct poll_hosts *h, struct poll_item *items, unsigned int always,
+		     uint64_t deadline, bool *ret_timeout)
 {
 	struct task *t = current();
 	int got, ready = 0;
@@ -229,8 +233,8 @@ static int hosts_ask(struct poll_hosts *h, struct poll_item *items, unsigned int
 /* --- waiting ------------------------------------------------------------------------------------------------------- */
 
 /* The part that sleeps. `h` is gathered again each time: a file may have got its handle meanwhile. */
-static int items_sleep(struct poll_item *items, unsigned int count, unsigned int always, uint64_t deadline,
-		       struct poll_hosts *h)
+static int items_sleep(struct poll_item *items, unsigned int count, unsigned int always,
+		       uint64_t deadline, struct poll_hosts *h)
 {
 	struct poll_waits w;
 	struct poll_waits *queue = &w;
@@ -281,7 +285,8 @@ static int items_sleep(struct poll_item *items, unsigned int count, unsigned int
 	return ready ? ready : ret;
 }
 
-static int items_wait(struct poll_item *items, unsigned int count, unsigned int always, uint64_t deadline)
+static int items_wait(struct poll_item *items, unsigned int count, unsigned int always,
+		      uint64_t deadline)
 {
 	struct poll_hosts h;
 	bool timeout;
@@ -378,7 +383,8 @@ static long poll_do(struct uptr at, unsigned long count, uint64_t deadline)
 	}
 	/* Only revents: another thread may be changing what it waits for. */
 	for (unsigned int i = 0; i < n && ret >= 0; i++)
-		if (put_user(c.fds[i].revents, uptr_add(at, i * sizeof(c.fds[0]) + offsetof(struct pollfd, revents))))
+		if (put_user(c.fds[i].revents,
+			     uptr_add(at, i * sizeof(c.fds[0]) + offsetof(struct pollfd, revents))))
 			ret = -EFAULT;
 out:
 	if (c.items != c.inline_items)

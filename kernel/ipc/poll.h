@@ -22,15 +22,19 @@ static inline void poll_wait(struct file *f, struct wait_queue *q, struct poll_t
 		pt->queue(pt, f, q);
 }
 
-unsigned int file_poll(struct file *f, struct poll_table *pt); /* ops->poll or always ready; host handles are asked with timeout 0 */
+unsigned int
+file_poll(struct file *f,
+	  struct poll_table
+		  *pt); /* ops->poll or always ready; host handles are asked with timeout 0 */
 int file_host_handle(struct file *f); /* or -1 */
 
 /* Waits until one of the files has one of its events; used by poll, select and blocking operations on host handles. */
 struct poll_item {
-	struct file *file; /* NULL: ignored */
+	struct file *file;	    /* NULL: ignored */
 	unsigned int events, ready; /* POLL* */
 };
-must_check int poll_files(struct poll_item *items, unsigned int count, uint64_t deadline); /* count ready, 0 timeout, -EINTR */
+must_check int poll_files(struct poll_item *items, unsigned int count,
+			  uint64_t deadline); /* count ready, 0 timeout, -EINTR */
 
 /* The same, but an item counts only for its own events: POLLERR and POLLHUP are not added (select). */
 must_check int poll_files_exact(struct poll_item *items, unsigned int count, uint64_t deadline);

@@ -9,4 +9,5 @@
 /* microseconds: the structure is a timeval. Deadline 0: do not wait; NEVER without a timeout. -EFAULT, -EINVAL. */
 must_check long poll_timeout_start(struct uptr timeout, bool microseconds, uint64_t *ret_deadline);
 /* Writes the time left. `ret`, or -EINTR for -ERESTARTNOHAND when that could not be done. */
-must_check long poll_timeout_finish(long ret, struct uptr timeout, uint64_t deadline, bool microseconds);
+must_check long poll_timeout_finish(long ret, struct uptr timeout, uint64_t deadline,
+				    bool microseconds);

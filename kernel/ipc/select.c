@@ -19,7 +19,8 @@
 #define SELECT_ITEMS 16
 #define SETS 3
 
-#define SELECT_IN (POLLBIT_RDNORM | POLLBIT_RDBAND | POLLBIT_IN | POLLBIT_HUP | POLLBIT_ERR | POLLBIT_NVAL)
+#define SELECT_IN \
+	(POLLBIT_RDNORM | POLLBIT_RDBAND | POLLBIT_IN | POLLBIT_HUP | POLLBIT_ERR | POLLBIT_NVAL)
 #define SELECT_OUT (POLLBIT_WRBAND | POLLBIT_WRNORM | POLLBIT_OUT | POLLBIT_ERR | POLLBIT_NVAL)
 #define SELECT_EXCEPT (POLLBIT_PRI | POLLBIT_NVAL)
 
@@ -28,7 +29,7 @@ static const unsigned int set_bits[SETS] = { SELECT_IN, SELECT_OUT, SELECT_EXCEP
 struct select_call {
 	uint64_t inline_words[SETS * SELECT_WORDS];
 	struct poll_item inline_items[SELECT_ITEMS];
-	uint64_t *words;	/* SETS * set_words: what was asked, then the answer */
+	uint64_t *words; /* SETS * set_words: what was asked, then the answer */
 	size_t set_words;
 	struct poll_item *items;
 	unsigned int count;
@@ -135,7 +136,8 @@ static long select_do(int n, const struct uptr *sets, uint64_t deadline)
 		ret = select_answer(&c);
 		for (unsigned int s = 0; s < SETS; s++)
 			if (sets[s].v && c.set_words &&
-			    copy_out(sets[s], c.words + s * c.set_words, c.set_words * sizeof(c.words[0])))
+			    copy_out(sets[s], c.words + s * c.set_words,
+				     c.set_words * sizeof(c.words[0])))
 				ret = -EFAULT;
 	}
 	for (unsigned int i = 0; i < c.count; i++)

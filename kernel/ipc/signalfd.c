@@ -118,7 +118,8 @@ static long signalfd_read(struct file *f, struct uio *io, uint64_t *pos)
 				break;
 			if (f->flags & O_NONBLOCK)
 				return -EAGAIN;
-			if (WAIT_EVENT(&current_process()->signal_wait, signalfd_take(s, &info), NEVER))
+			if (WAIT_EVENT(&current_process()->signal_wait, signalfd_take(s, &info),
+				       NEVER))
 				return -ERESTARTSYS;
 		}
 		record_fill(&record, &info);
@@ -136,7 +137,9 @@ static unsigned int signalfd_poll(struct file *f, struct poll_table *pt)
 
 	if (pt && process_keep(s, p))
 		poll_wait(f, &p->signal_wait, pt);
-	return signal_pending_set(current()).bits & __atomic_load_n(&s->mask, __ATOMIC_RELAXED) ? POLLBIT_IN : 0;
+	return signal_pending_set(current()).bits & __atomic_load_n(&s->mask, __ATOMIC_RELAXED)
+		       ? POLLBIT_IN
+		       : 0;
 }
 
 static void signalfd_release(struct file *f)
@@ -153,7 +156,8 @@ static void signalfd_show(struct file *f, char *buf, size_t size)
 {
 	struct signal_file *s = f->private_data;
 
-	fmt_snprintf(buf, size, "sigmask:\t%016llx\n", (unsigned long long)__atomic_load_n(&s->mask, __ATOMIC_RELAXED));
+	fmt_snprintf(buf, size, "sigmask:\t%016llx\n",
+		     (unsigned long long)__atomic_load_n(&s->mask, __ATOMIC_RELAXED));
 }
 
 static const struct file_ops signalfd_ops = {
@@ -200,7 +204,8 @@ static long signalfd_create(int fd, struct uptr at, size_t size, unsigned int fl
 	if (!s)
 		return -ENOMEM;
 	s->mask = mask;
-	f = file_new_anonymous(&signalfd_ops, 0600, "anon_inode:[signalfd]", O_RDWR | (flags & SFD_NONBLOCK), s);
+	f = file_new_anonymous(&signalfd_ops, 0600, "anon_inode:[signalfd]",
+			       O_RDWR | (flags & SFD_NONBLOCK), s);
 	if (!f) {
 		kfree(s);
 		return -ENOMEM;

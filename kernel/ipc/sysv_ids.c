@@ -105,7 +105,8 @@ static struct sysv_object *find_key(struct sysv_ids *ids, int key)
 	return NULL;
 }
 
-static int open_found(struct sysv_object *o, int flags, int (*check)(struct sysv_object *o, void *arg), void *arg)
+static int open_found(struct sysv_object *o, int flags,
+		      int (*check)(struct sysv_object *o, void *arg), void *arg)
 {
 	int error;
 

@@ -16,7 +16,7 @@
 struct sysv_object {
 	struct refcount refs;
 	struct mutex lock;
-	bool removed;		/* lock */
+	bool removed; /* lock */
 	int id, key;
 	uint32_t uid, gid, cuid, cgid, mode;
 	uint32_t sequence;
@@ -35,7 +35,7 @@ struct sysv_object *sysv_get(struct sysv_ids *ids, int id);
 /* By slot number, for the STAT commands and walks. NULL: empty. */
 struct sysv_object *sysv_get_slot(struct sysv_ids *ids, unsigned int slot);
 void sysv_put(struct sysv_ids *ids, struct sysv_object *o);
-int sysv_highest(struct sysv_ids *ids);	/* slot in use, or 0 */
+int sysv_highest(struct sysv_ids *ids); /* slot in use, or 0 */
 /*
  * semget & co.: finds by key or makes one with create(arg). check(): further conditions on an object that is there.
  * The id or an error.
@@ -44,7 +44,8 @@ int sysv_open(struct sysv_ids *ids, int key, int flags, struct sysv_object *(*cr
 	      int (*check)(struct sysv_object *o, void *arg), void *arg);
 /* Takes it off its slot; the object's lock is held and `removed` set by the caller. */
 void sysv_unlink(struct sysv_ids *ids, struct sysv_object *o);
-must_check int sysv_permission(const struct sysv_object *o, unsigned int mode); /* S_IRUGO, S_IWUGO: -EACCES */
-must_check int sysv_may_change(const struct sysv_object *o);			/* IPC_SET, IPC_RMID: -EPERM */
+must_check int sysv_permission(const struct sysv_object *o,
+			       unsigned int mode);	     /* S_IRUGO, S_IWUGO: -EACCES */
+must_check int sysv_may_change(const struct sysv_object *o); /* IPC_SET, IPC_RMID: -EPERM */
 void sysv_show(const struct sysv_object *o, struct ipc64_perm *ret);
-uint64_t sysv_now(void);	/* seconds */
+uint64_t sysv_now(void); /* seconds */

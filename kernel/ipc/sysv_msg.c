@@ -55,7 +55,7 @@ static void queue_free(struct sysv_object *o)
 	struct msg_queue *q = queue_of(o);
 	struct message *m, *next;
 
-	list_for_each_safe (m, next, &q->messages, link)
+	list_for_each_safe(m, next, &q->messages, link)
 		kfree(m);
 	__atomic_fetch_sub(&total_bytes, q->bytes, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&total_messages, q->count, __ATOMIC_RELAXED);
@@ -177,8 +177,8 @@ struct receive {
 	long type;
 	size_t size;
 	int flags;
-	struct message *found;	/* ours, or a copy's source is `copy` */
-	struct message *copy;	/* MSG_COPY: prepared buffer */
+	struct message *found; /* ours, or a copy's source is `copy` */
+	struct message *copy;  /* MSG_COPY: prepared buffer */
 };
 
 static struct message *choose(struct msg_queue *q, const struct receive *r)
@@ -187,7 +187,7 @@ static struct message *choose(struct msg_queue *q, const struct receive *r)
 	uint64_t limit = r->type < 0 ? 0 - (uint64_t)r->type : 0;
 	long index = 0;
 
-	list_for_each (m, &q->messages, link) {
+	list_for_each(m, &q->messages, link) {
 		if (r->flags & MSG_COPY) {
 			if (index++ == r->type)
 				return m;

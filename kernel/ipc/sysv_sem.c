@@ -36,8 +36,8 @@ struct semaphore {
 };
 
 struct sem_undo {
-	struct list link;	/* set->undos */
-	struct process *process;	/* not counted: it leaves before it goes */
+	struct list link;	 /* set->undos */
+	struct process *process; /* not counted: it leaves before it goes */
 	int16_t adjust[];
 };
 
@@ -53,10 +53,10 @@ struct sem_waiter {
 	struct list link;
 	struct task *task;
 	struct sembuf *ops;
-	unsigned int count, blocking;	/* blocking: index of the operation that could not go on */
+	unsigned int count, blocking; /* blocking: index of the operation that could not go on */
 	bool alters;
 	struct sem_undo *undo;
-	int pid, result;		/* result: WAITING until done */
+	int pid, result; /* result: WAITING until done */
 };
 #define WAITING 1
 
@@ -73,7 +73,7 @@ static void free_undos(struct sem_set *set)
 {
 	struct sem_undo *u, *next;
 
-	list_for_each_safe (u, next, &set->undos, link) {
+	list_for_each_safe(u, next, &set->undos, link) {
 		list_remove(&u->link);
 		kfree(u);
 		__atomic_fetch_sub(&undo_count, 1, __ATOMIC_RELAXED);
@@ -190,7 +190,8 @@ static int try_ops(struct sem_set *set, struct sem_waiter *w)
 
 		set->sems[op->sem_num].value -= op->sem_op;
 		if (op->sem_flg & SEM_UNDO)
-			w->undo->adjust[op->sem_num] = (int16_t)(w->undo->adjust[op->sem_num] + op->sem_op);
+			w->undo->adjust[op->sem_num] =
+				(int16_t)(w->undo->adjust[op->sem_num] + op->sem_op);
 	}
 	return result;
 }
@@ -212,7 +213,7 @@ static void update(struct sem_set *set)
 
 	do {
 		again = false;
-		list_for_each_safe (w, next, &set->waiters, link) {
+		list_for_each_safe(w, next, &set->waiters, link) {
 			int result = try_ops(set, w);
 
 			if (result == WAITING) {
@@ -232,7 +233,7 @@ static struct sem_undo *undo_find(struct sem_set *set, struct process *p)
 {
 	struct sem_undo *u;
 
-	list_for_each (u, &set->undos, link)
+	list_for_each(u, &set->undos, link)
 		if (u->process == p)
 			return u;
 	return NULL;
@@ -290,10 +291,13 @@ static int wait_turn(struct sem_set *set, struct sem_waiter *w, uint64_t deadlin
 	return error == -ETIMEDOUT ? -EAGAIN : -EINTR;
 }
 
-static long do_semop(int id, struct uptr user_ops, unsigned long count, uint64_t deadline, int timeout_error)
+static long do_semop(int id, struct uptr user_ops, unsigned long count, uint64_t deadline,
+		     int timeout_error)
 {
 	struct sembuf few[OPS_STACK];
-	struct sem_waiter w = { .ops = few, .count = (unsigned int)count, .pid = current_process()->pid };
+	struct sem_waiter w = { .ops = few,
+				.count = (unsigned int)count,
+				.pid = current_process()->pid };
 	struct sem_set *set;
 	bool undo;
 	int error;
@@ -411,7 +415,7 @@ static void forget_undo(struct sem_set *set, unsigned int i)
 {
 	struct sem_undo *u;
 
-	list_for_each (u, &set->undos, link)
+	list_for_each(u, &set->undos, link)
 		u->adjust[i] = 0;
 }
 
@@ -431,8 +435,9 @@ static long set_value(int id, int number, int value)
 	set = set_lock(id);
 	if (IS_ERR(set))
 		return PTR_ERR(set);
-	error = number < 0 || (unsigned int)number >= set->count ? -EINVAL :
-								   sysv_permission(&set->object, WRITE_ALL);
+	error = number < 0 || (unsigned int)number >= set->count
+			? -EINVAL
+			: sysv_permission(&set->object, WRITE_ALL);
 	if (!error) {
 		set->sems[number].value = value;
 		set->sems[number].pid = current_process()->pid;
@@ -448,7 +453,7 @@ static long count_waiters(struct sem_set *set, unsigned int number, bool for_zer
 	struct sem_waiter *w;
 	long count = 0;
 
-	list_for_each (w, &set->waiters, link) {
+	list_for_each(w, &set->waiters, link) {
 		struct sembuf *op = &w->ops[w->blocking];
 
 		if (op->sem_num == number && (op->sem_op == 0) == for_zero)
@@ -573,7 +578,7 @@ static void remove_set(struct sem_set *set)
 	struct sem_waiter *w, *next;
 
 	set->object.removed = true;
-	list_for_each_safe (w, next, &set->waiters, link)
+	list_for_each_safe(w, next, &set->waiters, link)
 		finish(w, -EIDRM);
 	free_undos(set);
 }

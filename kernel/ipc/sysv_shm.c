@@ -52,8 +52,8 @@ struct segment {
 	struct sysv_object object;
 	struct file *file;
 	size_t size;
-	uint64_t attached, detached, changed;	/* seconds */
-	int creator, last;			/* pids */
+	uint64_t attached, detached, changed; /* seconds */
+	int creator, last;		      /* pids */
 	unsigned long attaches;
 	bool locked;
 };
@@ -189,7 +189,11 @@ static long attach(struct segment *s, uintptr_t at, int flags)
 {
 	struct mm *mm = current_process()->mm;
 	struct mmap_args args = {
-		.at = at, .size = s->size, .file = s->file, .flags = MAP_SHARED, .prot = PROT_READ,
+		.at = at,
+		.size = s->size,
+		.file = s->file,
+		.flags = MAP_SHARED,
+		.prot = PROT_READ,
 	};
 	intptr_t where;
 	int err;
@@ -295,7 +299,9 @@ out:
 
 static long shm_limits(struct uptr to)
 {
-	struct shminfo64 info = { .shmmax = SHMMAX, .shmmin = 1, .shmmni = SHMMNI, .shmseg = SHMMNI, .shmall = SHMMAX };
+	struct shminfo64 info = {
+		.shmmax = SHMMAX, .shmmin = 1, .shmmni = SHMMNI, .shmseg = SHMMNI, .shmall = SHMMAX
+	};
 	int err = copy_out(to, &info, sizeof(info));
 
 	return err ? err : sysv_highest(&ids);

@@ -24,10 +24,10 @@
 struct timer_file {
 	struct mutex lock;
 	int clock, base;
-	unsigned int flags;	/* of the last timerfd_settime */
-	uint64_t expiry;	/* monotonic; 0: not armed */
+	unsigned int flags; /* of the last timerfd_settime */
+	uint64_t expiry;    /* monotonic; 0: not armed */
 	uint64_t interval;
-	bool watched;		/* somebody polls: `timer` is kept armed */
+	bool watched; /* somebody polls: `timer` is kept armed */
 	struct timer timer;
 	struct wait_queue wait;
 };
@@ -89,7 +89,8 @@ static long timerfd_read(struct file *f, struct uio *io, uint64_t *pos)
 			return -EAGAIN;
 		/* The expiry may be moved while we sleep: then it was not the end of the wait. */
 		do
-			ret = WAIT_EVENT_KEY(&t->wait, POLLBIT_IN, timerfd_take(t, &count), expiry_deadline(t));
+			ret = WAIT_EVENT_KEY(&t->wait, POLLBIT_IN, timerfd_take(t, &count),
+					     expiry_deadline(t));
 		while (ret == -ETIMEDOUT);
 		if (ret)
 			return -ERESTARTSYS;
@@ -146,10 +147,12 @@ static void timerfd_show(struct file *f, char *buf, size_t size)
 	count = expirations(t, now);
 	flags = t->flags;
 	mutex_unlock(&t->lock);
-	fmt_snprintf(buf, size,
-		     "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%lld, %lld)\nit_interval: (%lld, %lld)\n", t->clock,
-		     (unsigned long long)count, flags, (long long)left.value.sec, (long long)left.value.nsec,
-		     (long long)left.interval.sec, (long long)left.interval.nsec);
+	fmt_snprintf(
+		buf, size,
+		"clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%lld, %lld)\nit_interval: (%lld, %lld)\n",
+		t->clock, (unsigned long long)count, flags, (long long)left.value.sec,
+		(long long)left.value.nsec, (long long)left.interval.sec,
+		(long long)left.interval.nsec);
 }
 
 static const struct file_ops timerfd_ops = {
@@ -170,8 +173,8 @@ long sys_timerfd_create(unsigned long *a)
 
 	if (flags & ~(unsigned int)(TFD_CLOEXEC | TFD_NONBLOCK))
 		return -EINVAL;
-	if (id != CLOCK_REALTIME && id != CLOCK_MONOTONIC && id != CLOCK_BOOTTIME && id != CLOCK_REALTIME_ALARM &&
-	    id != CLOCK_BOOTTIME_ALARM)
+	if (id != CLOCK_REALTIME && id != CLOCK_MONOTONIC && id != CLOCK_BOOTTIME &&
+	    id != CLOCK_REALTIME_ALARM && id != CLOCK_BOOTTIME_ALARM)
 		return -EINVAL;
 	ret = clock_for_timers(id, &base);
 	if (ret)
@@ -183,7 +186,8 @@ long sys_timerfd_create(unsigned long *a)
 	t->base = base;
 	wait_queue_init(&t->wait);
 	timer_init(&t->timer, timerfd_fire);
-	f = file_new_anonymous(&timerfd_ops, 0600, "anon_inode:[timerfd]", O_RDWR | (flags & TFD_NONBLOCK), t);
+	f = file_new_anonymous(&timerfd_ops, 0600, "anon_inode:[timerfd]",
+			       O_RDWR | (flags & TFD_NONBLOCK), t);
 	if (!f) {
 		kfree(t);
 		return -ENOMEM;
@@ -208,7 +212,8 @@ static int timerfd_get(int fd, struct file **ret_file)
 	return 0;
 }
 
-static struct itimerspec64_user timerfd_set(struct timer_file *t, const struct itimerspec64_user *set, unsigned int flags)
+static struct itimerspec64_user timerfd_set(struct timer_file *t,
+					    const struct itimerspec64_user *set, unsigned int flags)
 {
 	uint64_t now = clock_monotonic(), value = timespec_to_ns(&set->value), expiry = 0;
 	struct itimerspec64_user old;
@@ -242,8 +247,8 @@ long sys_timerfd_settime(unsigned long *a)
 
 	if (get_user(set, UPTR(a[2])))
 		return -EFAULT;
-	if (flags & ~(unsigned int)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) || !timespec_valid(&set.value) ||
-	    !timespec_valid(&set.interval))
+	if (flags & ~(unsigned int)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) ||
+	    !timespec_valid(&set.value) || !timespec_valid(&set.interval))
 		return -EINVAL;
 	ret = timerfd_get((int)a[0], &f);
 	if (ret)

@@ -56,8 +56,8 @@ int module_init(struct module *m)
 	memcpy(&m->header, p, sizeof(*h));
 	if (memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64 ||
-	    (h->e_type != ET_EXEC && h->e_type != ET_DYN) || h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum ||
-	    h->e_phnum > SEGMENTS_MAX)
+	    (h->e_type != ET_EXEC && h->e_type != ET_DYN) || h->e_phentsize != sizeof(Elf64_Phdr) ||
+	    !h->e_phnum || h->e_phnum > SEGMENTS_MAX)
 		return -ENOEXEC;
 	size = h->e_phnum * sizeof(Elf64_Phdr);
 	p = module_at(m, h->e_phoff, size);
@@ -84,7 +84,7 @@ struct search {
 	struct module *m;
 	const uint64_t *addresses;
 	size_t count;
-	uint8_t *covered;	/* one byte an address */
+	uint8_t *covered; /* one byte an address */
 	struct function_range *found;
 	size_t found_count, found_max;
 };
@@ -172,9 +172,12 @@ static unsigned int encoded_size(uint8_t encoding)
 	if ((encoding & 0xf0) != 0 && (encoding & 0xf0) != PE_PCREL)
 		return 0;
 	switch (encoding & 0x0f) {
-	case PE_UDATA4: case PE_SDATA4:
+	case PE_UDATA4:
+	case PE_SDATA4:
 		return 4;
-	case PE_ABS: case PE_UDATA8: case PE_SDATA8:
+	case PE_ABS:
+	case PE_UDATA8:
+	case PE_SDATA8:
 		return 8;
 	}
 	return 0;
@@ -216,9 +219,9 @@ static bool cie_encoding(struct module *m, uint64_t offset, uint32_t length, uin
 	p = memchr(augmentation, 0, (size_t)(end - augmentation));
 	if (!p || (augmentation[0] && augmentation[0] != 'z'))
 		return false;
-	p = skip_leb(p + 1, end);	/* code alignment */
-	p = skip_leb(p, end);		/* data alignment */
-	p = skip_leb(p, end);		/* return address register */
+	p = skip_leb(p + 1, end); /* code alignment */
+	p = skip_leb(p, end);	  /* data alignment */
+	p = skip_leb(p, end);	  /* return address register */
 	if (augmentation[0] == 'z') {
 		p = skip_leb(p, end);
 		for (augmentation++; *augmentation; augmentation++) {
@@ -231,7 +234,7 @@ static bool cie_encoding(struct module *m, uint64_t offset, uint32_t length, uin
 			else if (*augmentation == 'P' && encoded_size(*p & 0x7f))
 				p += 1 + encoded_size(*p & 0x7f);
 			else if (*augmentation != 'B')
-				return false;	/* S: signal trampolines, whose FDE starts a byte early */
+				return false; /* S: signal trampolines, whose FDE starts a byte early */
 		}
 	}
 	*ret_encoding = encoding;
@@ -265,7 +268,8 @@ static void search_eh_frame(struct search *s, uint64_t offset, uint64_t address,
 				if (!p)
 					return;
 				memcpy(&cie_length, p, 4);
-				known = cie_length < size && cie_encoding(s->m, offset + known_cie, cie_length, &encoding);
+				known = cie_length < size && cie_encoding(s->m, offset + known_cie,
+									  cie_length, &encoding);
 			}
 			pointer = known ? encoded_size(encoding) : 0;
 			if (known && length >= 4 + 2 * pointer) {
@@ -280,12 +284,14 @@ static void search_eh_frame(struct search *s, uint64_t offset, uint64_t address,
 	}
 }
 
-static bool segment_offset(const struct module *m, uint64_t address, uint64_t *ret_offset, uint64_t *ret_left)
+static bool segment_offset(const struct module *m, uint64_t address, uint64_t *ret_offset,
+			   uint64_t *ret_left)
 {
 	for (unsigned int n = 0; n < m->header.e_phnum; n++) {
 		const Elf64_Phdr *h = &m->segments[n];
 
-		if (h->p_type != PT_LOAD || address < h->p_vaddr || address - h->p_vaddr >= h->p_filesz)
+		if (h->p_type != PT_LOAD || address < h->p_vaddr ||
+		    address - h->p_vaddr >= h->p_filesz)
 			continue;
 		*ret_offset = h->p_offset + (address - h->p_vaddr);
 		*ret_left = h->p_filesz - (address - h->p_vaddr);
@@ -321,17 +327,20 @@ static bool section_read(struct module *m, unsigned int index, Elf64_Shdr *ret)
 	uint64_t offset;
 	const uint8_t *p;
 
-	if (m->header.e_shentsize != sizeof(*ret) || index >= m->header.e_shnum || index >= SECTIONS_MAX ||
+	if (m->header.e_shentsize != sizeof(*ret) || index >= m->header.e_shnum ||
+	    index >= SECTIONS_MAX ||
 	    __builtin_add_overflow(m->header.e_shoff, index * sizeof(*ret), &offset))
 		return false;
 	p = module_at(m, offset, sizeof(*ret));
 	if (!p)
 		return false;
 	memcpy(ret, p, sizeof(*ret));
-	return ret->sh_type != SHT_NOBITS && ret->sh_offset <= m->file_size && ret->sh_size <= m->file_size - ret->sh_offset;
+	return ret->sh_type != SHT_NOBITS && ret->sh_offset <= m->file_size &&
+	       ret->sh_size <= m->file_size - ret->sh_offset;
 }
 
-static bool section_named(struct module *m, const Elf64_Shdr *names, const Elf64_Shdr *section, const char *name)
+static bool section_named(struct module *m, const Elf64_Shdr *names, const Elf64_Shdr *section,
+			  const char *name)
 {
 	size_t size = strlen(name) + 1;
 	const uint8_t *p;
@@ -367,13 +376,15 @@ static void search_symbols(struct search *s, uint32_t section_type)
 		if (!section_read(s->m, n, &section) || section.sh_type != section_type ||
 		    section.sh_entsize != sizeof(symbol))
 			continue;
-		for (uint64_t at = 0; section.sh_size - at >= sizeof(symbol); at += sizeof(symbol)) {
+		for (uint64_t at = 0; section.sh_size - at >= sizeof(symbol);
+		     at += sizeof(symbol)) {
 			const uint8_t *p = module_at(s->m, section.sh_offset + at, sizeof(symbol));
 
 			if (!p)
 				return;
 			memcpy(&symbol, p, sizeof(symbol));
-			if (((symbol.st_info & 15) == SYMBOL_FUNCTION || (symbol.st_info & 15) == SYMBOL_IFUNC) &&
+			if (((symbol.st_info & 15) == SYMBOL_FUNCTION ||
+			     (symbol.st_info & 15) == SYMBOL_IFUNC) &&
 			    symbol.st_shndx != SHN_UNDEF)
 				search_add(s, symbol.st_value, symbol.st_size);
 		}
@@ -419,8 +430,8 @@ static bool all_covered(const struct search *s)
 	return !memchr(s->covered, 0, s->count);
 }
 
-int module_functions(struct module *m, const uint64_t *addresses, size_t count, struct function_range **ret,
-		     size_t *ret_count)
+int module_functions(struct module *m, const uint64_t *addresses, size_t count,
+		     struct function_range **ret, size_t *ret_count)
 {
 	struct search s = { .m = m, .addresses = addresses, .count = count, .found_max = count };
 	Elf64_Shdr frames;

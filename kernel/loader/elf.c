@@ -135,7 +135,8 @@ static bool is_free_range(uintptr_t at, size_t size)
 static uintptr_t choose_base(const struct elf_image *image, size_t gap)
 {
 	const struct plat_info *info = plat_info();
-	size_t size = image->highest - image->lowest, room = size + gap + (256UL << 20); /* its brk follows */
+	size_t size = image->highest - image->lowest,
+	       room = size + gap + (256UL << 20); /* its brk follows */
 	uintptr_t at = info->user_start + (info->user_end - info->user_start) / 3 * 2;
 
 	at = ROUND_UP(at + exec_random_offset(PIE_RANDOM_PAGES) + gap, image->align);
@@ -146,10 +147,15 @@ static uintptr_t choose_base(const struct elf_image *image, size_t gap)
 	return 0;
 }
 
-static int map_fixed(struct mm *mm, struct file *file, uintptr_t at, size_t size, unsigned int prot, uint64_t offset)
+static int map_fixed(struct mm *mm, struct file *file, uintptr_t at, size_t size, unsigned int prot,
+		     uint64_t offset)
 {
 	struct mmap_args m = {
-		.at = at, .size = size, .prot = prot, .file = file, .offset = offset,
+		.at = at,
+		.size = size,
+		.prot = prot,
+		.file = file,
+		.offset = offset,
 		.flags = MAP_PRIVATE | MAP_FIXED | (file ? 0 : MAP_ANONYMOUS),
 	};
 	intptr_t got;
@@ -269,7 +275,8 @@ int elf_map(struct mm *mm, struct file *file, struct elf_image *image, bool is_i
 			if (IS_ERR(got))
 				return (int)got;
 			reserved = (uintptr_t)got;
-			reserved_size = image->highest - image->lowest + (image->align == PAGE_SIZE ? 0 : image->align);
+			reserved_size = image->highest - image->lowest +
+					(image->align == PAGE_SIZE ? 0 : image->align);
 			at = ROUND_UP(reserved, image->align);
 		}
 		image->base = at - image->lowest;
@@ -279,7 +286,8 @@ int elf_map(struct mm *mm, struct file *file, struct elf_image *image, bool is_i
 
 		first = h;
 		/* What the reservation already maps as it should be: not text, whose mapping has stubs. */
-		if (is_first && reserved && h->p_filesz == h->p_memsz && image->align == PAGE_SIZE && !(h->p_flags & PF_X))
+		if (is_first && reserved && h->p_filesz == h->p_memsz &&
+		    image->align == PAGE_SIZE && !(h->p_flags & PF_X))
 			continue;
 		err = map_segment(mm, file, image->base, h);
 		if (err)

@@ -12,23 +12,25 @@ struct mm;
 
 struct elf_image {
 	Elf64_Ehdr header;
-	Elf64_Phdr *segments;	/* header.e_phnum */
-	uint64_t lowest, highest;	/* of the PT_LOADs: pages; module addresses */
-	uint64_t align;		/* largest p_align, at least a page */
+	Elf64_Phdr *segments;	  /* header.e_phnum */
+	uint64_t lowest, highest; /* of the PT_LOADs: pages; module addresses */
+	uint64_t align;		  /* largest p_align, at least a page */
 	bool executable_stack;
-	char *interpreter;	/* PT_INTERP: kmalloc'd, or NULL */
+	char *interpreter; /* PT_INTERP: kmalloc'd, or NULL */
 	/* set when mapped */
 	uintptr_t base, entry, phdr, end;
 };
 
 /* Pure checks: -ENOEXEC. */
 must_check int elf_check_header(const Elf64_Ehdr *h);
-must_check int elf_check_segments(const Elf64_Phdr *segments, unsigned int count, struct elf_image *image);
+must_check int elf_check_segments(const Elf64_Phdr *segments, unsigned int count,
+				  struct elf_image *image);
 /* Reads and checks all of `file`: *ret is kmalloc'd. `is_interpreter`: errors as for PT_INTERP's file. */
 must_check int elf_open(struct file *file, bool is_interpreter, struct elf_image **ret);
 void elf_image_free(struct elf_image *image);
 /* Maps it into the calling task's address space; fills in base, entry, phdr, end. */
-must_check int elf_map(struct mm *mm, struct file *file, struct elf_image *image, bool is_interpreter);
+must_check int elf_map(struct mm *mm, struct file *file, struct elf_image *image,
+		       bool is_interpreter);
 
 /* script.c: what a `#!` line says; pointers into the line, which it cuts up. -ENOEXEC. */
 #define SCRIPT_LINE_SIZE 256

@@ -20,7 +20,8 @@ int elf_check_header(const Elf64_Ehdr *h)
 		return -ENOEXEC;
 	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
 		return -ENOEXEC;
-	if (h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum || h->e_phnum > PHDRS_SIZE_MAX / sizeof(Elf64_Phdr))
+	if (h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum ||
+	    h->e_phnum > PHDRS_SIZE_MAX / sizeof(Elf64_Phdr))
 		return -ENOEXEC;
 	return 0;
 }
@@ -29,7 +30,8 @@ static int check_load(const Elf64_Phdr *h, uint64_t floor)
 {
 	uint64_t end, offset_end;
 
-	if (h->p_filesz > h->p_memsz || __builtin_add_overflow(h->p_vaddr, h->p_memsz, &end) || end > USER_ADDRESS_MAX)
+	if (h->p_filesz > h->p_memsz || __builtin_add_overflow(h->p_vaddr, h->p_memsz, &end) ||
+	    end > USER_ADDRESS_MAX)
 		return -ENOEXEC;
 	if (__builtin_add_overflow(h->p_offset, h->p_filesz, &offset_end) || offset_end > INT64_MAX)
 		return -ENOEXEC;
@@ -80,8 +82,10 @@ int elf_check(const void *data, size_t size, uint64_t file_size)
 	err = elf_check_header(&image.header);
 	if (err)
 		return err;
-	if (__builtin_add_overflow(image.header.e_phoff, image.header.e_phnum * sizeof(*segments), &table_end) ||
-	    table_end > file_size || table_end > size || image.header.e_phoff % _Alignof(Elf64_Phdr))
+	if (__builtin_add_overflow(image.header.e_phoff, image.header.e_phnum * sizeof(*segments),
+				   &table_end) ||
+	    table_end > file_size || table_end > size ||
+	    image.header.e_phoff % _Alignof(Elf64_Phdr))
 		return -ENOEXEC;
 	segments = (const Elf64_Phdr *)((const char *)data + image.header.e_phoff);
 	return elf_check_segments(segments, image.header.e_phnum, &image);

@@ -39,8 +39,8 @@ static Elf64_Phdr *load_segment(struct sample *s, unsigned int which)
 
 int main(void)
 {
-	static const char *const programs[] = { "/proc/self/exe", "/bin/sh", "/usr/bin/python3", "/lib64/ld-linux-x86-64.so.2",
-						"/usr/bin/busybox" };
+	static const char *const programs[] = { "/proc/self/exe", "/bin/sh", "/usr/bin/python3",
+						"/lib64/ld-linux-x86-64.so.2", "/usr/bin/busybox" };
 	struct sample good, bad;
 	int failed = 0;
 
@@ -51,17 +51,17 @@ int main(void)
 		}
 	if (!read_head("/proc/self/exe", &good))
 		return 1;
-#define REFUSED(change)                                                        \
-	do {                                                                   \
-		bad = good;                                                    \
-		Elf64_Ehdr *h = (Elf64_Ehdr *)bad.data;                        \
+#define REFUSED(change)                                                                     \
+	do {                                                                                \
+		bad = good;                                                                 \
+		Elf64_Ehdr *h = (Elf64_Ehdr *)bad.data;                                     \
 		Elf64_Phdr *first = load_segment(&bad, 0), *second = load_segment(&bad, 1); \
-		(void)h, (void)first, (void)second;                            \
-		change;                                                        \
-		if (!elf_check(bad.data, bad.size, 1 << 30)) {                 \
-			printf("accepted: %s\n", #change);                     \
-			failed = 1;                                            \
-		}                                                              \
+		(void)h, (void)first, (void)second;                                         \
+		change;                                                                     \
+		if (!elf_check(bad.data, bad.size, 1 << 30)) {                              \
+			printf("accepted: %s\n", #change);                                  \
+			failed = 1;                                                         \
+		}                                                                           \
 	} while (0)
 	REFUSED(bad.size = 20);
 	REFUSED(h->e_ident[0] = 0);

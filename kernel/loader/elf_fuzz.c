@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)vdso_find_symbol(copy, size, "__vdso_clock_gettime", &load);
 	memcpy(line, data, MIN(size, sizeof(line)));
 	if (!script_parse(line, &name, &argument)) {
-		if (name < line || strlen(name) >= SCRIPT_LINE_SIZE || (argument && argument <= name))
+		if (name < line || strlen(name) >= SCRIPT_LINE_SIZE ||
+		    (argument && argument <= name))
 			abort();
 	}
 	free(copy);

@@ -9,16 +9,16 @@ struct process;
 struct regs;
 struct task;
 
-#define EXEC_STRINGS_MAX (2UL << 20)	/* as Linux's ARG_MAX with an 8 MiB stack: a quarter of it */
+#define EXEC_STRINGS_MAX (2UL << 20) /* as Linux's ARG_MAX with an 8 MiB stack: a quarter of it */
 
 struct exec_args {
-	char *strings;		/* argv then envp, each NUL-ended; pages, grown as needed */
+	char *strings; /* argv then envp, each NUL-ended; pages, grown as needed */
 	size_t used, capacity;
 	unsigned int argc, envc;
-	struct file *file;	/* the program (after scripts), open for execution */
-	struct file *interpreter;	/* PT_INTERP, or NULL */
-	char *path;		/* as the application named it: AT_EXECFN and comm */
-	void *elf;		/* loader/elf.c: checked headers */
+	struct file *file;	  /* the program (after scripts), open for execution */
+	struct file *interpreter; /* PT_INTERP, or NULL */
+	char *path;		  /* as the application named it: AT_EXECFN and comm */
+	void *elf;		  /* loader/elf.c: checked headers */
 	void *interpreter_elf;
 	bool set_uid, set_gid;
 	uint32_t uid, gid;
@@ -28,7 +28,8 @@ struct exec_args {
 struct exec_args *exec_args_new(void);
 void exec_args_free(struct exec_args *a);
 must_check int exec_args_add(struct exec_args *a, const char *string, bool is_env);
-must_check int exec_args_add_user(struct exec_args *a, struct uptr vector, bool is_env);	/* -E2BIG, -EFAULT, -ENOMEM */
+must_check int exec_args_add_user(struct exec_args *a, struct uptr vector,
+				  bool is_env); /* -E2BIG, -EFAULT, -ENOMEM */
 /*
  * Phase one: opens and checks program, scripts and interpreter, changing nothing. -ENOENT, -EACCES, -ENOEXEC,
  * -ELIBBAD, -ELOOP (5 scripts), -ENOTDIR, -ETXTBSY... flags: AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW.
@@ -44,5 +45,6 @@ must_check int elf_check(const void *data, size_t size, uint64_t file_size);
 
 /* vDSO: our own small image; made at boot. */
 void vdso_init(void);
-must_check intptr_t vdso_map(struct task *t);	/* address for AT_SYSINFO_EHDR */
-uintptr_t vdso_sigreturn(struct task *t);	/* where handlers return to, or 0: use the libc's restorer */
+must_check intptr_t vdso_map(struct task *t); /* address for AT_SYSINFO_EHDR */
+uintptr_t
+vdso_sigreturn(struct task *t); /* where handlers return to, or 0: use the libc's restorer */

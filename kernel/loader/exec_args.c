@@ -59,7 +59,8 @@ static size_t total_max(void)
 /* Room for `size` more bytes. -E2BIG, -ENOMEM. */
 static int reserve(struct exec_args *a, size_t size, size_t max)
 {
-	size_t pointers = ((size_t)a->argc + a->envc + 1) * sizeof(uintptr_t), capacity = MAX(a->capacity, FIRST_CAPACITY);
+	size_t pointers = ((size_t)a->argc + a->envc + 1) * sizeof(uintptr_t),
+	       capacity = MAX(a->capacity, FIRST_CAPACITY);
 	char *grown;
 
 	if (size > max || a->used + size + pointers > max)

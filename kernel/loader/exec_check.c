@@ -27,11 +27,11 @@
 struct attempt {
 	struct file *file, *interpreter;
 	struct elf_image *elf, *interpreter_elf;
-	char *display;		/* AT_EXECFN: the path given, or /dev/fd/N... */
-	char *prefix;		/* PREFIX_MAX bytes: strings that replace argv[0], at its end */
+	char *display; /* AT_EXECFN: the path given, or /dev/fd/N... */
+	char *prefix;  /* PREFIX_MAX bytes: strings that replace argv[0], at its end */
 	size_t prefix_size;
 	unsigned int prefix_count, depth;
-	bool inaccessible;	/* a script cannot be opened by its display name after exec */
+	bool inaccessible; /* a script cannot be opened by its display name after exec */
 };
 
 static void file_done(struct file *f)
@@ -74,7 +74,7 @@ static int open_path(const struct path *p, struct file **ret)
 	if (i->ops && i->ops->open) {
 		err = i->ops->open(i, f);
 		if (err) {
-			f->ops = NULL;	/* nothing to release */
+			f->ops = NULL; /* nothing to release */
 			file_put(f);
 			return err;
 		}
@@ -90,7 +90,8 @@ static int open_path(const struct path *p, struct file **ret)
 
 static int open_named(int dirfd, const char *name, int flags, struct file **ret)
 {
-	unsigned int lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	unsigned int lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+			      (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 	struct path path;
 	int err;
 
@@ -207,7 +208,7 @@ static int follow_scripts(struct attempt *t, char *line)
 
 		if (line[0] != '#' || line[1] != '!')
 			return -ENOEXEC;
-		copy = kstrdup(self);	/* enter_script moves it */
+		copy = kstrdup(self); /* enter_script moves it */
 		if (!copy)
 			return -ENOMEM;
 		err = enter_script(t, line, copy);

@@ -15,7 +15,7 @@
 #include "kernel/task/task.h"
 #include "lib/base/string.h"
 
-#define BRK_RANDOM_PAGES (1UL << 13)	/* 32 MiB, as Linux */
+#define BRK_RANDOM_PAGES (1UL << 13) /* 32 MiB, as Linux */
 
 static int set_exe(struct process *p, const struct file *file)
 {

@@ -14,14 +14,14 @@
 #include "kernel/loader/rewrite.h"
 
 /* Attributes of an opcode. */
-#define M 0x01		/* ModRM */
-#define B 0x02		/* imm8 or rel8 */
-#define Z 0x04		/* imm32, imm16 with a 66 prefix */
-#define W 0x08		/* imm16 */
-#define V 0x10		/* mov imm: as Z, imm64 with REX.W */
-#define R 0x20		/* rel32 */
-#define A 0x40		/* moffs: 8 bytes, 4 with a 67 prefix */
-#define X 0x80		/* invalid here */
+#define M 0x01 /* ModRM */
+#define B 0x02 /* imm8 or rel8 */
+#define Z 0x04 /* imm32, imm16 with a 66 prefix */
+#define W 0x08 /* imm16 */
+#define V 0x10 /* mov imm: as Z, imm64 with REX.W */
+#define R 0x20 /* rel32 */
+#define A 0x40 /* moffs: 8 bytes, 4 with a 67 prefix */
+#define X 0x80 /* invalid here */
 #define MB (M | B)
 #define MZ (M | Z)
 #define WB (W | B)
@@ -144,20 +144,21 @@ static bool decode_vector(struct cursor *c, struct insn *i, uint8_t first)
 		map = p0 & 0x1f;
 		if (map < 1 || map > 3 || !take(c, &p1))
 			return false;
-	} else if (first == 0x8f) {	/* AMD XOP: maps 8 (imm8), 9, 10 (imm32) */
+	} else if (first == 0x8f) { /* AMD XOP: maps 8 (imm8), 9, 10 (imm32) */
 		map = p0 & 0x1f;
 		if (map > 10 || !take(c, &p1))
 			return false;
 	} else if (first == 0x62) {
 		map = p0 & 7;
-		if ((p0 & 8) || map < 1 || map == 4 || map > 6 || !take(c, &p1) || !(p1 & 4) || !take(c, &p2))
+		if ((p0 & 8) || map < 1 || map == 4 || map > 6 || !take(c, &p1) || !(p1 & 4) ||
+		    !take(c, &p2))
 			return false;
 	}
 	i->map = INSN_VECTOR;
 	i->opcode_at = (uint8_t)c->at;
 	if (!take(c, &i->opcode))
 		return false;
-	if (map == 1 && i->opcode == 0x77)	/* vzeroupper, vzeroall */
+	if (map == 1 && i->opcode == 0x77) /* vzeroupper, vzeroall */
 		return first != 0x62;
 	if (!decode_modrm(c, i, false))
 		return false;
@@ -182,9 +183,10 @@ static bool fix_one_byte(const struct insn *i, unsigned int *attributes)
 		return reg < 2;
 	case 0xff:
 		return reg != 7;
-	case 0x8f:	/* pop */
+	case 0x8f: /* pop */
 		return reg == 0;
-	case 0xc6: case 0xc7:	/* mov; xabort, xbegin */
+	case 0xc6:
+	case 0xc7: /* mov; xabort, xbegin */
 		return reg == 0 || i->modrm == 0xf8;
 	case 0x8d:
 		return i->modrm < 0xc0;
@@ -212,9 +214,15 @@ static bool decode_prefixes(struct cursor *c, struct insn *i, uint8_t *ret_byte)
 		case 0xf3:
 			c->rep = true;
 			break;
-		case 0xf0: case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
+		case 0xf0:
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+		case 0x64:
+		case 0x65:
 			break;
-		case 0x40 ... 0x4f:	/* counts only right before the opcode */
+		case 0x40 ... 0x4f: /* counts only right before the opcode */
 			i->rex = b;
 			continue;
 		default:
@@ -255,7 +263,8 @@ static bool decode_0f(struct cursor *c, struct insn *i)
 
 		i->map = has_imm ? INSN_0F3A : INSN_0F38;
 		i->opcode_at = (uint8_t)c->at;
-		return take(c, &i->opcode) && decode_modrm(c, i, false) && (!has_imm || take_immediate(c, i, 1));
+		return take(c, &i->opcode) && decode_modrm(c, i, false) &&
+		       (!has_imm || take_immediate(c, i, 1));
 	}
 	i->map = INSN_0F;
 	attributes = two_byte[i->opcode];
@@ -264,7 +273,7 @@ static bool decode_0f(struct cursor *c, struct insn *i)
 	/* mov to and from control and debug registers: mod is ignored. */
 	if ((attributes & M) && !decode_modrm(c, i, (i->opcode & 0xfc) == 0x20))
 		return false;
-	if (i->opcode == 0x78 && (c->operand16 || c->repne))	/* extrq, insertq */
+	if (i->opcode == 0x78 && (c->operand16 || c->repne)) /* extrq, insertq */
 		return take_immediate(c, i, 2);
 	return decode_immediates(c, i, attributes);
 }
@@ -279,7 +288,8 @@ bool insn_decode(const uint8_t *p, size_t size, struct insn *ret)
 	if (!decode_prefixes(&c, &i, &b))
 		return false;
 	i.operand16 = c.operand16;
-	if (b == 0xc4 || b == 0xc5 || b == 0x62 || (b == 0x8f && c.at < c.size && (c.p[c.at] & 0x18))) {
+	if (b == 0xc4 || b == 0xc5 || b == 0x62 ||
+	    (b == 0x8f && c.at < c.size && (c.p[c.at] & 0x18))) {
 		if (!decode_vector(&c, &i, b))
 			return false;
 	} else if (b == 0x0f) {
@@ -291,7 +301,8 @@ bool insn_decode(const uint8_t *p, size_t size, struct insn *ret)
 		attributes = one_byte[b];
 		if (attributes & X)
 			return false;
-		if ((attributes & M) && (!decode_modrm(&c, &i, false) || !fix_one_byte(&i, &attributes)))
+		if ((attributes & M) &&
+		    (!decode_modrm(&c, &i, false) || !fix_one_byte(&i, &attributes)))
 			return false;
 		/* xbegin: a near branch. */
 		if (b == 0xc7 && i.modrm == 0xf8 && c.operand16)
@@ -336,10 +347,11 @@ enum insn_branch insn_branch(const struct insn *i, const uint8_t *p, int64_t *re
 		case 0xe8:
 			kind = BRANCH_CALL;
 			break;
-		case 0xe9: case 0xeb:
+		case 0xe9:
+		case 0xeb:
 			kind = BRANCH_JMP;
 			break;
-		case 0xc7:	/* xbegin: where aborts go */
+		case 0xc7: /* xbegin: where aborts go */
 			kind = i->modrm == 0xf8 ? BRANCH_LOOP : BRANCH_NONE;
 			break;
 		}

@@ -10,14 +10,14 @@ enum insn_map { INSN_ONE_BYTE, INSN_0F, INSN_0F38, INSN_0F3A, INSN_VECTOR };
 
 struct insn {
 	uint8_t length;
-	uint8_t map;		/* enum insn_map; VEX and EVEX are all INSN_VECTOR */
+	uint8_t map; /* enum insn_map; VEX and EVEX are all INSN_VECTOR */
 	uint8_t opcode_at, opcode;
-	uint8_t rex;		/* 0 if none */
-	uint8_t modrm_at, modrm;	/* modrm_at 0: there is none */
+	uint8_t rex;		 /* 0 if none */
+	uint8_t modrm_at, modrm; /* modrm_at 0: there is none */
 	uint8_t disp_at, disp_size;
-	uint8_t imm_at, imm_size;	/* immediate or relative branch displacement */
-	bool operand16;		/* a 66 prefix that counts */
-	bool prefixed;		/* any legacy prefix */
+	uint8_t imm_at, imm_size; /* immediate or relative branch displacement */
+	bool operand16;		  /* a 66 prefix that counts */
+	bool prefixed;		  /* any legacy prefix */
 	bool rip_relative;
 };
 

@@ -14,8 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 0; at < size; at++) {
 		if (!insn_decode(data + at, size - at, &i))
 			continue;
-		if (!i.length || i.length > INSN_LENGTH_MAX || i.length > size - at || i.opcode_at >= i.length ||
-		    i.disp_at + i.disp_size > i.length || i.imm_at + i.imm_size > i.length)
+		if (!i.length || i.length > INSN_LENGTH_MAX || i.length > size - at ||
+		    i.opcode_at >= i.length || i.disp_at + i.disp_size > i.length ||
+		    i.imm_at + i.imm_size > i.length)
 			abort();
 		/* More bytes behind it change nothing, fewer make it invalid. */
 		if (!insn_decode(data + at, i.length, &again) || again.length != i.length ||

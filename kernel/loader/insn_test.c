@@ -12,9 +12,16 @@
 #include "kernel/loader/insn.c"
 
 static const char *const usual[] = {
-	"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2", "/usr/bin/bash", "/usr/bin/python3",
-	"/usr/lib/x86_64-linux-gnu/libcrypto.so.3", "/usr/bin/busybox", "/usr/lib/go/bin/go", "/usr/bin/go",
-	"/usr/lib/x86_64-linux-musl/libc.so", "/usr/lib/x86_64-linux-gnu/libm.so.6",
+	"/lib/x86_64-linux-gnu/libc.so.6",
+	"/lib64/ld-linux-x86-64.so.2",
+	"/usr/bin/bash",
+	"/usr/bin/python3",
+	"/usr/lib/x86_64-linux-gnu/libcrypto.so.3",
+	"/usr/bin/busybox",
+	"/usr/lib/go/bin/go",
+	"/usr/bin/go",
+	"/usr/lib/x86_64-linux-musl/libc.so",
+	"/usr/lib/x86_64-linux-gnu/libm.so.6",
 };
 
 static const struct {
@@ -54,12 +61,14 @@ static bool is_known_difference(const uint8_t *p, unsigned int size, const char 
 	while (prefixes < size && is_prefix(p[prefixes]))
 		prefixes++;
 	/* Data in text; a dump without instructions; fwait; lone prefixes; REX before VEX; 16-bit near branches. */
-	return strstr(text, "(bad)") || strstr(text, ".byte") || size > INSN_LENGTH_MAX || p[0] == 0x9b || prefixes == size ||
-	       (prefixes && (p[prefixes] & 0xfe) == 0xc4) || (p[0] == 0x66 && size == 4 && p[1] == 0xe9);
+	return strstr(text, "(bad)") || strstr(text, ".byte") || size > INSN_LENGTH_MAX ||
+	       p[0] == 0x9b || prefixes == size || (prefixes && (p[prefixes] & 0xfe) == 0xc4) ||
+	       (p[0] == 0x66 && size == 4 && p[1] == 0xe9);
 }
 
 /* One line of `objdump -dw`: "  addr:\tbytes\ttext". Returns false if it is not one. */
-static bool parse_line(const char *line, uint8_t *bytes, unsigned int *ret_size, const char **ret_text)
+static bool parse_line(const char *line, uint8_t *bytes, unsigned int *ret_size,
+		       const char **ret_text)
 {
 	const char *p = strchr(line, '\t'), *end;
 	unsigned int n = 0;

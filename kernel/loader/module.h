@@ -15,8 +15,8 @@ struct module {
 	void *context;
 	uint64_t file_size;
 	Elf64_Ehdr header;
-	Elf64_Phdr *segments;	/* header.e_phnum of them */
-	uint8_t *window;	/* MODULE_WINDOW bytes of the file */
+	Elf64_Phdr *segments; /* header.e_phnum of them */
+	uint8_t *window;      /* MODULE_WINDOW bytes of the file */
 	uint64_t window_at;
 	size_t window_size;
 };
@@ -30,5 +30,5 @@ const uint8_t *module_at(struct module *m, uint64_t offset, size_t size);
  * The functions that hold at least one of the sorted addresses, sorted and apart; from .eh_frame, then the symbol
  * tables, then Go's function table. Few or none is no error. kfree *ret.
  */
-must_check int module_functions(struct module *m, const uint64_t *addresses, size_t count, struct function_range **ret,
-				size_t *ret_count);
+must_check int module_functions(struct module *m, const uint64_t *addresses, size_t count,
+				struct function_range **ret, size_t *ret_count);

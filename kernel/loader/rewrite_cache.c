@@ -24,12 +24,12 @@
 #define SCAN_SIZE (64UL << 10)
 
 static struct mutex cache_lock;
-static struct rewrite_stats totals;	/* atomic adds */
+static struct rewrite_stats totals; /* atomic adds */
 
 /* The candidates of one segment: module addresses of `0f 05`. */
 struct candidates {
 	uint64_t *addresses;
-	size_t count, capacity, bound;	/* bound: bytes of stubs at most */
+	size_t count, capacity, bound; /* bound: bytes of stubs at most */
 };
 
 static long read_file(void *context, void *to, size_t size, uint64_t offset)
@@ -82,13 +82,15 @@ static int scan_segment(struct file *file, const Elf64_Phdr *segment, struct can
 	int err = piece ? 0 : -ENOMEM;
 
 	while (!err && at < segment->p_filesz) {
-		size_t want = MIN(SCAN_SIZE - keep, segment->p_filesz - at), found = keep > 1 ? keep - 1 : 0;
+		size_t want = MIN(SCAN_SIZE - keep, segment->p_filesz - at),
+		       found = keep > 1 ? keep - 1 : 0;
 
 		err = read_range(file, piece + keep, want, segment->p_offset + at);
 		if (err)
 			break;
 		while (!err && (found = text_next_syscall(piece, keep + want, found)) != SIZE_MAX) {
-			err = candidate_add(c, segment->p_vaddr + at - keep + found, rewrite_stub_bound(piece, found));
+			err = candidate_add(c, segment->p_vaddr + at - keep + found,
+					    rewrite_stub_bound(piece, found));
 			found += 2;
 		}
 		at += want;
@@ -104,7 +106,8 @@ static int scan_segment(struct file *file, const Elf64_Phdr *segment, struct can
 }
 
 /* Whether any candidate really is an instruction: spares the copy of large programs with none. */
-static bool has_sites(struct file *file, const Elf64_Phdr *segment, const struct function_range *functions, size_t count)
+static bool has_sites(struct file *file, const Elf64_Phdr *segment,
+		      const struct function_range *functions, size_t count)
 {
 	uint8_t *code = kmalloc(SCAN_SIZE);
 	bool found = false;
@@ -122,7 +125,8 @@ static bool has_sites(struct file *file, const Elf64_Phdr *segment, const struct
 		}
 		if (read_range(file, code, size, segment->p_offset + (start - segment->p_vaddr)))
 			break;
-		for (size_t at = 0; at < size && insn_decode(code + at, size - at, &i) && !found; at += i.length)
+		for (size_t at = 0; at < size && insn_decode(code + at, size - at, &i) && !found;
+		     at += i.length)
 			found = i.map == INSN_0F && i.opcode == 0x05;
 	}
 	kfree(code);
@@ -143,8 +147,9 @@ static const Elf64_Phdr *find_text(const struct module *m, uint64_t *ret_lowest)
 		lowest = MIN(lowest, PAGE_DOWN(h->p_vaddr));
 		if ((h->p_flags & (PF_X | PF_W)) != PF_X || !h->p_filesz)
 			continue;
-		if (text || h->p_filesz > TEXT_SIZE_MAX || h->p_offset % PAGE_SIZE != h->p_vaddr % PAGE_SIZE ||
-		    h->p_vaddr >= 1ULL << 47 || h->p_offset > m->file_size || h->p_filesz > m->file_size - h->p_offset)
+		if (text || h->p_filesz > TEXT_SIZE_MAX ||
+		    h->p_offset % PAGE_SIZE != h->p_vaddr % PAGE_SIZE || h->p_vaddr >= 1ULL << 47 ||
+		    h->p_offset > m->file_size || h->p_filesz > m->file_size - h->p_offset)
 			return NULL;
 		text = h;
 	}
@@ -165,10 +170,12 @@ static int make_stub_pages(struct rewrite_image *image)
 	return 0;
 }
 
-static int make_text(struct text_image *t, struct file *file, const Elf64_Phdr *segment, const struct candidates *c,
-		     const struct function_range *functions, size_t function_count)
+static int make_text(struct text_image *t, struct file *file, const Elf64_Phdr *segment,
+		     const struct candidates *c, const struct function_range *functions,
+		     size_t function_count)
 {
-	size_t head = segment->p_vaddr % PAGE_SIZE, pages = PAGE_UP(head + segment->p_filesz) / PAGE_SIZE;
+	size_t head = segment->p_vaddr % PAGE_SIZE,
+	       pages = PAGE_UP(head + segment->p_filesz) / PAGE_SIZE;
 	size_t gap = PAGE_UP(c->bound);
 	struct rewrite_image image = { 0 };
 	uint8_t *text = pages_alloc(pages);
@@ -178,8 +185,8 @@ static int make_text(struct text_image *t, struct file *file, const Elf64_Phdr *
 		return -ENOMEM;
 	err = read_range(file, text, pages * PAGE_SIZE, segment->p_offset - head);
 	if (!err)
-		err = rewrite_text(text + head, segment->p_vaddr, segment->p_filesz, t->lowest - gap, gap, functions,
-				   function_count, &image);
+		err = rewrite_text(text + head, segment->p_vaddr, segment->p_filesz,
+				   t->lowest - gap, gap, functions, function_count, &image);
 	if (!err && image.stubs_size) {
 		err = make_stub_pages(&image);
 		if (err)
@@ -248,9 +255,11 @@ void text_image_put(struct text_image *t)
 	kfree(t);
 }
 
-static bool is_current(const struct text_image *t, const struct inode *inode, const struct mapping *m)
+static bool is_current(const struct text_image *t, const struct inode *inode,
+		       const struct mapping *m)
 {
-	return t->changes == m->changes && t->size == m->size && t->modified.seconds == inode->modified.seconds &&
+	return t->changes == m->changes && t->size == m->size &&
+	       t->modified.seconds == inode->modified.seconds &&
 	       t->modified.nanoseconds == inode->modified.nanoseconds;
 }
 
@@ -292,7 +301,8 @@ struct text_image *text_image_get(struct file *file)
 	struct inode *inode = file->inode;
 	struct text_image *t;
 
-	if (!(plat_info()->capabilities & PLAT_REWRITES_TEXT) || (inode->mode & S_IFMT) != S_IFREG || !inode->data)
+	if (!(plat_info()->capabilities & PLAT_REWRITES_TEXT) ||
+	    (inode->mode & S_IFMT) != S_IFREG || !inode->data)
 		return NULL;
 	t = entry_get(inode, inode->data);
 	if (!t)
@@ -303,7 +313,8 @@ struct text_image *text_image_get(struct file *file)
 			uint64_t start = plat_clock(CLOCK_MONOTONIC);
 			bool settled = !make(t, file);
 
-			__atomic_fetch_add(&totals.time_ns, plat_clock(CLOCK_MONOTONIC) - start, __ATOMIC_RELAXED);
+			__atomic_fetch_add(&totals.time_ns, plat_clock(CLOCK_MONOTONIC) - start,
+					   __ATOMIC_RELAXED);
 			__atomic_store_n(&t->made, settled, __ATOMIC_RELEASE);
 		}
 		mutex_unlock(&t->lock);

@@ -21,16 +21,31 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-void *kmalloc(size_t size) { return malloc(size); }
-void *kcalloc(size_t count, size_t size) { return calloc(count, size); }
-void *kzalloc(size_t size) { return calloc(1, size); }
-void *krealloc(void *p, size_t size) { return realloc(p, size); }
-void kfree(void *p) { free(p); }
+void *kmalloc(size_t size)
+{
+	return malloc(size);
+}
+void *kcalloc(size_t count, size_t size)
+{
+	return calloc(count, size);
+}
+void *kzalloc(size_t size)
+{
+	return calloc(1, size);
+}
+void *krealloc(void *p, size_t size)
+{
+	return realloc(p, size);
+}
+void kfree(void *p)
+{
+	free(p);
+}
 
-#define REQUIRE(c)                                                             \
-	do {                                                                   \
-		if (!(c))                                                      \
-			abort();                                               \
+#define REQUIRE(c)               \
+	do {                     \
+		if (!(c))        \
+			abort(); \
 	} while (0)
 
 struct input {
@@ -57,7 +72,8 @@ static void fuzz_file(const uint8_t *data, size_t size)
 	struct function_range *f = NULL;
 	size_t count = 0;
 
-	if (!module_init(&m) && !module_functions(&m, addresses, ARRAY_SIZE(addresses), &f, &count)) {
+	if (!module_init(&m) &&
+	    !module_functions(&m, addresses, ARRAY_SIZE(addresses), &f, &count)) {
 		REQUIRE(count <= ARRAY_SIZE(addresses));
 		for (size_t n = 0; n < count; n++)
 			REQUIRE(f[n].start < f[n].end && (!n || f[n].start >= f[n - 1].end));
@@ -79,7 +95,8 @@ static void check_image(const struct rewrite_image *image, const uint8_t *before
 		REQUIRE(!memcmp(before + site, "\x0f\x05", 2));
 		if (s->how == REWRITE_KEPT)
 			continue;
-		REQUIRE(s->patch >= floor && s->patch_size >= 5 && s->patch - image->text_start + s->patch_size <= image->text_size);
+		REQUIRE(s->patch >= floor && s->patch_size >= 5 &&
+			s->patch - image->text_start + s->patch_size <= image->text_size);
 		for (; at < s->patch - image->text_start; at++)
 			REQUIRE(before[at] == image->text[at]);
 		at += s->patch_size;
@@ -121,12 +138,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t length = data[4 + n * 4] | (size_t)data[5 + n * 4] << 8;
 
 		start = MAX(start, at);
-		ranges[n] = (struct function_range){ 0x10000 + start, 0x10000 + MIN(start + length, text_size) };
+		ranges[n] = (struct function_range){ 0x10000 + start,
+						     0x10000 + MIN(start + length, text_size) };
 		at = start;
 	}
 	text = malloc(MAX(text_size, (size_t)1));
 	memcpy(text, data + 24, text_size);
-	if (!rewrite_text(text, 0x10000, text_size, data[20] & 1 ? -0x4000ULL : 0x8000, data[21] * 16u, ranges, count, &image)) {
+	if (!rewrite_text(text, 0x10000, text_size, data[20] & 1 ? -0x4000ULL : 0x8000,
+			  data[21] * 16u, ranges, count, &image)) {
 		check_image(&image, data + 24);
 		rewrite_image_free(&image);
 	}

@@ -28,14 +28,14 @@
 
 struct record {
 	uintptr_t stubs, stubs_end, text, text_end;
-	uintptr_t base;		/* module address 0 */
-	struct text_image *image;	/* counted */
+	uintptr_t base;		  /* module address 0 */
+	struct text_image *image; /* counted */
 };
 
 struct mm_rewrite {
 	struct mutex lock;
 	uint32_t count, capacity;
-	uintptr_t low, high;	/* nothing of ours lies outside; grows only */
+	uintptr_t low, high; /* nothing of ours lies outside; grows only */
 	struct record *records;
 };
 
@@ -46,7 +46,8 @@ static struct mm_rewrite *of(const struct mm *mm)
 
 static bool is_outside(const struct mm_rewrite *r, uintptr_t at)
 {
-	return !r || at < __atomic_load_n(&r->low, __ATOMIC_RELAXED) || at >= __atomic_load_n(&r->high, __ATOMIC_RELAXED);
+	return !r || at < __atomic_load_n(&r->low, __ATOMIC_RELAXED) ||
+	       at >= __atomic_load_n(&r->high, __ATOMIC_RELAXED);
 }
 
 /* The last record whose stubs start at or below `at`: index, or -1. Lock held. */
@@ -113,17 +114,20 @@ static void record_add(struct mm_rewrite *r, const struct record *new)
 }
 
 /* Where the image would lie if `offset` of the file is at `at`: false if it does not fit there. */
-static bool place(const struct text_image *t, uint64_t offset, uintptr_t at, size_t size, struct record *ret)
+static bool place(const struct text_image *t, uint64_t offset, uintptr_t at, size_t size,
+		  struct record *ret)
 {
 	const struct plat_info *info = plat_info();
 	uint64_t into = offset - t->offset;
 	uintptr_t text, lowest;
 
-	if (offset < t->offset || into > t->pages * PAGE_SIZE || PAGE_UP(size) > t->pages * PAGE_SIZE - into)
+	if (offset < t->offset || into > t->pages * PAGE_SIZE ||
+	    PAGE_UP(size) > t->pages * PAGE_SIZE - into)
 		return false;
 	text = at - into;
 	lowest = text - (t->address - t->lowest);
-	if (at < into || lowest > text || lowest < t->gap || lowest - t->gap < MAX(info->user_start, PAGE_SIZE))
+	if (at < into || lowest > text || lowest < t->gap ||
+	    lowest - t->gap < MAX(info->user_start, PAGE_SIZE))
 		return false;
 	*ret = (struct record){
 		.stubs = lowest - t->gap,
@@ -135,8 +139,8 @@ static bool place(const struct text_image *t, uint64_t offset, uintptr_t at, siz
 	return true;
 }
 
-int rewrite_map_text(struct mm *mm, struct file *file, uint64_t offset, uintptr_t at, size_t size, unsigned int prot,
-		     void **ret_pages)
+int rewrite_map_text(struct mm *mm, struct file *file, uint64_t offset, uintptr_t at, size_t size,
+		     unsigned int prot, void **ret_pages)
 {
 	struct text_image *t = text_image_get(file);
 	struct record new;
@@ -284,7 +288,8 @@ uintptr_t rewrite_resume_address(struct mm *mm, uintptr_t ip)
 		const struct record *record = &r->records[index];
 
 		if (ip >= record->text && ip < record->text_end)
-			site = rewrite_image_patched_over(&record->image->sites, ip - record->base, &offset);
+			site = rewrite_image_patched_over(&record->image->sites, ip - record->base,
+							  &offset);
 		if (site) {
 			patch = record->base + site->patch;
 			stub = record->stubs + site->stub;
@@ -298,5 +303,8 @@ uintptr_t rewrite_resume_address(struct mm *mm, uintptr_t ip)
 	if (copy_in(jump, UPTR(patch), sizeof(jump)))
 		return ip;
 	memcpy(&displacement, jump + 1, sizeof(displacement));
-	return jump[0] == JUMP_OPCODE && patch + sizeof(jump) + (uintptr_t)(intptr_t)displacement == stub ? target : ip;
+	return jump[0] == JUMP_OPCODE &&
+			       patch + sizeof(jump) + (uintptr_t)(intptr_t)displacement == stub
+		       ? target
+		       : ip;
 }

@@ -128,12 +128,22 @@ static bool is_movable(const struct insn *i, const uint8_t *p)
 		switch (i->opcode) {
 		case 0xff:
 			return reg < 2 || reg == 6;
-		case 0xc8: case 0xca: case 0xcb: case 0xcd: case 0xcf: case 0xf1:
+		case 0xc8:
+		case 0xca:
+		case 0xcb:
+		case 0xcd:
+		case 0xcf:
+		case 0xf1:
 			return false;
 		}
 	} else if (i->map == INSN_0F) {
 		switch (i->opcode) {
-		case 0x01: case 0x05: case 0x07: case 0x34: case 0x35: case 0xaa:
+		case 0x01:
+		case 0x05:
+		case 0x07:
+		case 0x34:
+		case 0x35:
+		case 0xaa:
 			return false;
 		case 0x1e:
 			return !(p[0] == 0xf3 && i->modrm >= 0xf8);
@@ -173,7 +183,8 @@ static size_t after_end(const struct scan *c, const struct work *w)
 		    !insn_decode(p, w->function_end - at, &i) || !is_movable(&i, p))
 			return w->site;
 		at += i.length;
-		if (insn_is_return(&i) || insn_is_trap(&i) || insn_branch(&i, p, &target) == BRANCH_JMP)
+		if (insn_is_return(&i) || insn_is_trap(&i) ||
+		    insn_branch(&i, p, &target) == BRANCH_JMP)
 			break;
 	}
 	/* Behind a return only filler may be run over, and not as far as where another function could start. */
@@ -183,7 +194,8 @@ static size_t after_end(const struct scan *c, const struct work *w)
 		if (!size)
 			return w->site;
 		at += size;
-		if (at > w->function_end && ((c->start + at - 1) ^ (c->start + w->function_end - 1)) & ~15ULL)
+		if (at > w->function_end &&
+		    ((c->start + at - 1) ^ (c->start + w->function_end - 1)) & ~15ULL)
 			return w->site;
 	}
 	return at;
@@ -211,7 +223,8 @@ static size_t before_start(const struct scan *c, size_t site, const struct histo
 		struct insn i;
 		int64_t target;
 
-		if (!insn_decode(p, end - h->at[n], &i) || !is_movable(&i, p) || insn_is_return(&i) || insn_is_trap(&i) ||
+		if (!insn_decode(p, end - h->at[n], &i) || !is_movable(&i, p) ||
+		    insn_is_return(&i) || insn_is_trap(&i) ||
 		    insn_branch(&i, p, &target) == BRANCH_JMP)
 			return site;
 		end = h->at[n];
@@ -224,7 +237,8 @@ static size_t before_start(const struct scan *c, size_t site, const struct histo
 /* --- proving -------------------------------------------------------------------------------------------------------- */
 
 /* `target` may be jumped to by something at `from`. Marks the sites whose replaced bytes hold it. */
-static void mark_target(struct scan *c, size_t first, size_t last, size_t target, size_t from, bool in_function)
+static void mark_target(struct scan *c, size_t first, size_t last, size_t target, size_t from,
+			bool in_function)
 {
 	size_t low = first, high = last;
 
@@ -260,7 +274,8 @@ static void mark_function(struct scan *c, size_t first, size_t start, size_t end
 {
 	struct insn i;
 
-	for (size_t at = start; at < end && insn_decode(c->text + at, end - at, &i); at += i.length) {
+	for (size_t at = start; at < end && insn_decode(c->text + at, end - at, &i);
+	     at += i.length) {
 		const uint8_t *p = c->text + at;
 		int64_t target;
 
@@ -320,7 +335,7 @@ static int scan_function(struct scan *c, size_t start, size_t end, size_t candid
 			w->function_end = end;
 			if (i.length == 2)
 				classify(c, w, &h, true);
-			else	/* a REX prefix without effect: rare */
+			else /* a REX prefix without effect: rare */
 				w->reason = KEPT_SHAPE;
 			open |= w->before != w->site || w->after != w->site;
 		}
@@ -342,7 +357,8 @@ static int scan_function(struct scan *c, size_t start, size_t end, size_t candid
 }
 
 /* The function that holds `offset`, of those not yet passed; *at moves on. */
-static bool function_at(const struct scan *c, size_t *at, size_t offset, size_t *ret_start, size_t *ret_end)
+static bool function_at(const struct scan *c, size_t *at, size_t offset, size_t *ret_start,
+			size_t *ret_end)
 {
 	uint64_t address = c->start + offset;
 
@@ -444,7 +460,8 @@ static void mark_near_branches(struct scan *c, const struct work *w)
 			continue;
 		}
 		if (b == 0xeb || (b & 0xf0) == 0x70 || (b & 0xfc) == 0xe0)
-			mark_target(c, 0, c->count, at + 2 + (size_t)(int64_t)(int8_t)c->text[at + 1], at, false);
+			mark_target(c, 0, c->count,
+				    at + 2 + (size_t)(int64_t)(int8_t)c->text[at + 1], at, false);
 	}
 }
 

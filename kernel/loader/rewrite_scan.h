@@ -12,12 +12,13 @@
 /* A site while its fate is open. All are offsets into the text. */
 struct work {
 	size_t site;
-	size_t before, after;	/* start and end of what BEFORE and AFTER would replace; == site: not possible */
+	size_t before,
+		after; /* start and end of what BEFORE and AFTER would replace; == site: not possible */
 	size_t function_start, function_end;
-	uint32_t number;	/* MOV */
-	uint8_t mov_size;	/* 5 or 7; 0: not MOV */
+	uint32_t number;  /* MOV */
+	uint8_t mov_size; /* 5 or 7; 0: not MOV */
 	uint8_t reason;
-	bool no_before, no_after;	/* something leads into it */
+	bool no_before, no_after; /* something leads into it */
 };
 
 struct scan {

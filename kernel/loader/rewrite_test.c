@@ -39,20 +39,35 @@
 #include "kernel/loader/rewrite_scan.c"
 #include "kernel/loader/rewrite_text.c"
 
-#define CHECK(c)                                                               \
-	do {                                                                   \
-		if (!(c)) {                                                    \
+#define CHECK(c)                                                                                   \
+	do {                                                                                       \
+		if (!(c)) {                                                                        \
 			printf("%s:%d: not true: %s (errno %d)\n", __FILE__, __LINE__, #c, errno); \
-			fflush(stdout);                                        \
-			_exit(1);                                              \
-		}                                                              \
+			fflush(stdout);                                                            \
+			_exit(1);                                                                  \
+		}                                                                                  \
 	} while (0)
 
-void *kmalloc(size_t size) { return malloc(size); }
-void *kcalloc(size_t count, size_t size) { return calloc(count, size); }
-void *kzalloc(size_t size) { return calloc(1, size); }
-void *krealloc(void *p, size_t size) { return realloc(p, size); }
-void kfree(void *p) { free(p); }
+void *kmalloc(size_t size)
+{
+	return malloc(size);
+}
+void *kcalloc(size_t count, size_t size)
+{
+	return calloc(count, size);
+}
+void *kzalloc(size_t size)
+{
+	return calloc(1, size);
+}
+void *krealloc(void *p, size_t size)
+{
+	return realloc(p, size);
+}
+void kfree(void *p)
+{
+	free(p);
+}
 
 /* --- the entry ------------------------------------------------------------------------------------------------------ */
 
@@ -86,7 +101,7 @@ struct loaded {
 	size_t gap;
 	struct function_range *functions;
 	size_t function_count;
-	uint8_t *copy;		/* the segment, patched */
+	uint8_t *copy; /* the segment, patched */
 	struct rewrite_image image;
 };
 
@@ -141,7 +156,8 @@ static bool load_file(const char *path, struct loaded *l, double *ret_ms)
 		return false;
 	l->copy = malloc(l->text->p_filesz);
 	memcpy(l->copy, l->file + l->text->p_offset, l->text->p_filesz);
-	for (size_t at = 0; (at = text_next_syscall(l->copy, l->text->p_filesz, at)) != SIZE_MAX; at += 2) {
+	for (size_t at = 0; (at = text_next_syscall(l->copy, l->text->p_filesz, at)) != SIZE_MAX;
+	     at += 2) {
 		if (count == capacity)
 			candidates = realloc(candidates, (capacity = capacity * 2 + 64) * 8);
 		candidates[count++] = l->text->p_vaddr + at;
@@ -153,8 +169,8 @@ static bool load_file(const char *path, struct loaded *l, double *ret_ms)
 	free(candidates);
 	l->gap = PAGE_UP(bound);
 	l->stubs_at = l->lowest - l->gap;
-	CHECK(!rewrite_text(l->copy, l->text->p_vaddr, l->text->p_filesz, l->stubs_at, l->gap, l->functions,
-			    l->function_count, &l->image));
+	CHECK(!rewrite_text(l->copy, l->text->p_vaddr, l->text->p_filesz, l->stubs_at, l->gap,
+			    l->functions, l->function_count, &l->image));
 	*ret_ms = now_ms() - start;
 	return true;
 }
@@ -168,7 +184,8 @@ static void unload(struct loaded *l)
 	munmap(l->file, l->size);
 }
 
-static const char *const kept_names[] = { "not", "no function", "decode", "indirect", "target", "shape", "sigreturn", "space" };
+static const char *const kept_names[] = { "not",    "no function", "decode",	"indirect",
+					  "target", "shape",	   "sigreturn", "space" };
 
 static void report(const char *path)
 {
@@ -188,11 +205,12 @@ static void report(const char *path)
 			continue;
 		reasons[s->reason]++;
 		if (getenv("SITES"))
-			printf("  kept %lx: %s\n", (unsigned long)s->address, kept_names[s->reason]);
+			printf("  kept %lx: %s\n", (unsigned long)s->address,
+			       kept_names[s->reason]);
 	}
-	printf("%s: %zu sites: %zu mov, %u before, %zu after, %zu kept; %zu stub pages, gap %zu; %.2f ms\n   ", path,
-	       l.image.count, l.image.mov, before, l.image.after - before, l.image.kept, l.image.stubs_size / PAGE_SIZE,
-	       l.gap / PAGE_SIZE, ms);
+	printf("%s: %zu sites: %zu mov, %u before, %zu after, %zu kept; %zu stub pages, gap %zu; %.2f ms\n   ",
+	       path, l.image.count, l.image.mov, before, l.image.after - before, l.image.kept,
+	       l.image.stubs_size / PAGE_SIZE, l.gap / PAGE_SIZE, ms);
 	for (unsigned int n = 1; n < 8; n++)
 		if (reasons[n])
 			printf(" %s %u", kept_names[n], reasons[n]);
@@ -217,8 +235,10 @@ static void check_addresses(const struct rewrite_image *image, uint64_t stubs_at
 
 			CHECK(insn_decode(image->stubs + s->stub + at, s->stub_size - at, &i));
 			CHECK(rewrite_image_original(image, s->stub + at, &original));
-			CHECK(original >= s->patch && original <= MAX(s->patch + s->patch_size, s->address + 2));
-			if (original > s->patch && original < s->patch + s->patch_size && original != s->address) {
+			CHECK(original >= s->patch &&
+			      original <= MAX(s->patch + s->patch_size, s->address + 2));
+			if (original > s->patch && original < s->patch + s->patch_size &&
+			    original != s->address) {
 				CHECK(rewrite_image_patched_over(image, original, &back) == s);
 				CHECK(back == s->stub + at);
 			}
@@ -227,9 +247,11 @@ static void check_addresses(const struct rewrite_image *image, uint64_t stubs_at
 			uint64_t original;
 
 			CHECK(!memcmp(image->stubs + s->stub + s->resume - 2, "\x0f\x05", 2));
-			CHECK(rewrite_image_original(image, s->stub + s->resume, &original) && original == s->address + 2);
+			CHECK(rewrite_image_original(image, s->stub + s->resume, &original) &&
+			      original == s->address + 2);
 		} else {
-			CHECK(!memcmp(image->text + (s->address - image->text_start), "\x0f\x05", 2));
+			CHECK(!memcmp(image->text + (s->address - image->text_start), "\x0f\x05",
+				      2));
 		}
 	}
 }
@@ -237,23 +259,34 @@ static void check_addresses(const struct rewrite_image *image, uint64_t stubs_at
 /* --- 1: shapes ------------------------------------------------------------------------------------------------------ */
 
 /* Functions (a, b, c) -> long. Each must give the same before and after. Numbers: getpid 39, write 1, lseek 8. */
-#define SHAPE(name, how, body) ".balign 16\n.globl " name "\n" name ":\n" body "\n.globl " name "_end\n" name "_end:\n"
-__asm__(".text\n.balign 4096\n.globl shapes_start\nshapes_start:\n"
-	SHAPE("s_mov", "m", "mov $39,%eax\nsyscall\nret")
-	SHAPE("s_mov_long", "m", ".byte 0x48,0xc7,0xc0,39,0,0,0\nsyscall\nret")
-	SHAPE("s_after_cmp", "a", "mov $39,%eax\njmp 1f\n1: syscall\ncmp $-4095,%rax\njae 2f\nret\n2: neg %rax\nret")
-	SHAPE("s_after_jcc", "a", "push %rbx\nmov $-1,%edi\nmov $3,%eax\nnop\n1: syscall\ntest %eax,%eax\njs 2f\nmov $7,%eax\n2: pop %rbx\nret")
-	SHAPE("s_after_rip", "a", "mov $39,%eax\njmp 1f\n1: syscall\nadd shape_data(%rip),%rax\nret")
-	SHAPE("s_after_ret", "a", "mov $39,%eax\njmp 1f\n1: syscall\nret\nint3\nint3")
-	SHAPE("s_before", "b", "mov $39,%eax\nmov %rdi,%r10\nmov %rsi,%rdx\nsyscall\nret")
-	SHAPE("s_before_rip", "b", "mov $39,%eax\nmov shape_data(%rip),%rdi\nsyscall\nadd %rdi,%rax\nret")
-	SHAPE("s_before_loop", "b", "mov $3,%ecx\nmov $0,%r8d\n1: push %rcx\nmov $39,%eax\nnop\nmov %rcx,%r9\nsyscall\nadd %rax,%r8\npop %rcx\ndec %ecx\njnz 1b\nmov %r8,%rax\nret")
-	SHAPE("s_into_before", "t", "xor %r9d,%r9d\nmov $39,%eax\nmov $1,%r8b\n1: mov %rdi,%rdx\nsyscall\ntest %r9,%r9\njne 2f\ninc %r9\nmov $39,%eax\njmp 1b\n2: ret")
-	SHAPE("s_indirect", "i", "mov $39,%eax\nnop\nmov %rdi,%rdx\nmov %rdi,%rdx\nsyscall\nlea 1f(%rip),%rdx\njmp *%rdx\n1: ret")
-	SHAPE("s_two", "m", "mov $39,%eax\nsyscall\nmov %rax,%r8\nmov $39,%eax\nsyscall\nadd %r8,%rax\nret")
-	SHAPE("s_false_mov", "b", "mov $39,%eax\nmov $5,%r8d\nsyscall\nret")
-	SHAPE("s_jump_to_syscall", "m", "mov $39,%eax\ntest %rdi,%rdi\nje 1f\nmov $39,%eax\n1: syscall\nret")
-	".globl shapes_end\n.balign 4096\nshapes_end:\n.data\nshape_data: .quad 1000\n.text\n");
+#define SHAPE(name, how, body) \
+	".balign 16\n.globl " name "\n" name ":\n" body "\n.globl " name "_end\n" name "_end:\n"
+__asm__(".text\n.balign 4096\n.globl shapes_start\nshapes_start:\n" SHAPE(
+	"s_mov", "m",
+	"mov $39,%eax\nsyscall\nret") SHAPE("s_mov_long", "m",
+					    ".byte 0x48,0xc7,0xc0,39,0,0,0\nsyscall\nret")
+		SHAPE("s_after_cmp", "a", "mov $39,%eax\njmp 1f\n1: syscall\ncmp $-4095,%rax\njae 2f\nret\n2: neg %rax\nret") SHAPE(
+			"s_after_jcc", "a",
+			"push %rbx\nmov $-1,%edi\nmov $3,%eax\nnop\n1: syscall\ntest %eax,%eax\njs 2f\nmov $7,%eax\n2: pop %rbx\nret")
+			SHAPE("s_after_rip", "a", "mov $39,%eax\njmp 1f\n1: syscall\nadd shape_data(%rip),%rax\nret") SHAPE(
+				"s_after_ret", "a",
+				"mov $39,%eax\njmp 1f\n1: syscall\nret\nint3\nint3")
+				SHAPE("s_before", "b", "mov $39,%eax\nmov %rdi,%r10\nmov %rsi,%rdx\nsyscall\nret") SHAPE(
+					"s_before_rip", "b",
+					"mov $39,%eax\nmov shape_data(%rip),%rdi\nsyscall\nadd %rdi,%rax\nret")
+					SHAPE("s_before_loop", "b",
+					      "mov $3,%ecx\nmov $0,%r8d\n1: push %rcx\nmov $39,%eax\nnop\nmov %rcx,%r9\nsyscall\nadd %rax,%r8\npop %rcx\ndec %ecx\njnz 1b\nmov %r8,%rax\nret")
+						SHAPE("s_into_before", "t",
+						      "xor %r9d,%r9d\nmov $39,%eax\nmov $1,%r8b\n1: mov %rdi,%rdx\nsyscall\ntest %r9,%r9\njne 2f\ninc %r9\nmov $39,%eax\njmp 1b\n2: ret")
+							SHAPE("s_indirect", "i",
+							      "mov $39,%eax\nnop\nmov %rdi,%rdx\nmov %rdi,%rdx\nsyscall\nlea 1f(%rip),%rdx\njmp *%rdx\n1: ret")
+								SHAPE("s_two", "m",
+								      "mov $39,%eax\nsyscall\nmov %rax,%r8\nmov $39,%eax\nsyscall\nadd %r8,%rax\nret")
+									SHAPE("s_false_mov", "b",
+									      "mov $39,%eax\nmov $5,%r8d\nsyscall\nret")
+										SHAPE("s_jump_to_syscall",
+										      "m",
+										      "mov $39,%eax\ntest %rdi,%rdi\nje 1f\nmov $39,%eax\n1: syscall\nret") ".globl shapes_end\n.balign 4096\nshapes_end:\n.data\nshape_data: .quad 1000\n.text\n");
 
 extern uint8_t shapes_start[], shapes_end[];
 #define DECLARE(name) extern uint8_t name[], name##_end[];
@@ -261,14 +294,17 @@ extern uint8_t shapes_start[], shapes_end[];
 DECLARE(s_mov) DECLARE(s_mov_long) DECLARE(s_after_cmp) DECLARE(s_after_jcc) DECLARE(s_after_rip) DECLARE(s_after_ret)
 DECLARE(s_before) DECLARE(s_before_rip) DECLARE(s_before_loop) DECLARE(s_into_before) DECLARE(s_indirect) DECLARE(s_two)
 DECLARE(s_false_mov) DECLARE(s_jump_to_syscall)
-/* clang-format on */
+	/* clang-format on */
 
-static const struct {
+	static const struct {
 	const char *name;
 	uint8_t *start, *end;
 	int how, reason;
 } shapes[] = {
-#define ROW(name, how, reason) { #name, name, name##_end, how, reason }
+#define ROW(name, how, reason)                       \
+	{                                            \
+#name, name, name##_end, how, reason \
+	}
 	ROW(s_mov, REWRITE_MOV, 0),
 	ROW(s_mov_long, REWRITE_MOV, 0),
 	ROW(s_after_cmp, REWRITE_AFTER, 0),
@@ -289,7 +325,10 @@ static long call_shape(const uint8_t *f, long a)
 {
 	long ret;
 
-	__asm__ volatile("call *%1" : "=a"(ret), "+r"(f), "+D"(a) : : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
+	__asm__ volatile("call *%1"
+			 : "=a"(ret), "+r"(f), "+D"(a)
+			 :
+			 : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
 	return ret;
 }
 
@@ -298,7 +337,8 @@ static void install(uint8_t *at, const struct rewrite_image *image, uint8_t *stu
 {
 	size_t size = PAGE_UP(image->text_size + ((uintptr_t)at - PAGE_DOWN(at)));
 
-	CHECK(mmap(stubs, image->stubs_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == stubs);
+	CHECK(mmap(stubs, image->stubs_size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == stubs);
 	memcpy(stubs, image->stubs, image->stubs_size);
 	CHECK(!mprotect(stubs, image->stubs_size, PROT_READ | PROT_EXEC));
 	CHECK(!mprotect((void *)PAGE_DOWN(at), size, PROT_READ | PROT_WRITE | PROT_EXEC));
@@ -310,7 +350,8 @@ static void install(uint8_t *at, const struct rewrite_image *image, uint8_t *stu
 static uint8_t *room_near(const uint8_t *text, size_t size)
 {
 	for (uintptr_t at = PAGE_DOWN(text) - size - PAGE_SIZE; at > 1UL << 20; at -= 1UL << 20) {
-		void *got = mmap((void *)at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		void *got = mmap((void *)at, size, PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 		if (got == (void *)at)
 			return got;
@@ -330,21 +371,25 @@ static void test_shapes(void)
 	struct rewrite_image image;
 
 	for (size_t n = 0; n < ARRAY_SIZE(shapes); n++) {
-		ranges[n] = (struct function_range){ (uintptr_t)shapes[n].start, (uintptr_t)shapes[n].end };
+		ranges[n] = (struct function_range){ (uintptr_t)shapes[n].start,
+						     (uintptr_t)shapes[n].end };
 		expected[n][0] = call_shape(shapes[n].start, 0);
 		expected[n][1] = call_shape(shapes[n].start, 5);
 	}
 	memcpy(copy, shapes_start, size);
-	CHECK(!rewrite_text(copy, (uintptr_t)shapes_start, size, (uintptr_t)stubs, 16 * PAGE_SIZE, ranges, ARRAY_SIZE(ranges),
-			    &image));
+	CHECK(!rewrite_text(copy, (uintptr_t)shapes_start, size, (uintptr_t)stubs, 16 * PAGE_SIZE,
+			    ranges, ARRAY_SIZE(ranges), &image));
 	check_addresses(&image, (uintptr_t)stubs);
 	for (size_t n = 0; n < image.count; n++)
 		for (size_t f = 0; f < ARRAY_SIZE(shapes); f++) {
-			if (image.sites[n].address < ranges[f].start || image.sites[n].address >= ranges[f].end)
+			if (image.sites[n].address < ranges[f].start ||
+			    image.sites[n].address >= ranges[f].end)
 				continue;
-			if (image.sites[n].how != shapes[f].how || image.sites[n].reason != shapes[f].reason) {
-				printf("%s: how %d reason %d, expected %d %d\n", shapes[f].name, image.sites[n].how,
-				       image.sites[n].reason, shapes[f].how, shapes[f].reason);
+			if (image.sites[n].how != shapes[f].how ||
+			    image.sites[n].reason != shapes[f].reason) {
+				printf("%s: how %d reason %d, expected %d %d\n", shapes[f].name,
+				       image.sites[n].how, image.sites[n].reason, shapes[f].how,
+				       shapes[f].reason);
 				exit(1);
 			}
 		}
@@ -352,7 +397,8 @@ static void test_shapes(void)
 	for (size_t n = 0; n < ARRAY_SIZE(shapes); n++) {
 		unsigned long was = entered;
 
-		CHECK(call_shape(shapes[n].start, 0) == expected[n][0] && call_shape(shapes[n].start, 5) == expected[n][1]);
+		CHECK(call_shape(shapes[n].start, 0) == expected[n][0] &&
+		      call_shape(shapes[n].start, 5) == expected[n][1]);
 		CHECK((entered != was) == (shapes[n].how != REWRITE_KEPT));
 	}
 	rewrite_image_free(&image);
@@ -391,7 +437,8 @@ static void workload(void)
 {
 	char name[] = "/tmp/rewrite-test-XXXXXX", buffer[64] = { 0 };
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	char *const arguments[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)"exit 3", NULL };
+	char *const arguments[] = { (char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
+				    (char *)(uintptr_t) "exit 3", NULL };
 	int fd = mkstemp(name), pair[2], status;
 	struct stat st;
 	pthread_t threads[4];
@@ -400,7 +447,8 @@ static void workload(void)
 	DIR *d;
 
 	CHECK(fd >= 0);
-	CHECK(write(fd, "hello", 5) == 5 && lseek(fd, 0, SEEK_SET) == 0 && read(fd, buffer, 64) == 5);
+	CHECK(write(fd, "hello", 5) == 5 && lseek(fd, 0, SEEK_SET) == 0 &&
+	      read(fd, buffer, 64) == 5);
 	CHECK(!strcmp(buffer, "hello") && !fstat(fd, &st) && st.st_size == 5);
 	CHECK(pread(fd, buffer, 2, 3) == 2 && pwrite(fd, "x", 1, 9) == 1 && ftruncate(fd, 3) == 0);
 	close(fd);
@@ -449,7 +497,8 @@ static bool find_libc(char *path, uintptr_t *ret_start, uint64_t *ret_offset)
 		unsigned long start, end, offset;
 
 		path[0] = 0;
-		if (sscanf(line, "%lx-%lx %7s %lx %*s %*s %255s", &start, &end, prot, &offset, path) >= 4 &&
+		if (sscanf(line, "%lx-%lx %7s %lx %*s %*s %255s", &start, &end, prot, &offset,
+			   path) >= 4 &&
 		    strstr(path, "libc.so.6") && prot[2] == 'x') {
 			found = true;
 			*ret_start = start;
@@ -484,8 +533,8 @@ static void test_libc(void)
 	stubs = room_near(text, l.gap);
 	copy = malloc(l.text->p_filesz);
 	memcpy(copy, text, l.text->p_filesz);
-	CHECK(!rewrite_text(copy, l.text->p_vaddr, l.text->p_filesz, (uintptr_t)stubs - base, l.gap, l.functions,
-			    l.function_count, &image));
+	CHECK(!rewrite_text(copy, l.text->p_vaddr, l.text->p_filesz, (uintptr_t)stubs - base, l.gap,
+			    l.functions, l.function_count, &image));
 	CHECK(image.mov == l.image.mov && image.after == l.image.after);
 	workload();
 	install(text, &image, stubs);
@@ -493,8 +542,8 @@ static void test_libc(void)
 	signals = 0;
 	workload();
 	CHECK(entered > 100);
-	printf("libc rewritten in place: %zu mov, %zu others, %zu kept; %lu calls entered\n", image.mov, image.after,
-	       image.kept, entered);
+	printf("libc rewritten in place: %zu mov, %zu others, %zu kept; %lu calls entered\n",
+	       image.mov, image.after, image.kept, entered);
 	rewrite_image_free(&image);
 	free(copy);
 	unload(&l);

@@ -13,15 +13,15 @@
 #include "kernel/mm/kmalloc.h"
 #include "lib/base/string.h"
 
-#define RETURN_SIZE 15	/* lea rel32(%rip),%rcx; jmp *%gs:24 */
+#define RETURN_SIZE 15 /* lea rel32(%rip),%rcx; jmp *%gs:24 */
 
 /* --- writing -------------------------------------------------------------------------------------------------------- */
 
 struct emitter {
 	uint8_t bytes[STUB_SIZE_MAX];
 	unsigned int size;
-	uint64_t address;	/* module address of bytes[0] */
-	bool failed;		/* too long, or a displacement too large */
+	uint64_t address; /* module address of bytes[0] */
+	bool failed;	  /* too long, or a displacement too large */
 };
 
 static void emit(struct emitter *e, const void *bytes, unsigned int size)
@@ -54,9 +54,9 @@ static void emit_relative(struct emitter *e, uint64_t target)
 
 static void emit_call(struct emitter *e, uint64_t return_to)
 {
-	emit(e, "\x48\x8d\x0d", 3);	/* lea rel32(%rip),%rcx */
+	emit(e, "\x48\x8d\x0d", 3); /* lea rel32(%rip),%rcx */
 	emit_relative(e, return_to);
-	emit(e, "\x65\xff\x24\x25\x18\0\0\0", 8);	/* jmp *%gs:TASK_ENTRY */
+	emit(e, "\x65\xff\x24\x25\x18\0\0\0", 8); /* jmp *%gs:TASK_ENTRY */
 }
 
 /* One instruction of the text, at its new place. Returns false if nothing can follow it. */
@@ -87,8 +87,8 @@ static bool emit_moved(struct emitter *e, const struct scan *c, size_t at, const
 	memcpy(copy, p, i->length);
 	if (i->rip_relative) {
 		memcpy(&displacement, p + i->disp_at, 4);
-		if (!relative(e->address + e->size + i->length, address + i->length + (uint64_t)(int64_t)displacement,
-			      &displacement))
+		if (!relative(e->address + e->size + i->length,
+			      address + i->length + (uint64_t)(int64_t)displacement, &displacement))
 			e->failed = true;
 		memcpy(copy + i->disp_at, &displacement, 4);
 	}
@@ -97,7 +97,8 @@ static bool emit_moved(struct emitter *e, const struct scan *c, size_t at, const
 }
 
 /* Moves the instructions of [from, to); returns whether the code runs on at `to`. */
-static bool emit_range(struct emitter *e, const struct scan *c, struct rewrite_site *s, size_t patch, size_t from, size_t to)
+static bool emit_range(struct emitter *e, const struct scan *c, struct rewrite_site *s,
+		       size_t patch, size_t from, size_t to)
 {
 	size_t at = from;
 	bool on = true;
@@ -105,7 +106,8 @@ static bool emit_range(struct emitter *e, const struct scan *c, struct rewrite_s
 	while (at < to && on) {
 		struct insn i;
 
-		if (s->moved_count == REWRITE_MOVED_MAX || !insn_decode(c->text + at, c->size - at, &i)) {
+		if (s->moved_count == REWRITE_MOVED_MAX ||
+		    !insn_decode(c->text + at, c->size - at, &i)) {
 			e->failed = true;
 			return false;
 		}
@@ -124,7 +126,8 @@ static void emit_mov(struct emitter *e, const struct scan *c, const struct work 
 	emit_call(e, c->start + w->site + 2);
 }
 
-static void emit_after(struct emitter *e, const struct scan *c, const struct work *w, struct rewrite_site *s)
+static void emit_after(struct emitter *e, const struct scan *c, const struct work *w,
+		       struct rewrite_site *s)
 {
 	emit_call(e, e->address + RETURN_SIZE + 2);
 	emit(e, "\x0f\x05", 2);
@@ -138,7 +141,8 @@ static void emit_after(struct emitter *e, const struct scan *c, const struct wor
 /* The jump, and nops up to the end of what it replaces. */
 static bool put_patch(const struct scan *c, const struct rewrite_site *s, uint64_t stub)
 {
-	static const char nops[][9] = { "", "\x90", "\x66\x90", "\x0f\x1f\0", "\x0f\x1f\x40\0", "\x0f\x1f\x44\0\0" };
+	static const char nops[][9] = { "",	      "\x90",		"\x66\x90",
+					"\x0f\x1f\0", "\x0f\x1f\x40\0", "\x0f\x1f\x44\0\0" };
 	uint8_t *p = c->text + (s->patch - c->start);
 	size_t left = s->patch_size - JUMP_SIZE;
 	int32_t displacement;
@@ -157,8 +161,8 @@ static bool put_patch(const struct scan *c, const struct rewrite_site *s, uint64
 	return true;
 }
 
-static void write_site(struct scan *c, const struct work *w, struct rewrite_site *s, size_t floor, uint64_t stubs_at,
-		       size_t stubs_max, struct rewrite_image *image)
+static void write_site(struct scan *c, const struct work *w, struct rewrite_site *s, size_t floor,
+		       uint64_t stubs_at, size_t stubs_max, struct rewrite_image *image)
 {
 	struct emitter e = { .address = stubs_at + image->stubs_size };
 	size_t patch = w->site, end = w->site;
@@ -185,7 +189,8 @@ static void write_site(struct scan *c, const struct work *w, struct rewrite_site
 	s->patch_size = (uint32_t)(end - patch);
 	if (how == REWRITE_KEPT)
 		goto kept;
-	if (e.failed || stubs_max - image->stubs_size < ROUND_UP(e.size, 8u) || !put_patch(c, s, e.address)) {
+	if (e.failed || stubs_max - image->stubs_size < ROUND_UP(e.size, 8u) ||
+	    !put_patch(c, s, e.address)) {
 		s->reason = KEPT_SPACE;
 		goto kept;
 	}
@@ -204,10 +209,15 @@ kept:
 }
 
 int rewrite_text(uint8_t *text, uint64_t start, size_t size, uint64_t stubs_at, size_t stubs_max,
-		 const struct function_range *functions, size_t function_count, struct rewrite_image *ret)
+		 const struct function_range *functions, size_t function_count,
+		 struct rewrite_image *ret)
 {
 	struct scan c = {
-		.text = text, .size = size, .start = start, .functions = functions, .function_count = function_count,
+		.text = text,
+		.size = size,
+		.start = start,
+		.functions = functions,
+		.function_count = function_count,
 	};
 	struct rewrite_image image = { .text_start = start, .text_size = size, .text = text };
 	size_t floor = 0;
@@ -254,7 +264,8 @@ void rewrite_image_free(struct rewrite_image *image)
 /* --- addresses ------------------------------------------------------------------------------------------------------ */
 
 /* Stubs are written in the order of their sites. */
-bool rewrite_image_original(const struct rewrite_image *image, uint64_t stub_offset, uint64_t *ret_address)
+bool rewrite_image_original(const struct rewrite_image *image, uint64_t stub_offset,
+			    uint64_t *ret_address)
 {
 	const struct rewrite_site *found = NULL;
 
@@ -280,7 +291,8 @@ bool rewrite_image_original(const struct rewrite_image *image, uint64_t stub_off
 		*ret_address = found->patch;
 	for (unsigned int n = 0; n < found->moved_count; n++) {
 		bool last = n + 1 == found->moved_count;
-		unsigned int from = found->moved[n].to, to = last ? found->stub_size : found->moved[n + 1].to;
+		unsigned int from = found->moved[n].to,
+			     to = last ? found->stub_size : found->moved[n + 1].to;
 
 		if (found->how == REWRITE_BEFORE && last)
 			to = found->stub_size - RETURN_SIZE;
@@ -288,15 +300,16 @@ bool rewrite_image_original(const struct rewrite_image *image, uint64_t stub_off
 			*ret_address = found->patch + found->moved[n].from;
 	}
 	/* The jump back behind moved instructions. */
-	if (found->how == REWRITE_AFTER && stub_offset + 5 >= found->stub_size && found->moved_count &&
-	    stub_offset > found->moved[found->moved_count - 1].to &&
-	    image->stubs[found->stub + found->stub_size - 5] == 0xe9 && stub_offset == found->stub_size - 5u)
+	if (found->how == REWRITE_AFTER && stub_offset + 5 >= found->stub_size &&
+	    found->moved_count && stub_offset > found->moved[found->moved_count - 1].to &&
+	    image->stubs[found->stub + found->stub_size - 5] == 0xe9 &&
+	    stub_offset == found->stub_size - 5u)
 		*ret_address = found->patch + found->patch_size;
 	return true;
 }
 
-const struct rewrite_site *rewrite_image_patched_over(const struct rewrite_image *image, uint64_t address,
-						      uint32_t *ret_stub_offset)
+const struct rewrite_site *rewrite_image_patched_over(const struct rewrite_image *image,
+						      uint64_t address, uint32_t *ret_stub_offset)
 {
 	size_t low = 0, high = image->count;
 

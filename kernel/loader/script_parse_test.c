@@ -6,7 +6,7 @@
 #include "kernel/loader/script_parse.c"
 
 static const struct {
-	const char *line, *name, *argument;	/* name NULL: refused */
+	const char *line, *name, *argument; /* name NULL: refused */
 } cases[] = {
 	{ "#!/bin/sh\n", "/bin/sh", NULL },
 	{ "#!/bin/sh", "/bin/sh", NULL },
@@ -38,7 +38,8 @@ int main(void)
 			failed = 1;
 			continue;
 		}
-		if (!cases[n].name || strcmp(name, cases[n].name) || !argument != !cases[n].argument ||
+		if (!cases[n].name || strcmp(name, cases[n].name) ||
+		    !argument != !cases[n].argument ||
 		    (argument && strcmp(argument, cases[n].argument))) {
 			printf("case %zu: \"%s\" \"%s\"\n", n, name, argument ? argument : "-");
 			failed = 1;
@@ -50,7 +51,8 @@ int main(void)
 	failed |= script_parse(line, &name, &argument) == 0;
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "#!/a ", 5);
-	failed |= script_parse(line, &name, &argument) || strcmp(name, "/a") || strlen(argument) != SCRIPT_LINE_SIZE - 1 - 5;
+	failed |= script_parse(line, &name, &argument) || strcmp(name, "/a") ||
+		  strlen(argument) != SCRIPT_LINE_SIZE - 1 - 5;
 	memset(line, ' ', sizeof(line));
 	memcpy(line, "#!", 2);
 	failed |= script_parse(line, &name, &argument) == 0;

@@ -67,7 +67,8 @@ int stack_map(struct mm *mm, const struct exec_args *a, bool executable)
 	struct mmap_args m = {
 		.size = size,
 		.prot = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0),
-		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN | MAP_NORESERVE | MAP_STACK,
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN | MAP_NORESERVE |
+			 MAP_STACK,
 		.name = "[stack]",
 	};
 	intptr_t got;
@@ -98,8 +99,8 @@ static void put(struct auxv *v, uintptr_t type, uintptr_t value)
 	v->words[v->count++] = value;
 }
 
-static void fill_auxv(struct auxv *v, const struct exec_args *a, uintptr_t vdso, uintptr_t random, uintptr_t platform,
-		      uintptr_t path)
+static void fill_auxv(struct auxv *v, const struct exec_args *a, uintptr_t vdso, uintptr_t random,
+		      uintptr_t platform, uintptr_t path)
 {
 	const struct plat_info *info = plat_info();
 	const struct cred *cred = current()->cred;
@@ -131,7 +132,8 @@ static void fill_auxv(struct auxv *v, const struct exec_args *a, uintptr_t vdso,
 }
 
 /* Addresses of `count` strings that lie one after the other. Returns the address behind the last. */
-static uintptr_t put_strings(uintptr_t *words, size_t *at, const char **strings, unsigned int count, uintptr_t address)
+static uintptr_t put_strings(uintptr_t *words, size_t *at, const char **strings, unsigned int count,
+			     uintptr_t address)
 {
 	for (unsigned int n = 0; n < count; n++) {
 		size_t size = strlen(*strings) + 1;
@@ -168,8 +170,10 @@ int stack_build(const struct exec_args *a, uintptr_t vdso, uintptr_t *ret_sp)
 	count += auxv.count;
 	sp = (random - count * sizeof(*words)) & ~15UL;
 	plat_random(chance, sizeof(chance));
-	if (copy_out(UPTR(path), a->path, strlen(a->path) + 1) || copy_out(UPTR(strings), a->strings, a->used) ||
-	    copy_out(UPTR(platform), PLATFORM, sizeof(PLATFORM)) || copy_out(UPTR(random), chance, sizeof(chance)) ||
+	if (copy_out(UPTR(path), a->path, strlen(a->path) + 1) ||
+	    copy_out(UPTR(strings), a->strings, a->used) ||
+	    copy_out(UPTR(platform), PLATFORM, sizeof(PLATFORM)) ||
+	    copy_out(UPTR(random), chance, sizeof(chance)) ||
 	    copy_out(UPTR(sp), words, count * sizeof(*words)))
 		goto out;
 	secure_zero(chance, sizeof(chance));

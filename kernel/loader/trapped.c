@@ -22,7 +22,7 @@
 #define NAME_MAX_SIZE 1024
 
 static struct slot {
-	uint64_t address, count;	/* of the `syscall` */
+	uint64_t address, count; /* of the `syscall` */
 	uint32_t ready;
 	struct boot_stats_site details;
 } slots[SLOTS];
@@ -69,8 +69,8 @@ void rewrite_count_trap(struct mm *mm, uintptr_t return_address, uint64_t number
 		struct slot *s = &slots[(hash + n) % SLOTS];
 		uint64_t seen = __atomic_load_n(&s->address, __ATOMIC_RELAXED);
 
-		if (!seen && __atomic_compare_exchange_n(&s->address, &seen, address, false, __ATOMIC_RELAXED,
-							 __ATOMIC_RELAXED)) {
+		if (!seen && __atomic_compare_exchange_n(&s->address, &seen, address, false,
+							 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 			__atomic_fetch_add(&s->count, 1, __ATOMIC_RELAXED);
 			fill_in(s, mm);
 			return;

@@ -24,11 +24,13 @@
 extern const uint8_t vdso_image_start[], vdso_image_end[];
 extern const uint32_t vdso_patch_host[], vdso_patch_gates[], vdso_sigreturn_offset;
 
-static const char *const host_names[] = {	/* as vdso_patch_host */
-	"__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time", "__vdso_getcpu", "__vdso_clock_getres",
+static const char *const host_names[] = {
+	/* as vdso_patch_host */
+	"__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time",
+	"__vdso_getcpu",	"__vdso_clock_getres",
 };
 
-static uint8_t *page;	/* set at boot, then constant; NULL: no memory then */
+static uint8_t *page; /* set at boot, then constant; NULL: no memory then */
 
 /* The calls of each function go to the host's, if it has it. */
 static void patch_host(uintptr_t host)
@@ -39,7 +41,8 @@ static void patch_host(uintptr_t host)
 	if (!image)
 		return;
 	/* Page by page: how large it is nobody says. */
-	while (size < HOST_IMAGE_MAX && !plat_copy_user(image + size, (const void *)(host + size), PAGE_SIZE))
+	while (size < HOST_IMAGE_MAX &&
+	       !plat_copy_user(image + size, (const void *)(host + size), PAGE_SIZE))
 		size += PAGE_SIZE;
 	for (unsigned int n = 0; n < ARRAY_SIZE(host_names); n++) {
 		uint64_t load = 0, address = vdso_find_symbol(image, size, host_names[n], &load);
@@ -48,9 +51,9 @@ static void patch_host(uintptr_t host)
 		if (!address)
 			continue;
 		address += host - load;
-		memcpy(at, "\x48\xb8", 2);		/* movabs $address,%rax */
+		memcpy(at, "\x48\xb8", 2); /* movabs $address,%rax */
 		memcpy(at + 2, &address, 8);
-		memcpy(at + 10, "\xff\xe0", 2);		/* jmp *%rax */
+		memcpy(at + 10, "\xff\xe0", 2); /* jmp *%rax */
 	}
 	kfree(image);
 }

@@ -14,7 +14,7 @@
 struct view {
 	const uint8_t *image;
 	size_t size;
-	uint64_t load;	/* p_vaddr of the image's first byte */
+	uint64_t load; /* p_vaddr of the image's first byte */
 };
 
 static bool view_read(const struct view *v, uint64_t offset, void *to, size_t size)
@@ -42,7 +42,8 @@ static bool find_tables(struct view *v, struct tables *t)
 	    header.e_machine != EM_X86_64 || header.e_phentsize != sizeof(segment))
 		return false;
 	for (unsigned int n = 0; n < MIN((unsigned int)header.e_phnum, 16u); n++) {
-		if (header.e_phoff > v->size || !view_read(v, header.e_phoff + n * sizeof(segment), &segment, sizeof(segment)))
+		if (header.e_phoff > v->size ||
+		    !view_read(v, header.e_phoff + n * sizeof(segment), &segment, sizeof(segment)))
 			return false;
 		if (segment.p_type == PT_LOAD && !loaded) {
 			v->load = segment.p_vaddr - segment.p_offset;
@@ -70,7 +71,8 @@ static bool find_tables(struct view *v, struct tables *t)
 	return t->strings && t->symbols;
 }
 
-uint64_t vdso_find_symbol(const uint8_t *image, size_t size, const char *name, uint64_t *ret_load_address)
+uint64_t vdso_find_symbol(const uint8_t *image, size_t size, const char *name,
+			  uint64_t *ret_load_address)
 {
 	struct view v = { .image = image, .size = size };
 	size_t name_size = strlen(name) + 1;
@@ -86,10 +88,12 @@ uint64_t vdso_find_symbol(const uint8_t *image, size_t size, const char *name, u
 		char at[64];
 		Elf64_Sym symbol;
 
-		if (t.symbols > size || !view_read(&v, t.symbols + n * sizeof(symbol), &symbol, sizeof(symbol)))
+		if (t.symbols > size ||
+		    !view_read(&v, t.symbols + n * sizeof(symbol), &symbol, sizeof(symbol)))
 			return 0;
 		if (name_size > sizeof(at) || t.strings > size || symbol.st_shndx == SHN_UNDEF ||
-		    !view_read(&v, t.strings + symbol.st_name, at, name_size) || memcmp(at, name, name_size))
+		    !view_read(&v, t.strings + symbol.st_name, at, name_size) ||
+		    memcmp(at, name, name_size))
 			continue;
 		if (symbol.st_value < v.load || symbol.st_value - v.load >= size)
 			return 0;

@@ -25,12 +25,12 @@ unsigned long getauxval(unsigned long type);
 extern const uint8_t vdso_image_start[], vdso_image_end[];
 extern const uint32_t vdso_patch_host[], vdso_patch_gates[], vdso_sigreturn_offset;
 
-#define CHECK(c)                                                               \
-	do {                                                                   \
-		if (!(c)) {                                                    \
+#define CHECK(c)                                                                 \
+	do {                                                                     \
+		if (!(c)) {                                                      \
 			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
-			exit(1);                                               \
-		}                                                              \
+			exit(1);                                                 \
+		}                                                                \
 	} while (0)
 
 static uint8_t image[4096];
@@ -79,12 +79,16 @@ static void __attribute__((noinline)) test_unwind(uintptr_t trampoline)
 
 static void test_functions(void *object, const char *how)
 {
-	int (*get)(int, struct timespec *) = (int (*)(int, struct timespec *))dlvsym(object, "__vdso_clock_gettime", "LINUX_2.6");
-	int (*res)(int, struct timespec *) = (int (*)(int, struct timespec *))dlvsym(object, "__vdso_clock_getres", "LINUX_2.6");
-	int (*day)(struct timeval *, void *) = (int (*)(struct timeval *, void *))dlvsym(object, "__vdso_gettimeofday", "LINUX_2.6");
+	int (*get)(int, struct timespec *) = (int (*)(int, struct timespec *))dlvsym(
+		object, "__vdso_clock_gettime", "LINUX_2.6");
+	int (*res)(int, struct timespec *) =
+		(int (*)(int, struct timespec *))dlvsym(object, "__vdso_clock_getres", "LINUX_2.6");
+	int (*day)(struct timeval *, void *) = (int (*)(struct timeval *, void *))dlvsym(
+		object, "__vdso_gettimeofday", "LINUX_2.6");
 	time_t (*now)(time_t *) = (time_t(*)(time_t *))dlvsym(object, "__vdso_time", "LINUX_2.6");
 	int (*cpu)(unsigned int *, unsigned int *, void *) =
-		(int (*)(unsigned int *, unsigned int *, void *))dlvsym(object, "__vdso_getcpu", "LINUX_2.6");
+		(int (*)(unsigned int *, unsigned int *, void *))dlvsym(object, "__vdso_getcpu",
+									"LINUX_2.6");
 	struct timespec a, b, c;
 	struct timeval tv;
 	unsigned int node, processor = ~0u;
@@ -105,7 +109,8 @@ static void test_functions(void *object, const char *how)
 	for (int n = 0; n < 1000000; n++)
 		get(CLOCK_MONOTONIC, &c);
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("clock_gettime %s: %.1f ns\n", how, (double)((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec) / 1e6);
+	printf("clock_gettime %s: %.1f ns\n", how,
+	       (double)((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec) / 1e6);
 }
 
 static void *load(const char *name)
@@ -150,7 +155,8 @@ int main(void)
 {
 	uintptr_t host = getauxval(AT_SYSINFO_EHDR);
 	uint64_t load_address, address;
-	static const char *const names[] = { "__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time", "__vdso_getcpu",
+	static const char *const names[] = { "__vdso_clock_gettime", "__vdso_gettimeofday",
+					     "__vdso_time", "__vdso_getcpu",
 					     "__vdso_clock_getres" };
 	void *object;
 	char *base;

@@ -6,17 +6,17 @@
  *
  * mm.lock is held. Filling pages may wait for the host.
  */
-#include <linux/mman.h>
 #include <linux/errno.h>
+#include <linux/mman.h>
 
 #include "abi/platform.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/mm/mapping.h"
 #include "kernel/mm/vma.h"
 
-#define EAGER_FILL 2048UL	/* pages read from elsewhere for one mmap */
-#define EAGER_EMPTY 256UL	/* empty pages made for one mmap */
-#define WINDOW_PAGES 128UL	/* around a page fault */
+#define EAGER_FILL 2048UL  /* pages read from elsewhere for one mmap */
+#define EAGER_EMPTY 256UL  /* empty pages made for one mmap */
+#define WINDOW_PAGES 128UL /* around a page fault */
 
 static inline unsigned int plat_prot(const struct vma *v)
 {
@@ -35,7 +35,8 @@ static inline uint64_t mapping_pages(const struct mapping *m)
 /* One run that mapping_*_run gave us (its references are used up in any case). */
 static int map_run(struct vma *v, uint64_t index, void *pages, size_t count)
 {
-	int err = plat_map_enclave(vma_address(v, index), count * PAGE_SIZE, plat_prot(v), pages, vma_is_shared(v));
+	int err = plat_map_enclave(vma_address(v, index), count * PAGE_SIZE, plat_prot(v), pages,
+				   vma_is_shared(v));
 
 	if (err) {
 		pages_put(pages, count);
@@ -55,8 +56,9 @@ static int map_mapping(struct vma *v, uintptr_t start, uintptr_t end, unsigned i
 {
 	struct mapping *m = v->mapping;
 	bool fill = m->ops && m->ops->fill;
-	uint64_t index = vma_index(v, start), last = vma_index(v, end), limit = MIN(last, mapping_pages(m));
-	uint64_t unmapped = index;	/* from here to index nothing is mapped */
+	uint64_t index = vma_index(v, start), last = vma_index(v, end),
+		 limit = MIN(last, mapping_pages(m));
+	uint64_t unmapped = index; /* from here to index nothing is mapped */
 	size_t budget = how & BACKING_POPULATE ? SIZE_MAX : fill ? EAGER_FILL : EAGER_EMPTY;
 	int err;
 
@@ -100,8 +102,8 @@ int vma_map_backing(struct vma *v, uintptr_t start, uintptr_t end, unsigned int 
 	case VMA_MAPPING:
 		return map_mapping(v, start, end, how);
 	case VMA_HOST:
-		return plat_map_host(start, end - start, plat_prot(v), v->host_handle, v->offset + (start - v->start),
-				     vma_is_shared(v));
+		return plat_map_host(start, end - start, plat_prot(v), v->host_handle,
+				     v->offset + (start - v->start), vma_is_shared(v));
 	case VMA_SPECIAL:
 		break;
 	}
@@ -120,7 +122,8 @@ int vma_protect_backing(struct vma *v, unsigned int prot)
 		uint64_t first = r->index, end = r->index + r->count;
 
 		/* Runs that touch are one call. */
-		for (r = list_entry(r->link.next, struct vma_run, link); &r->link != &v->runs && r->index == end;
+		for (r = list_entry(r->link.next, struct vma_run, link);
+		     &r->link != &v->runs && r->index == end;
 		     r = list_entry(r->link.next, struct vma_run, link))
 			end += r->count;
 		err = plat_protect(vma_address(v, first), (end - first) << PAGE_SHIFT, prot);

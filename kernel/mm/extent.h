@@ -10,7 +10,7 @@ struct extent {
 	uint64_t index;
 	uint32_t count, capacity;
 	char *pages;
-	bool dirty;	/* not written back */
+	bool dirty; /* not written back */
 };
 
 /* Pages about to become an extent. */
@@ -32,17 +32,19 @@ static inline char *extent_page(const struct extent *e, uint64_t index)
 	return e->pages + (index - e->index) * PAGE_SIZE;
 }
 
-struct extent *extent_at(struct mapping *m, uint64_t index);	/* holding index, or NULL */
-struct extent *extent_from(struct mapping *m, uint64_t index);	/* first that ends above index */
+struct extent *extent_at(struct mapping *m, uint64_t index);   /* holding index, or NULL */
+struct extent *extent_from(struct mapping *m, uint64_t index); /* first that ends above index */
 struct extent *extent_next(struct extent *e);
 /*
  * Memory for up to `want` pages at the hole at `index`, charged to the file system: room behind the extent below
  * first, else a new run with `grow` pages to spare; less than wanted when memory is short.
  */
-must_check int run_alloc_pages(struct mapping *m, uint64_t index, size_t want, size_t grow, bool zeroed, struct run *ret);
+must_check int run_alloc_pages(struct mapping *m, uint64_t index, size_t want, size_t grow,
+			       bool zeroed, struct run *ret);
 /* Puts it into the tree as far as the hole reaches, frees the rest. Consumes the run in any case. */
 must_check int run_insert(struct mapping *m, uint64_t index, struct run *r);
 void run_free_pages(struct mapping *m, struct run *r);
 /* Fills (or zeroes) pages at a hole; called without mapping.lock. At least one page is there afterwards. */
 must_check int mapping_populate(struct mapping *m, uint64_t index, size_t want);
-void mapping_zero_cached(struct mapping *m, uint64_t from, uint64_t to);	/* bytes; holes stay holes */
+void mapping_zero_cached(struct mapping *m, uint64_t from,
+			 uint64_t to); /* bytes; holes stay holes */

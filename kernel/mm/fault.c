@@ -30,14 +30,16 @@ static bool grow_down(struct mm *mm, struct vma *v, uintptr_t at)
 	uintptr_t floor = MAX(plat_info()->user_start, PAGE_SIZE);
 
 	if (below)
-		floor = below->end + (below->prot && !(below->flags & MAP_GROWSDOWN) ? STACK_GUARD : 0);
+		floor = below->end +
+			(below->prot && !(below->flags & MAP_GROWSDOWN) ? STACK_GUARD : 0);
 	if (v->end - floor > limit)
 		floor = v->end - PAGE_DOWN(limit);
 	if (start < floor || v->end < floor)
 		return false;
 	start = MIN(start, wanted);
 	start = MAX(start, floor);
-	if (!range_usable(start, v->start - start) || mm_check_limits(mm, v->start - start, v->prot, v->flags))
+	if (!range_usable(start, v->start - start) ||
+	    mm_check_limits(mm, v->start - start, v->prot, v->flags))
 		return false;
 	if (plat_map_anon(start, v->start - start, v->prot))
 		return false;
@@ -66,7 +68,8 @@ static bool allowed(unsigned int prot, unsigned int access)
 	return prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
-static bool fault_locked(struct mm *mm, uintptr_t at, unsigned int access, int *ret_sig, int *ret_code)
+static bool fault_locked(struct mm *mm, uintptr_t at, unsigned int access, int *ret_sig,
+			 int *ret_code)
 {
 	struct vma *v = mm_find(mm, at);
 

@@ -13,7 +13,7 @@ void mm_init(void)
 
 struct slot {
 	unsigned char *p;
-	size_t size;	/* bytes; pages * PAGE_SIZE for pages */
+	size_t size; /* bytes; pages * PAGE_SIZE for pages */
 	unsigned char pattern;
 	bool is_pages;
 };
@@ -23,7 +23,8 @@ static void paint(struct slot *s)
 {
 	s->pattern = (unsigned char)rand();
 	memset(s->p, s->pattern, s->size < 512 ? s->size : 512);
-	memset(s->p + s->size - (s->size < 512 ? s->size : 512), s->pattern, s->size < 512 ? s->size : 512);
+	memset(s->p + s->size - (s->size < 512 ? s->size : 512), s->pattern,
+	       s->size < 512 ? s->size : 512);
 }
 
 static void check(const struct slot *s)
@@ -36,7 +37,7 @@ static void check(const struct slot *s)
 
 static void check_zero(const unsigned char *p, size_t size)
 {
-	for (size_t i = 0; i < size; i += size > 100000 ? 509 : 1)
+	for (size_t i = 0; i<size; i += size> 100000 ? 509 : 1)
 		CHECK(!p[i]);
 }
 
@@ -120,7 +121,8 @@ static void check_lists(void)
 	for (unsigned int l = 0; l < 2; l++)
 		for (unsigned int o = 0; o < ORDER_MAX; o++)
 			for (uint32_t n = free_lists[l][o]; n; n = records[n].next) {
-				CHECK(records[n].kind == PAGE_FREE && records[n].order == o && records[n].list == l);
+				CHECK(records[n].kind == PAGE_FREE && records[n].order == o &&
+				      records[n].list == l);
 				CHECK(!(n & ((1u << o) - 1)));
 				for (uint32_t i = n; i < n + (1u << o); i++) {
 					dirty += records[i].dirty;
@@ -141,7 +143,8 @@ static void check_lists(void)
 			dirty += d;
 		}
 	CHECK(dirty == free_dirty);
-	CHECK(count + used + PAGE_UP(total * 16 + 2 * ((chunks + 63) / 64 * 8)) / PAGE_SIZE == total);
+	CHECK(count + used + PAGE_UP(total * 16 + 2 * ((chunks + 63) / 64 * 8)) / PAGE_SIZE ==
+	      total);
 }
 
 int main(void)

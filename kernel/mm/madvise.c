@@ -48,12 +48,14 @@ static int advise_contents(struct vma *v, uintptr_t start, uintptr_t end, int ad
 }
 
 /* Marks on the VMA itself: it is split so that only the range has them. */
-static int advise_marks(struct mm *mm, uintptr_t start, uintptr_t end, int advice, struct vma **dead)
+static int advise_marks(struct mm *mm, uintptr_t start, uintptr_t end, int advice,
+			struct vma **dead)
 {
 	struct vma *v = mm_find(mm, start);
 	int err;
 
-	if ((advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK) && (v->kind != VMA_ANON || v->file))
+	if ((advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK) &&
+	    (v->kind != VMA_ANON || v->file))
 		return -EINVAL;
 	if (v->stubs)
 		return 0;
@@ -104,7 +106,8 @@ static int advise_populate(struct vma *v, uintptr_t start, uintptr_t end, int ad
 }
 
 /* [start, end) lies in one VMA. */
-static int advise_one(struct mm *mm, struct vma *v, uintptr_t start, uintptr_t end, int advice, struct vma **dead)
+static int advise_one(struct mm *mm, struct vma *v, uintptr_t start, uintptr_t end, int advice,
+		      struct vma **dead)
 {
 	switch (advice) {
 	case MADV_DONTNEED:
@@ -177,7 +180,8 @@ static int advise_remove(struct mm *mm, uintptr_t at, uintptr_t end)
 		v = mm_find(mm, at);
 		if (!v || v->start > at)
 			err = -ENOMEM;
-		else if (v->flags & MAP_LOCKED || !v->file || v->kind == VMA_SPECIAL || v->kind == VMA_ANON)
+		else if (v->flags & MAP_LOCKED || !v->file || v->kind == VMA_SPECIAL ||
+			 v->kind == VMA_ANON)
 			err = -EINVAL;
 		else if (!vma_is_shared(v) || !v->may_write)
 			err = -EACCES;
@@ -188,8 +192,10 @@ static int advise_remove(struct mm *mm, uintptr_t at, uintptr_t end)
 			offset = v->offset + (at - v->start);
 		mutex_unlock(&mm->lock);
 		if (f) {
-			err = f->ops->fallocate ? f->ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-								   next - at)
+			err = f->ops->fallocate ? f->ops->fallocate(f,
+								    FALLOC_FL_PUNCH_HOLE |
+									    FALLOC_FL_KEEP_SIZE,
+								    offset, next - at)
 						: -EOPNOTSUPP;
 			file_put(f);
 		}
@@ -263,7 +269,8 @@ long sys_process_madvise(unsigned long *a)
 	if (!p)
 		goto out;
 	err = -EINVAL;
-	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED && advice != MADV_COLLAPSE)
+	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED &&
+	    advice != MADV_COLLAPSE)
 		goto out;
 	err = process_vm_may_access(p);
 	if (err)

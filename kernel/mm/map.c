@@ -26,7 +26,7 @@
 #define FIND_32BIT_START 0x40000000UL
 #define FIND_32BIT_END 0x80000000UL
 #define TYPE_MASK 0x0fu
-#define MODULE_STEPS 64	/* VMAs looked at to find the rest of a module */
+#define MODULE_STEPS 64 /* VMAs looked at to find the rest of a module */
 
 static inline uint64_t limit_of(unsigned int which)
 {
@@ -39,9 +39,11 @@ int mm_check_limits(struct mm *mm, size_t more, unsigned int prot, unsigned int 
 
 	if (__builtin_add_overflow(mm->mapped_bytes, more, &sum) || sum > limit_of(RLIMIT_AS))
 		return -ENOMEM;
-	if (prot & PROT_WRITE && !(flags & (MAP_SHARED | MAP_GROWSDOWN)) && mm->data_bytes + more > limit_of(RLIMIT_DATA))
+	if (prot & PROT_WRITE && !(flags & (MAP_SHARED | MAP_GROWSDOWN)) &&
+	    mm->data_bytes + more > limit_of(RLIMIT_DATA))
 		return -ENOMEM;
-	if (flags & MAP_LOCKED && !capable(CAP_IPC_LOCK) && mm->locked_bytes + more > limit_of(RLIMIT_MEMLOCK))
+	if (flags & MAP_LOCKED && !capable(CAP_IPC_LOCK) &&
+	    mm->locked_bytes + more > limit_of(RLIMIT_MEMLOCK))
 		return -EAGAIN;
 	return 0;
 }
@@ -197,7 +199,8 @@ static int prepare(const struct mmap_args *a, size_t size, struct vma **ret)
 		return -ENOMEM;
 	v->end = size;
 	v->prot = a->prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
-	v->flags = a->flags & (MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED | MAP_STACK);
+	v->flags = a->flags & (MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN | MAP_NORESERVE |
+			       MAP_LOCKED | MAP_STACK);
 	v->kind = VMA_ANON;
 	v->name = a->name;
 	v->may_write = true;
@@ -235,7 +238,8 @@ static bool range_is_free(struct mm *mm, uintptr_t at, size_t size)
 }
 
 /* Where it goes: *ret_gap is how much below belongs to it (stubs), 0 if there was no room for that. */
-static int choose(struct mm *mm, const struct mmap_args *a, size_t size, size_t *gap, uintptr_t *ret_at)
+static int choose(struct mm *mm, const struct mmap_args *a, size_t size, size_t *gap,
+		  uintptr_t *ret_at)
 {
 	const struct plat_info *info = plat_info();
 	uintptr_t low = MAX(info->user_start, PAGE_SIZE), at;
@@ -264,7 +268,8 @@ static int choose(struct mm *mm, const struct mmap_args *a, size_t size, size_t 
 		return 0;
 	}
 	if (a->flags & MAP_32BIT) {
-		at = range_find(mm, size + *gap, PAGE_SIZE, MAX(low, FIND_32BIT_START), FIND_32BIT_END);
+		at = range_find(mm, size + *gap, PAGE_SIZE, MAX(low, FIND_32BIT_START),
+				FIND_32BIT_END);
 	} else {
 		if (!a->file && !(size % HUGE_SIZE))
 			align = HUGE_SIZE;
@@ -395,7 +400,8 @@ intptr_t mm_map(struct mm *mm, const struct mmap_args *args)
 	if (err)
 		return err;
 	if (v->file && v->kind != VMA_ANON && !a.offset && !vma_is_shared(v) &&
-	    !(a.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT)) && plat_info()->capabilities & PLAT_REWRITES_TEXT)
+	    !(a.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT)) &&
+	    plat_info()->capabilities & PLAT_REWRITES_TEXT)
 		gap = PAGE_UP(rewrite_gap(v->file));
 	mutex_lock(&mm->lock);
 	err = choose(mm, &a, size, &gap, &at);
@@ -419,7 +425,7 @@ intptr_t mm_map(struct mm *mm, const struct mmap_args *args)
 	vma_free_chain(dead);
 	if (a.flags & (MAP_POPULATE | MAP_LOCKED) && a.prot &&
 	    plat_advise(at, size, writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ))
-		return (intptr_t)at;	/* it comes with the first touch, then */
+		return (intptr_t)at; /* it comes with the first touch, then */
 	return (intptr_t)at;
 out:
 	mutex_unlock(&mm->lock);
@@ -428,7 +434,8 @@ out:
 	return err;
 }
 
-static struct vma *special_new(uintptr_t at, size_t size, unsigned int prot, bool shared, void *pages, const char *name)
+static struct vma *special_new(uintptr_t at, size_t size, unsigned int prot, bool shared,
+			       void *pages, const char *name)
 {
 	struct vma *v = vma_new();
 
@@ -449,8 +456,8 @@ static struct vma *special_new(uintptr_t at, size_t size, unsigned int prot, boo
 	return v;
 }
 
-intptr_t mm_map_pages(struct mm *mm, uintptr_t at, size_t size, unsigned int prot, bool shared, void *pages,
-		      const char *name)
+intptr_t mm_map_pages(struct mm *mm, uintptr_t at, size_t size, unsigned int prot, bool shared,
+		      void *pages, const char *name)
 {
 	struct vma *v, *dead = NULL;
 	int err = 0;
@@ -462,7 +469,8 @@ intptr_t mm_map_pages(struct mm *mm, uintptr_t at, size_t size, unsigned int pro
 		return -ENOMEM;
 	mutex_lock(&mm->lock);
 	if (!at)
-		at = range_find(mm, size, PAGE_SIZE, MAX(plat_info()->user_start, PAGE_SIZE), mm->mmap_top);
+		at = range_find(mm, size, PAGE_SIZE, MAX(plat_info()->user_start, PAGE_SIZE),
+				mm->mmap_top);
 	if (!at || !range_usable(at, size))
 		err = -ENOMEM;
 	if (!err)
@@ -534,10 +542,11 @@ static int protect_one(struct mm *mm, struct vma *v, unsigned int prot)
 		return -ENOMEM;
 	if (prot & PROT_WRITE && !v->may_write)
 		return -EACCES;
-	if (prot & PROT_EXEC && v->file && v->file->path.mount && v->file->path.mount->flags & MS_NOEXEC)
+	if (prot & PROT_EXEC && v->file && v->file->path.mount &&
+	    v->file->path.mount->flags & MS_NOEXEC)
 		return -EACCES;
-	if (prot & PROT_WRITE && !(v->prot & PROT_WRITE) && !vma_is_shared(v) && !(v->flags & MAP_GROWSDOWN) &&
-	    mm->data_bytes + vma_size(v) > limit_of(RLIMIT_DATA))
+	if (prot & PROT_WRITE && !(v->prot & PROT_WRITE) && !vma_is_shared(v) &&
+	    !(v->flags & MAP_GROWSDOWN) && mm->data_bytes + vma_size(v) > limit_of(RLIMIT_DATA))
 		return -ENOMEM;
 	err = vma_protect_backing(v, prot);
 	if (err)
@@ -571,7 +580,8 @@ int mm_protect(struct mm *mm, uintptr_t at, size_t size, unsigned int prot)
 	if (err)
 		goto out;
 	/* As Linux: what lies before a hole, or before what must not change, is changed. */
-	for (v = vma_first(mm, at, end), reached = at; v && v->start == reached && reached < end; v = mm_next(v)) {
+	for (v = vma_first(mm, at, end), reached = at; v && v->start == reached && reached < end;
+	     v = mm_next(v)) {
 		err = protect_one(mm, v, prot);
 		if (err)
 			break;

@@ -21,7 +21,7 @@
 #include "lib/base/string.h"
 
 #define INDEX_MAX (INT64_MAX >> PAGE_SHIFT)
-#define DISCARD_PAGES 16	/* from here on the host zeroes more cheaply than we do */
+#define DISCARD_PAGES 16 /* from here on the host zeroes more cheaply than we do */
 
 static struct kmem_cache *extent_cache;
 static struct mutex all_lock;
@@ -125,7 +125,8 @@ static void extent_trim(struct extent *e, uint32_t keep)
 		e->count = keep;
 }
 
-int run_alloc_pages(struct mapping *m, uint64_t index, size_t want, size_t grow, bool zeroed, struct run *ret)
+int run_alloc_pages(struct mapping *m, uint64_t index, size_t want, size_t grow, bool zeroed,
+		    struct run *ret)
 {
 	struct extent *below = extent_below(m, index);
 	struct run r = { .dirty = false };
@@ -159,7 +160,9 @@ int run_alloc_pages(struct mapping *m, uint64_t index, size_t want, size_t grow,
 
 		if (r.capacity > r.count + grow)
 			r.capacity = r.count + grow;
-		while (!(r.pages = zeroed ? pages_alloc_zeroed(r.capacity) : pages_alloc(r.capacity)) && r.capacity > 1) {
+		while (!(r.pages = zeroed ? pages_alloc_zeroed(r.capacity)
+					  : pages_alloc(r.capacity)) &&
+		       r.capacity > 1) {
 			r.capacity = r.capacity > r.count ? r.count : (r.count + 1) / 2;
 			r.count = MIN(r.count, r.capacity);
 		}
@@ -220,7 +223,8 @@ int run_insert(struct mapping *m, uint64_t index, struct run *r)
 	}
 	if (below && extent_end(below) == index && below->capacity == below->count &&
 	    below->pages + (size_t)below->count * PAGE_SIZE == r->pages &&
-	    (!below->count || below->dirty == r->dirty) && below->count + r->capacity <= UINT32_MAX / 2) {
+	    (!below->count || below->dirty == r->dirty) &&
+	    below->count + r->capacity <= UINT32_MAX / 2) {
 		below->dirty = r->dirty;
 		below->count += (uint32_t)r->count;
 		below->capacity += (uint32_t)r->capacity;
@@ -233,8 +237,11 @@ int run_insert(struct mapping *m, uint64_t index, struct run *r)
 		run_free_pages(m, r);
 		return -ENOMEM;
 	}
-	*e = (struct extent){ .index = index, .count = (uint32_t)r->count, .capacity = (uint32_t)r->capacity,
-			      .pages = r->pages, .dirty = r->dirty };
+	*e = (struct extent){ .index = index,
+			      .count = (uint32_t)r->count,
+			      .capacity = (uint32_t)r->capacity,
+			      .pages = r->pages,
+			      .dirty = r->dirty };
 	extent_link(m, e);
 	m->pages += r->count;
 	list_mapping(m);
@@ -407,7 +414,8 @@ static int cut_range(struct mapping *m, uint64_t first, uint64_t end, bool keep_
 
 		next = extent_next(e);
 		extent_trim(e, e->count);
-		while (keep_mapped && mapped < e->count && pages_refs(e->pages + mapped * PAGE_SIZE) > 1)
+		while (keep_mapped && mapped < e->count &&
+		       pages_refs(e->pages + mapped * PAGE_SIZE) > 1)
 			mapped++;
 		if (mapped) {
 			zero_pages(e->pages, mapped);

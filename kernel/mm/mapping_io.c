@@ -11,8 +11,8 @@
 #include "kernel/mm/usercopy.h"
 #include "lib/base/string.h"
 
-#define PIECE_PAGES 16UL	/* references taken at once */
-#define READ_AHEAD 32UL		/* pages filled at least, where the file has them */
+#define PIECE_PAGES 16UL /* references taken at once */
+#define READ_AHEAD 32UL	 /* pages filled at least, where the file has them */
 #define GROW_MAX 256UL
 #define SIZE_LIMIT ((uint64_t)INT64_MAX - PAGE_SIZE)
 
@@ -77,7 +77,8 @@ long mapping_read(struct mapping *m, struct uio *io, uint64_t pos)
 static int write_allocate(struct mapping *m, uint64_t pos, size_t size)
 {
 	uint64_t index = pos >> PAGE_SHIFT;
-	size_t offset = pos & (PAGE_SIZE - 1), want = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT, grow = 0;
+	size_t offset = pos & (PAGE_SIZE - 1), want = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT,
+	       grow = 0;
 	bool beyond = index >= (PAGE_UP(m->size) >> PAGE_SHIFT);
 	struct extent *next;
 	struct run r;
@@ -154,7 +155,8 @@ static long write_locked(struct mapping *m, struct uio *io, uint64_t pos)
 			if (pos + (n - got) > m->size) {
 				uint64_t from = MAX(pos, m->size);
 
-				memset(page + offset + got + (from - pos), 0, n - got - (from - pos));
+				memset(page + offset + got + (from - pos), 0,
+				       n - got - (from - pos));
 			}
 			err = -EFAULT;
 		}

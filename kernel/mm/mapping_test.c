@@ -191,7 +191,7 @@ static void do_write(struct mapping *m)
 static struct {
 	char *page;
 	uint64_t index;
-	bool shown;	/* still what the file has there */
+	bool shown; /* still what the file has there */
 } held[HELD];
 
 static void hold(struct mapping *m)

@@ -18,9 +18,10 @@
 #include "kernel/task/task.h"
 #include "kernel/time/time.h"
 
-#define SUPPORTED                                                                                             \
-	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |    \
-	 MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+#define SUPPORTED                                                                      \
+	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                     \
+	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED | \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
 #define WAIT_NS 20000UL
 
 /* Counted tasks that have to run a barrier. */
@@ -31,8 +32,9 @@ struct targets {
 
 static bool passed(struct task *t)
 {
-	return __atomic_load_n(&t->parked, __ATOMIC_SEQ_CST) || __atomic_load_n(&t->gone, __ATOMIC_SEQ_CST) ||
-	       t->state == TASK_DEAD || !(__atomic_load_n(&t->work, __ATOMIC_SEQ_CST) & WORK_WAKE);
+	return __atomic_load_n(&t->parked, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&t->gone, __ATOMIC_SEQ_CST) || t->state == TASK_DEAD ||
+	       !(__atomic_load_n(&t->work, __ATOMIC_SEQ_CST) & WORK_WAKE);
 }
 
 static void collect(struct process *p, struct targets *to)
@@ -129,7 +131,8 @@ long sys_membarrier(unsigned long *a)
 		__atomic_fetch_or(&mm->membarrier, (unsigned int)command, __ATOMIC_SEQ_CST);
 		return 0;
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-		if (!(__atomic_load_n(&mm->membarrier, __ATOMIC_SEQ_CST) & MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
+		if (!(__atomic_load_n(&mm->membarrier, __ATOMIC_SEQ_CST) &
+		      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED))
 			return -EPERM;
 		return barrier_all(false);
 	}

@@ -74,7 +74,8 @@ long sys_memfd_create(unsigned long *a)
 	char *name;
 	long ret;
 
-	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | NOEXEC_SEAL_ | EXEC_ | (0x3fU << 26)))
+	if (flags &
+	    ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | NOEXEC_SEAL_ | EXEC_ | (0x3fU << 26)))
 		return -EINVAL;
 	if (!(flags & MFD_HUGETLB) && flags & (0x3fU << 26))
 		return -EINVAL;

@@ -14,10 +14,10 @@
 #include "kernel/task/task.h"
 
 #define NODES_MAX 1024UL
-#define MODE_FLAGS 0xe000	/* MPOL_F_STATIC_NODES, RELATIVE_NODES, NUMA_BALANCING */
+#define MODE_FLAGS 0xe000 /* MPOL_F_STATIC_NODES, RELATIVE_NODES, NUMA_BALANCING */
 #define MODE_PREFERRED_MANY 5
 #define MODE_WEIGHTED 6
-#define THIS_NODE 1UL		/* the mask of the only node */
+#define THIS_NODE 1UL /* the mask of the only node */
 
 /* The mask's first word in *ret: nodes that cannot exist are -EINVAL. */
 static int get_nodes(struct uptr from, unsigned long max_node, uint64_t *ret)

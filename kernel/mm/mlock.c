@@ -16,7 +16,8 @@
 
 static uint64_t lock_limit(void)
 {
-	return capable(CAP_IPC_LOCK) ? UINT64_MAX : current_process()->limits[RLIMIT_MEMLOCK].current;
+	return capable(CAP_IPC_LOCK) ? UINT64_MAX
+				     : current_process()->limits[RLIMIT_MEMLOCK].current;
 }
 
 static void mark(struct mm *mm, struct vma *v, bool locked)
@@ -65,7 +66,8 @@ static int lock_range(uintptr_t at, size_t size, bool lock, bool now)
 	struct vma *v, *dead = NULL;
 	int err = 0;
 
-	if (__builtin_add_overflow(size, at & (PAGE_SIZE - 1), &size) || size > SIZE_MAX - PAGE_SIZE)
+	if (__builtin_add_overflow(size, at & (PAGE_SIZE - 1), &size) ||
+	    size > SIZE_MAX - PAGE_SIZE)
 		return -EINVAL;
 	at = PAGE_DOWN(at);
 	if (__builtin_add_overflow(at, PAGE_UP(size), &end))
@@ -82,7 +84,8 @@ static int lock_range(uintptr_t at, size_t size, bool lock, bool now)
 	err = vma_split_range(mm, at, end);
 	if (err)
 		goto out;
-	for (v = vma_first(mm, at, end), reached = at; v && v->start == reached && reached < end; v = mm_next(v)) {
+	for (v = vma_first(mm, at, end), reached = at; v && v->start == reached && reached < end;
+	     v = mm_next(v)) {
 		reached = MIN(v->end, end);
 		mark(mm, v, lock);
 		if (lock && now)
@@ -137,7 +140,8 @@ long sys_mlockall(unsigned long *a)
 	struct mm *mm = current_process()->mm;
 	unsigned long flags = a[0];
 
-	if (!flags || flags & ~(unsigned long)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+	if (!flags || flags & ~(unsigned long)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ||
+	    flags == MCL_ONFAULT)
 		return -EINVAL;
 	if (!lock_limit())
 		return -EPERM;

@@ -8,8 +8,8 @@
  */
 #include "kernel/mm/mm.h"
 
-#include <linux/mman.h>
 #include <linux/errno.h>
+#include <linux/mman.h>
 
 #include "abi/platform.h"
 #include "kernel/loader/rewrite.h"
@@ -18,7 +18,7 @@
 #include "kernel/mm/vma.h"
 #include "kernel/task/task.h"
 
-#define STACK_ROOM (128UL << 20)	/* above mmap_top, at least, as Linux keeps */
+#define STACK_ROOM (128UL << 20) /* above mmap_top, at least, as Linux keeps */
 
 struct fork_range {
 	struct fork_range *next;

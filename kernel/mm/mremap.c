@@ -172,7 +172,8 @@ static int move(struct remap *m, struct vma *v)
 
 	if (m->flags & MREMAP_DONTUNMAP && (v->kind != VMA_ANON || vma_is_shared(v)))
 		return -EINVAL;
-	err = mm_check_limits(m->mm, m->flags & MREMAP_DONTUNMAP ? m->new_size : more, v->prot, v->flags);
+	err = mm_check_limits(m->mm, m->flags & MREMAP_DONTUNMAP ? m->new_size : more, v->prot,
+			      v->flags);
 	if (err)
 		return err;
 	if (m->mm->vma_count + 3 > VMA_MAX)
@@ -183,7 +184,8 @@ static int move(struct remap *m, struct vma *v)
 			return err;
 	}
 	if (m->new_size < m->old_size) {
-		err = mm_unmap_locked(m->mm, m->from + m->new_size, m->old_size - m->new_size, &m->dead);
+		err = mm_unmap_locked(m->mm, m->from + m->new_size, m->old_size - m->new_size,
+				      &m->dead);
 		if (err)
 			return err;
 	}
@@ -230,13 +232,15 @@ static int remap_locked(struct remap *m)
 	if (m->new_size == m->old_size)
 		return 0;
 	if (m->new_size < m->old_size)
-		return mm_unmap_locked(m->mm, m->from + m->new_size, m->old_size - m->new_size, &m->dead);
+		return mm_unmap_locked(m->mm, m->from + m->new_size, m->old_size - m->new_size,
+				       &m->dead);
 	more = m->new_size - m->old_size;
 	err = mm_check_limits(m->mm, more, v->prot, v->flags);
 	if (err)
 		return err;
 	next = mm_next(v);
-	if (m->from + m->old_size == v->end && (!next || next->start - v->end >= more) && range_usable(v->end, more)) {
+	if (m->from + m->old_size == v->end && (!next || next->start - v->end >= more) &&
+	    range_usable(v->end, more)) {
 		err = extend(m, v, more);
 		if (!err)
 			vma_merge(m->mm, v, &m->dead);
@@ -250,8 +254,12 @@ static int remap_locked(struct remap *m)
 long sys_mremap(unsigned long *a)
 {
 	struct remap m = {
-		.mm = current_process()->mm, .from = a[0], .old_size = PAGE_UP(a[1]), .new_size = PAGE_UP(a[2]),
-		.flags = (unsigned int)a[3], .to = a[4],
+		.mm = current_process()->mm,
+		.from = a[0],
+		.old_size = PAGE_UP(a[1]),
+		.new_size = PAGE_UP(a[2]),
+		.flags = (unsigned int)a[3],
+		.to = a[4],
 	};
 	uintptr_t user_end = plat_info()->user_end;
 	int err;

@@ -27,16 +27,16 @@
 
 #define ORDER_MAX 10u
 #define CHUNK_PAGES (1u << ORDER_MAX)
-#define DISCARD_ORDER 4u	/* 64 KiB: less is not worth a host call */
+#define DISCARD_ORDER 4u /* 64 KiB: less is not worth a host call */
 #define SHRINKERS_MAX 8
 
 static struct mutex pages_lock;
 static uintptr_t base;
-static size_t total;			/* pages in the region */
+static size_t total; /* pages in the region */
 static struct page *records;
 static uint64_t *chunk_used, *chunk_dirty;
-static size_t chunks, chunk_hint;	/* no free chunk below the hint */
-static size_t chunks_dirty;		/* bits set in chunk_dirty */
+static size_t chunks, chunk_hint; /* no free chunk below the hint */
+static size_t chunks_dirty;	  /* bits set in chunk_dirty */
 static uint32_t free_lists[2][ORDER_MAX];
 static size_t limit, used, used_peak, free_dirty, dirty_max;
 

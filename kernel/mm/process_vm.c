@@ -35,8 +35,8 @@ int process_vm_may_access(struct process *p)
 	if (!t)
 		return -ESRCH;
 	o = t->cred;
-	if ((c->uid != o->euid || c->uid != o->suid || c->uid != o->uid || c->gid != o->egid || c->gid != o->sgid ||
-	     c->gid != o->gid || !p->dumpable) &&
+	if ((c->uid != o->euid || c->uid != o->suid || c->uid != o->uid || c->gid != o->egid ||
+	     c->gid != o->sgid || c->gid != o->gid || !p->dumpable) &&
 	    !capable(CAP_SYS_PTRACE))
 		err = -EPERM;
 	task_put(t);
@@ -51,7 +51,8 @@ long mm_peek(struct process *p, uintptr_t at, void *buffer, size_t size, bool wr
 	if (!access_ok(UPTR(at), size))
 		return 0;
 	if (p->mm == current_process()->mm)
-		return (long)(write ? copy_out_partial(UPTR(at), buffer, size) : copy_in_partial(buffer, UPTR(at), size));
+		return (long)(write ? copy_out_partial(UPTR(at), buffer, size)
+				    : copy_in_partial(buffer, UPTR(at), size));
 	mutex_lock(&p->lock);
 	if (!list_empty(&p->tasks)) {
 		t = list_first(&p->tasks, struct task, link);
@@ -65,7 +66,8 @@ long mm_peek(struct process *p, uintptr_t at, void *buffer, size_t size, bool wr
 	return n == -EFAULT || n == -EIO ? 0 : n;
 }
 
-static long transfer_piece(struct process *p, struct uio *local, uintptr_t at, size_t size, char *buffer, bool write)
+static long transfer_piece(struct process *p, struct uio *local, uintptr_t at, size_t size,
+			   char *buffer, bool write)
 {
 	long n;
 
@@ -78,7 +80,8 @@ static long transfer_piece(struct process *p, struct uio *local, uintptr_t at, s
 	return n > 0 ? (long)uio_put(local, buffer, (size_t)n) : n;
 }
 
-static long transfer(struct process *p, struct uio *local, const struct uio_segment *remote, size_t count, bool write)
+static long transfer(struct process *p, struct uio *local, const struct uio_segment *remote,
+		     size_t count, bool write)
 {
 	char *buffer = task_iobuf();
 	long done = 0;

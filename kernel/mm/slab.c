@@ -23,27 +23,27 @@
 #define CACHES_MAX 96
 
 struct slab {
-	struct list link;	/* in the cache's partial list; to itself when full */
+	struct list link; /* in the cache's partial list; to itself when full */
 	struct kmem_cache *cache;
-	void *free;		/* freed objects, linked through their first word */
+	void *free; /* freed objects, linked through their first word */
 	uint32_t used;
-	uint32_t fresh;		/* objects from here on were never used */
-	uint64_t reserved[3];	/* objects start on a cache line */
+	uint32_t fresh;	      /* objects from here on were never used */
+	uint64_t reserved[3]; /* objects start on a cache line */
 };
 _Static_assert(sizeof(struct slab) == 64, "one cache line");
 
 struct kmem_cache {
 	struct mutex lock;
 	uint32_t size, pages, per_slab;
-	struct list partial;	/* slabs with room; empty ones at the tail */
-	uint32_t empty;		/* of them, slabs with nothing used */
+	struct list partial; /* slabs with room; empty ones at the tail */
+	uint32_t empty;	     /* of them, slabs with nothing used */
 	uint32_t reserved;
 	uint64_t slabs, objects;
 	const char *name;
 };
 
-static const uint16_t class_sizes[] = { 16,  32,   48,	 64,   96,   128,  192,	 256,  384, 512,
-					768, 1024, 1536, 2048, 3072, 4096, 6144, 8192 };
+static const uint16_t class_sizes[] = { 16,  32,  48,	64,   96,   128,  192,	256,  384,
+					512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192 };
 #define CLASSES ARRAY_SIZE(class_sizes)
 
 static struct kmem_cache caches[CACHES_MAX];
@@ -107,8 +107,8 @@ void kmalloc_init(void)
 	cache_count = CLASSES;
 	for (unsigned int i = 0; i < ARRAY_SIZE(class_of_small); i++) {
 		while (class_sizes[class] < i * 16)
-			class++;
-		class_of_small[i] = (uint8_t)class;
+			class ++;
+		class_of_small[i] = (uint8_t) class;
 	}
 	mm_init();
 }
@@ -247,7 +247,7 @@ static struct kmem_cache *class_for(size_t size)
 		return &caches[class_of_small[(size + 15) / 16]];
 	class = class_of_small[1024 / 16] + 1;
 	while (class_sizes[class] < size)
-		class++;
+		class ++;
 	return &caches[class];
 }
 
@@ -316,7 +316,8 @@ static size_t room_of(void *p)
 	struct page *page = page_of(p);
 
 	assert(page && (page->kind == PAGE_SLAB || page->kind == PAGE_LARGE));
-	return page->kind == PAGE_SLAB ? slab_of(p, page)->cache->size : (size_t)page->value * PAGE_SIZE;
+	return page->kind == PAGE_SLAB ? slab_of(p, page)->cache->size
+				       : (size_t)page->value * PAGE_SIZE;
 }
 
 void *krealloc(void *p, size_t size)
@@ -355,6 +356,7 @@ void memory_usage(struct memory_usage *ret)
 	ret->slab_bytes = __atomic_load_n(&large_pages, __ATOMIC_RELAXED) * PAGE_SIZE;
 	for (unsigned int i = 0; i < count; i++) {
 		ret->objects += __atomic_load_n(&caches[i].objects, __ATOMIC_RELAXED);
-		ret->slab_bytes += __atomic_load_n(&caches[i].slabs, __ATOMIC_RELAXED) * caches[i].pages * PAGE_SIZE;
+		ret->slab_bytes += __atomic_load_n(&caches[i].slabs, __ATOMIC_RELAXED) *
+				   caches[i].pages * PAGE_SIZE;
 	}
 }

@@ -15,16 +15,21 @@
 #include "kernel/task/task.h"
 
 #define PROT_SEM_ 0x8u
-#define GUARD_BELOW PAGE_SIZE	/* kept free above the heap, as Linux's gap before the next mapping */
-#define MMAP_FLAGS                                                                                             \
-	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE |     \
-	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |    \
-	 MAP_SYNC | MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED | (0x3fU << MAP_HUGE_SHIFT))
+#define GUARD_BELOW PAGE_SIZE /* kept free above the heap, as Linux's gap before the next mapping */
+#define MMAP_FLAGS                                                                          \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | \
+	 MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |       \
+	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_SYNC | MAP_FIXED_NOREPLACE |          \
+	 MAP_UNINITIALIZED | (0x3fU << MAP_HUGE_SHIFT))
 
 long sys_mmap(unsigned long *a)
 {
 	struct mmap_args args = {
-		.at = a[0], .size = a[1], .prot = (unsigned int)a[2], .flags = (unsigned int)a[3], .offset = a[5],
+		.at = a[0],
+		.size = a[1],
+		.prot = (unsigned int)a[2],
+		.flags = (unsigned int)a[3],
+		.offset = a[5],
 	};
 	struct file *f = NULL;
 	intptr_t ret;
@@ -83,7 +88,8 @@ long sys_mprotect(unsigned long *a)
 		return -EINVAL;
 	if (at & (PAGE_SIZE - 1))
 		return -EINVAL;
-	if (prot & ~(unsigned long)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM_ | PROT_GROWSDOWN))
+	if (prot &
+	    ~(unsigned long)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM_ | PROT_GROWSDOWN))
 		return -EINVAL;
 	if (prot & PROT_GROWSDOWN && size) {
 		/* Down to where the stack starts. */
@@ -186,7 +192,8 @@ long sys_msync(unsigned long *a)
 	unsigned int flags = (unsigned int)a[2];
 	int err = 0, hole = 0;
 
-	if (flags & ~(unsigned int)(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC))
+	if (flags & ~(unsigned int)(MS_ASYNC | MS_INVALIDATE | MS_SYNC) ||
+	    (flags & MS_ASYNC && flags & MS_SYNC))
 		return -EINVAL;
 	if (at & (PAGE_SIZE - 1))
 		return -EINVAL;
@@ -221,14 +228,16 @@ long sys_msync(unsigned long *a)
 /* One byte a page for [at, at + count pages), all in one VMA. mm.lock held. */
 static void resident(struct vma *v, uintptr_t at, size_t count, unsigned char *vector)
 {
-	if ((v->kind == VMA_ANON || v->kind == VMA_HOST) && !plat_resident(at, count * PAGE_SIZE, vector))
+	if ((v->kind == VMA_ANON || v->kind == VMA_HOST) &&
+	    !plat_resident(at, count * PAGE_SIZE, vector))
 		return;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t index = vma_index(v, at + i * PAGE_SIZE);
 		bool there = v->kind != VMA_ANON;
 
 		if (v->kind == VMA_MAPPING)
-			there = vma_run_at(v, index) || mapping_next_present(v->mapping, index) == index;
+			there = vma_run_at(v, index) ||
+				mapping_next_present(v->mapping, index) == index;
 		vector[i] = there;
 	}
 }

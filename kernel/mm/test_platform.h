@@ -19,13 +19,13 @@
 #include "kernel/mm/mm.h"
 #include "kernel/task/task.h"
 
-#define CHECK(c)                                                                \
-	do {                                                                    \
-		if (!(c)) {                                                     \
+#define CHECK(c)                                                                 \
+	do {                                                                     \
+		if (!(c)) {                                                      \
 			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
-			fflush(stdout);                                         \
-			abort();                                                \
-		}                                                               \
+			fflush(stdout);                                          \
+			abort();                                                 \
+		}                                                                \
 	} while (0)
 
 #define USER_START 0x10000UL
@@ -35,8 +35,8 @@
 struct user_page {
 	bool mapped, shared;
 	unsigned int prot;
-	const char *page;	/* NULL: anonymous */
-	int host_handle;	/* or a host file: handle + 1 */
+	const char *page; /* NULL: anonymous */
+	int host_handle;  /* or a host file: handle + 1 */
 };
 __attribute__((unused)) static struct user_page user_pages[USER_PAGES];
 

@@ -9,7 +9,7 @@
 #include "lib/base/types.h"
 
 bool access_ok(struct uptr at, size_t size);
-must_check int copy_in(void *to, struct uptr from, size_t size);	/* 0 or -EFAULT */
+must_check int copy_in(void *to, struct uptr from, size_t size); /* 0 or -EFAULT */
 must_check int copy_out(struct uptr to, const void *from, size_t size);
 must_check int zero_out(struct uptr to, size_t size);
 /* NUL-ended string: its length without NUL; -EFAULT; -ENAMETOOLONG if there is no NUL within `size`. */
@@ -25,10 +25,10 @@ size_t copy_out_partial(struct uptr to, const void *from, size_t size);
 size_t zero_out_partial(struct uptr to, size_t size);
 
 #define get_user(value, at) copy_in(&(value), (at), sizeof(value))
-#define put_user(value, at)                                                    \
-	({                                                                     \
-		__typeof__(value) put_value = (value);                         \
-		copy_out((at), &put_value, sizeof(put_value));                 \
+#define put_user(value, at)                                    \
+	({                                                     \
+		__typeof__(value) put_value = (value);         \
+		copy_out((at), &put_value, sizeof(put_value)); \
 	})
 
 static inline struct uptr uptr_add(struct uptr p, size_t offset)
@@ -47,22 +47,23 @@ struct uio_segment {
 
 /* Where read() puts and write() takes bytes: user segments, or one kernel buffer. */
 struct uio {
-	struct uio_segment *segments;	/* current one; advanced in place */
-	unsigned int count;		/* segments left */
-	size_t left;			/* bytes left in all */
-	void *kernel;			/* not NULL: a kernel buffer instead */
+	struct uio_segment *segments; /* current one; advanced in place */
+	unsigned int count;	      /* segments left */
+	size_t left;		      /* bytes left in all */
+	void *kernel;		      /* not NULL: a kernel buffer instead */
 	struct uio_segment inline_segments[UIO_INLINE];
-	struct uio_segment *allocated;	/* kfree'd by uio_done */
+	struct uio_segment *allocated; /* kfree'd by uio_done */
 };
 
 void uio_init_kernel(struct uio *io, const void *buffer, size_t size);
-must_check int uio_init_user(struct uio *io, struct uptr base, size_t size);	/* -EFAULT if not in the user range */
+must_check int uio_init_user(struct uio *io, struct uptr base,
+			     size_t size); /* -EFAULT if not in the user range */
 /* iovec array of the application: -EINVAL (count > 1024, negative sum), -EFAULT, -ENOMEM. Total capped at 0x7ffff000. */
 must_check int uio_init_iovec(struct uio *io, struct uptr iovec, unsigned long count);
 void uio_done(struct uio *io);
 /* Copy and advance; bytes done: fewer than size only when the uio is used up or a fault came. */
-size_t uio_put(struct uio *io, const void *from, size_t size);	/* kernel -> uio (read) */
-size_t uio_get(struct uio *io, void *to, size_t size);		/* uio -> kernel (write) */
+size_t uio_put(struct uio *io, const void *from, size_t size); /* kernel -> uio (read) */
+size_t uio_get(struct uio *io, void *to, size_t size);	       /* uio -> kernel (write) */
 size_t uio_put_zeros(struct uio *io, size_t size);
 void uio_skip(struct uio *io, size_t size);
 /* First contiguous user piece, for hostcalls straight into user memory: 0 if kernel buffer or empty. */

@@ -11,8 +11,8 @@
  */
 #include "kernel/mm/vma.h"
 
-#include <linux/mman.h>
 #include <linux/errno.h>
+#include <linux/mman.h>
 
 #include "abi/platform.h"
 #include "kernel/fs/file.h"
@@ -329,13 +329,15 @@ int vma_split_range(struct mm *mm, uintptr_t start, uintptr_t end)
 
 static bool can_merge(const struct vma *a, const struct vma *b)
 {
-	if (a->end != b->start || a->kind != b->kind || a->prot != b->prot || a->flags != b->flags ||
-	    a->file != b->file || a->mapping != b->mapping || a->name != b->name)
+	if (a->end != b->start || a->kind != b->kind || a->prot != b->prot ||
+	    a->flags != b->flags || a->file != b->file || a->mapping != b->mapping ||
+	    a->name != b->name)
 		return false;
-	if (a->private_data || b->private_data || a->kind == VMA_SPECIAL || a->text || b->text || a->stubs || b->stubs)
+	if (a->private_data || b->private_data || a->kind == VMA_SPECIAL || a->text || b->text ||
+	    a->stubs || b->stubs)
 		return false;
-	if (a->dont_fork != b->dont_fork || a->wipe_on_fork != b->wipe_on_fork || a->dont_dump != b->dont_dump ||
-	    a->may_write != b->may_write)
+	if (a->dont_fork != b->dont_fork || a->wipe_on_fork != b->wipe_on_fork ||
+	    a->dont_dump != b->dont_dump || a->may_write != b->may_write)
 		return false;
 	return a->kind == VMA_ANON || a->offset + vma_size(a) == b->offset;
 }
@@ -386,7 +388,8 @@ bool range_usable(uintptr_t start, size_t size)
 	const struct plat_info *info = plat_info();
 	uintptr_t end;
 
-	if (__builtin_add_overflow(start, size, &end) || start < info->user_start || end > info->user_end)
+	if (__builtin_add_overflow(start, size, &end) || start < info->user_start ||
+	    end > info->user_end)
 		return false;
 	return end <= info->reserved_start || start >= info->reserved_end;
 }
@@ -403,15 +406,15 @@ static uintptr_t place_in(uintptr_t low, uintptr_t high, size_t size, size_t ali
 		at = (high - size) & ~(align - 1);
 		if (at < low)
 			return 0;
-		if (info->reserved_start >= info->reserved_end || at + size <= info->reserved_start ||
-		    at >= info->reserved_end)
+		if (info->reserved_start >= info->reserved_end ||
+		    at + size <= info->reserved_start || at >= info->reserved_end)
 			return at;
 		high = info->reserved_start;
 	}
 }
 
-static uintptr_t find_down(struct mm *mm, size_t size, size_t align, uintptr_t low, uintptr_t high, size_t *hole_max,
-			   uintptr_t *ret_end)
+static uintptr_t find_down(struct mm *mm, size_t size, size_t align, uintptr_t low, uintptr_t high,
+			   size_t *hole_max, uintptr_t *ret_end)
 {
 	struct vma *v = mm_find(mm, high - 1);
 

@@ -33,7 +33,7 @@ typedef unsigned long __sigset_t;
 struct page_model {
 	bool mapped, shared;
 	unsigned int prot;
-	struct mapping *file;	/* NULL: anonymous */
+	struct mapping *file; /* NULL: anonymous */
 	uint64_t index;
 };
 static struct page_model model[USER_PAGES];
@@ -112,14 +112,15 @@ size_t rewrite_gap(struct file *f)
 
 static char *stub_pages;
 
-int rewrite_map_text(struct mm *mm, struct file *f, uint64_t offset, uintptr_t at, size_t size, unsigned int prot,
-		     void **ret_pages)
+int rewrite_map_text(struct mm *mm, struct file *f, uint64_t offset, uintptr_t at, size_t size,
+		     unsigned int prot, void **ret_pages)
 {
 	/* Text is pages 4 to 11 of the first file. */
-	if (!rewrites || f != &files[0] || offset < 4 * PAGE_SIZE || offset + size > 12 * PAGE_SIZE ||
-	    at < offset + GAP_PAGES * PAGE_SIZE)
+	if (!rewrites || f != &files[0] || offset < 4 * PAGE_SIZE ||
+	    offset + size > 12 * PAGE_SIZE || at < offset + GAP_PAGES * PAGE_SIZE)
 		return -ENOENT;
-	if (mm_map_stubs_locked(mm, at - offset - GAP_PAGES * PAGE_SIZE, GAP_PAGES * PAGE_SIZE, stub_pages))
+	if (mm_map_stubs_locked(mm, at - offset - GAP_PAGES * PAGE_SIZE, GAP_PAGES * PAGE_SIZE,
+				stub_pages))
 		return -ENOENT;
 	*ret_pages = stub_pages + GAP_PAGES * PAGE_SIZE + (offset - 4 * PAGE_SIZE);
 	return plat_map_enclave(at, size, prot, *ret_pages, false);
@@ -191,12 +192,15 @@ int plat_map_enclave(uintptr_t at, size_t size, unsigned int prot, const void *f
 	struct user_page *p = pages_at(at, size);
 
 	for (size_t i = 0; i < size / PAGE_SIZE; i++)
-		p[i] = (struct user_page){ .mapped = true, .prot = prot, .shared = shared,
+		p[i] = (struct user_page){ .mapped = true,
+					   .prot = prot,
+					   .shared = shared,
 					   .page = (const char *)from + i * PAGE_SIZE };
 	return 0;
 }
 
-int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle, uint64_t offset, bool shared)
+int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle, uint64_t offset,
+		  bool shared)
 {
 	(void)at, (void)size, (void)prot, (void)handle, (void)offset, (void)shared;
 	return -ENODEV;
@@ -304,11 +308,13 @@ static void check_all(void)
 			CHECK(r->count && r->index >= end);
 			end = r->index + r->count;
 			CHECK(r->pages >= r->span->pages &&
-			      r->pages + r->count * PAGE_SIZE <= r->span->pages + r->span->count * PAGE_SIZE);
+			      r->pages + r->count * PAGE_SIZE <=
+				      r->span->pages + r->span->count * PAGE_SIZE);
 		}
 		if (v->kind == VMA_MAPPING && !list_empty(&v->runs))
 			CHECK(end <= vma_index(v, v->end) &&
-			      list_first(&v->runs, struct vma_run, link)->index >= vma_index(v, v->start));
+			      list_first(&v->runs, struct vma_run, link)->index >=
+				      vma_index(v, v->start));
 	}
 	CHECK(bytes == mm->mapped_bytes && count == mm->vma_count);
 	for (size_t i = 0; i < USER_PAGES; i++)
@@ -327,12 +333,14 @@ static size_t random_pages(void)
 
 static bool outside(uintptr_t at, size_t size)
 {
-	return at + size > USER_END || (at < test_info.reserved_end && at + size > test_info.reserved_start);
+	return at + size > USER_END ||
+	       (at < test_info.reserved_end && at + size > test_info.reserved_start);
 }
 
 static void random_map(void)
 {
-	struct mmap_args a = { .size = random_pages() * PAGE_SIZE - (size_t)rand() % PAGE_SIZE, .prot = rand() % 8 };
+	struct mmap_args a = { .size = random_pages() * PAGE_SIZE - (size_t)rand() % PAGE_SIZE,
+			       .prot = rand() % 8 };
 	size_t pages = PAGE_UP(a.size) / PAGE_SIZE, first;
 	bool shared = rand() % 3 == 0, occupied = false;
 	struct vma *v;
@@ -356,7 +364,8 @@ static void random_map(void)
 		else if (at == -EACCES)
 			CHECK(a.file == &files[1] && shared && a.prot & PROT_WRITE);
 		else
-			CHECK(at == -ENOMEM && (!(a.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) || outside(a.at, pages * PAGE_SIZE)));
+			CHECK(at == -ENOMEM && (!(a.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) ||
+						outside(a.at, pages * PAGE_SIZE)));
 		return;
 	}
 	CHECK(!(a.flags & MAP_FIXED_NOREPLACE) || !occupied);
@@ -366,7 +375,8 @@ static void random_map(void)
 	v = mm_find(mm, (uintptr_t)at);
 	for (size_t i = 0; i < pages; i++) {
 		CHECK(a.flags & MAP_FIXED || !model[first + i].mapped);
-		model[first + i] = (struct page_model){ true, shared, a.prot & 7, v->kind == VMA_ANON ? NULL : v->mapping,
+		model[first + i] = (struct page_model){ true, shared, a.prot & 7,
+							v->kind == VMA_ANON ? NULL : v->mapping,
 							a.offset / PAGE_SIZE + i };
 	}
 	if (v->kind == VMA_SPECIAL)
@@ -399,7 +409,8 @@ static void random_protect(void)
 
 		if (!p->mapped)
 			expect = -ENOMEM;
-		else if (p->shared && prot & PROT_WRITE && p->file == files[1].inode->data && !(p->prot == prot))
+		else if (p->shared && prot & PROT_WRITE && p->file == files[1].inode->data &&
+			 !(p->prot == prot))
 			expect = -EACCES;
 		else
 			continue;
@@ -416,7 +427,8 @@ static void random_protect(void)
 static void random_remap(void)
 {
 	uintptr_t at = random_address(), to = 0, old_end;
-	size_t first = page_of_address(at), pages = (size_t)rand() % 20 + 1, wanted = (size_t)rand() % 60 + 1;
+	size_t first = page_of_address(at), pages = (size_t)rand() % 20 + 1,
+	       wanted = (size_t)rand() % 60 + 1;
 	unsigned long a[6] = { at, pages * PAGE_SIZE, wanted * PAGE_SIZE, 0 };
 	struct page_model old[64];
 	struct vma *v = mm_find(mm, at);
@@ -493,7 +505,9 @@ static void test_fork(void)
 /* As ld.so does it: the whole module read-only, then its text over it; dlclose unmaps all. */
 static void test_module(void)
 {
-	struct mmap_args a = { .size = 40 * PAGE_SIZE, .prot = PROT_READ, .flags = MAP_PRIVATE, .file = &files[0] };
+	struct mmap_args a = {
+		.size = 40 * PAGE_SIZE, .prot = PROT_READ, .flags = MAP_PRIVATE, .file = &files[0]
+	};
 	intptr_t at;
 	struct vma *v;
 
@@ -501,12 +515,18 @@ static void test_module(void)
 	at = mm_map(mm, &a);
 	CHECK(!IS_ERR(at));
 	v = mm_find(mm, (uintptr_t)at - PAGE_SIZE);
-	CHECK(v && v->stubs && !v->pages && v->start == (uintptr_t)at - GAP_PAGES * PAGE_SIZE && v->end == (uintptr_t)at);
-	a = (struct mmap_args){ .at = (uintptr_t)at + 4 * PAGE_SIZE, .size = 8 * PAGE_SIZE, .prot = PROT_READ | PROT_EXEC,
-				.flags = MAP_PRIVATE | MAP_FIXED, .file = &files[0], .offset = 4 * PAGE_SIZE };
+	CHECK(v && v->stubs && !v->pages && v->start == (uintptr_t)at - GAP_PAGES * PAGE_SIZE &&
+	      v->end == (uintptr_t)at);
+	a = (struct mmap_args){ .at = (uintptr_t)at + 4 * PAGE_SIZE,
+				.size = 8 * PAGE_SIZE,
+				.prot = PROT_READ | PROT_EXEC,
+				.flags = MAP_PRIVATE | MAP_FIXED,
+				.file = &files[0],
+				.offset = 4 * PAGE_SIZE };
 	CHECK(mm_map(mm, &a) == (intptr_t)a.at);
 	v = mm_find(mm, (uintptr_t)at - PAGE_SIZE);
-	CHECK(v->stubs && v->pages == stub_pages && user_pages[page_of_address(v->start)].page == stub_pages);
+	CHECK(v->stubs && v->pages == stub_pages &&
+	      user_pages[page_of_address(v->start)].page == stub_pages);
 	v = mm_find(mm, a.at);
 	CHECK(v->text && v->start == a.at);
 	/* The head alone goes: the stubs stay for the text. */
@@ -514,16 +534,21 @@ static void test_module(void)
 	v = mm_find(mm, (uintptr_t)at - PAGE_SIZE);
 	CHECK(v->stubs && v->end == (uintptr_t)at);
 	CHECK(!mm_unmap(mm, (uintptr_t)at, 40 * PAGE_SIZE));
-	CHECK(!mm->vma_count && !mm->mapped_bytes && !user_pages[page_of_address((uintptr_t)at) - 1].mapped);
+	CHECK(!mm->vma_count && !mm->mapped_bytes &&
+	      !user_pages[page_of_address((uintptr_t)at) - 1].mapped);
 	/* Never executed: the gap goes with the mapping. */
-	a = (struct mmap_args){ .size = 5 * PAGE_SIZE, .prot = PROT_READ, .flags = MAP_PRIVATE, .file = &files[0] };
+	a = (struct mmap_args){
+		.size = 5 * PAGE_SIZE, .prot = PROT_READ, .flags = MAP_PRIVATE, .file = &files[0]
+	};
 	at = mm_map(mm, &a);
 	CHECK(mm->vma_count == 2 && !mm_unmap(mm, (uintptr_t)at, 5 * PAGE_SIZE) && !mm->vma_count);
 }
 
 static void test_grow_down(void)
 {
-	struct mmap_args a = { .at = USER_START + 600 * PAGE_SIZE, .size = 2 * PAGE_SIZE, .prot = PROT_READ | PROT_WRITE,
+	struct mmap_args a = { .at = USER_START + 600 * PAGE_SIZE,
+			       .size = 2 * PAGE_SIZE,
+			       .prot = PROT_READ | PROT_WRITE,
 			       .flags = MAP_PRIVATE | MAP_FIXED | MAP_GROWSDOWN };
 	int sig, code;
 
@@ -554,7 +579,8 @@ static void test_limits(void)
 	CHECK(mm_map(mm, &a) == -EINVAL);
 	a.size = SIZE_MAX - 100;
 	CHECK(mm_map(mm, &a) == -ENOMEM);
-	CHECK(mm_unmap(mm, USER_START + 1, PAGE_SIZE) == -EINVAL && mm_unmap(mm, USER_START, 0) == -EINVAL);
+	CHECK(mm_unmap(mm, USER_START + 1, PAGE_SIZE) == -EINVAL &&
+	      mm_unmap(mm, USER_START, 0) == -EINVAL);
 }
 
 int main(int argc, char **argv)

@@ -57,8 +57,8 @@ static int inet_connect(struct socket *s, const void *address, unsigned int size
 	return (int)host_socket_result(result, nonblock, s->send_timeout);
 }
 
-static int inet_accept(struct socket *s, unsigned int flags, bool nonblock, struct socket **ret, void *address,
-		       unsigned int *ret_size)
+static int inet_accept(struct socket *s, unsigned int flags, bool nonblock, struct socket **ret,
+		       void *address, unsigned int *ret_size)
 {
 	unsigned int size;
 	struct socket *n;
@@ -91,7 +91,8 @@ static int inet_accept(struct socket *s, unsigned int flags, bool nonblock, stru
 static int inet_name(struct socket *s, bool peer, void *address, unsigned int *ret_size)
 {
 	unsigned int size = SOCKET_ADDRESS_MAX;
-	int error = peer ? host_getpeername(s->handle, address, &size) : host_getsockname(s->handle, address, &size);
+	int error = peer ? host_getpeername(s->handle, address, &size)
+			 : host_getsockname(s->handle, address, &size);
 
 	if (!error)
 		*ret_size = size;
@@ -147,8 +148,10 @@ static int check_protocol(int type, int *protocol)
 	case SOCK_DGRAM:
 		if (!*protocol)
 			*protocol = IPPROTO_UDP;
-		return *protocol == IPPROTO_UDP || *protocol == IPPROTO_ICMP || *protocol == IPPROTO_ICMPV6 ?
-			       0 : -EPROTONOSUPPORT;
+		return *protocol == IPPROTO_UDP || *protocol == IPPROTO_ICMP ||
+				       *protocol == IPPROTO_ICMPV6
+			       ? 0
+			       : -EPROTONOSUPPORT;
 	case SOCK_RAW:
 		if (*protocol < 0 || *protocol > 255)
 			return -EINVAL;
@@ -169,7 +172,8 @@ int inet_socket_new(int family, int type, int protocol, unsigned int flags, stru
 	s = kmalloc(sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	handle = host_socket(family, type | (int)(SOCK_CLOEXEC | (flags & SOCK_NONBLOCK)), protocol);
+	handle =
+		host_socket(family, type | (int)(SOCK_CLOEXEC | (flags & SOCK_NONBLOCK)), protocol);
 	if (handle < 0) {
 		kfree(s);
 		return handle;

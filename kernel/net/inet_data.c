@@ -22,7 +22,8 @@
 #include "kernel/time/time.h"
 #include "lib/base/string.h"
 
-#define SEND_FLAGS (MSG_OOB | MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_CONFIRM | MSG_MORE | MSG_FASTOPEN)
+#define SEND_FLAGS \
+	(MSG_OOB | MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_CONFIRM | MSG_MORE | MSG_FASTOPEN)
 #define RECEIVE_FLAGS (MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_ERRQUEUE)
 #define RESULT_FLAGS (MSG_OOB | MSG_CTRUNC | MSG_TRUNC | MSG_EOR | MSG_ERRQUEUE)
 #define CONTROL_RECEIVE_MAX 4096u
@@ -68,8 +69,8 @@ static int check_send_control(const struct send_args *a)
 				return -EINVAL;
 			break;
 		case IPPROTO_IPV6:
-			if (h.type != IPV6_PKTINFO && h.type != IPV6_HOPLIMIT && h.type != IPV6_TCLASS &&
-			    h.type != IPV6_DONTFRAG)
+			if (h.type != IPV6_PKTINFO && h.type != IPV6_HOPLIMIT &&
+			    h.type != IPV6_TCLASS && h.type != IPV6_DONTFRAG)
 				return -EINVAL;
 			break;
 		case IPPROTO_UDP:
@@ -88,8 +89,8 @@ static int check_send_control(const struct send_args *a)
 	return 0;
 }
 
-static long send_vector(struct socket *s, struct send_args *a, struct uio_segment *vector, unsigned int count,
-			size_t size, int flags)
+static long send_vector(struct socket *s, struct send_args *a, struct uio_segment *vector,
+			unsigned int count, size_t size, int flags)
 {
 	struct message_header h = {
 		.name = UPTR(a->address),
@@ -183,15 +184,17 @@ static bool control_allowed(int level, int type)
 {
 	switch (level) {
 	case SOL_SOCKET:
-		return type == SO_TIMESTAMP_OLD || type == SO_TIMESTAMPNS_OLD || type == SO_TIMESTAMPING_OLD ||
-		       type == SO_TIMESTAMP_NEW || type == SO_TIMESTAMPNS_NEW || type == SO_TIMESTAMPING_NEW ||
+		return type == SO_TIMESTAMP_OLD || type == SO_TIMESTAMPNS_OLD ||
+		       type == SO_TIMESTAMPING_OLD || type == SO_TIMESTAMP_NEW ||
+		       type == SO_TIMESTAMPNS_NEW || type == SO_TIMESTAMPING_NEW ||
 		       type == SO_RXQ_OVFL;
 	case IPPROTO_IP:
-		return type == IP_PKTINFO || type == IP_TTL || type == IP_TOS || type == IP_RECVERR ||
-		       type == IP_ORIGDSTADDR || type == IP_RECVFRAGSIZE;
+		return type == IP_PKTINFO || type == IP_TTL || type == IP_TOS ||
+		       type == IP_RECVERR || type == IP_ORIGDSTADDR || type == IP_RECVFRAGSIZE;
 	case IPPROTO_IPV6:
 		return type == IPV6_PKTINFO || type == IPV6_HOPLIMIT || type == IPV6_TCLASS ||
-		       type == IPV6_RECVERR || type == IPV6_ORIGDSTADDR || type == IPV6_RECVFRAGSIZE;
+		       type == IPV6_RECVERR || type == IPV6_ORIGDSTADDR ||
+		       type == IPV6_RECVFRAGSIZE;
 	case IPPROTO_UDP:
 		return type == UDP_GRO;
 	case IPPROTO_TCP:
@@ -226,8 +229,8 @@ static int control_forward(struct receive_args *a, const unsigned char *at, size
 	return 0;
 }
 
-static long receive_vector(struct socket *s, struct receive_args *a, struct uio_segment *vector, unsigned int count,
-			   size_t size, int flags)
+static long receive_vector(struct socket *s, struct receive_args *a, struct uio_segment *vector,
+			   unsigned int count, size_t size, int flags)
 {
 	size_t control_size = MIN(a->control_left, (size_t)CONTROL_RECEIVE_MAX);
 	unsigned char *control = NULL;
@@ -252,7 +255,8 @@ static long receive_vector(struct socket *s, struct receive_args *a, struct uio_
 	} while (host_socket_retry(result));
 	if (result < 0)
 		goto out;
-	a->address_size = a->address ? MIN((unsigned int)MAX(h.name_size, 0), SOCKET_ADDRESS_MAX) : 0;
+	a->address_size = a->address ? MIN((unsigned int)MAX(h.name_size, 0), SOCKET_ADDRESS_MAX)
+				     : 0;
 	a->result_flags |= h.flags & RESULT_FLAGS;
 	if (control) {
 		error = control_forward(a, control, MIN((size_t)h.control_size, control_size));
@@ -264,7 +268,8 @@ out:
 	return result;
 }
 
-static long receive_piece(struct socket *s, struct receive_args *a, void *piece, size_t size, int flags)
+static long receive_piece(struct socket *s, struct receive_args *a, void *piece, size_t size,
+			  int flags)
 {
 	struct uio_segment segment = kernel_segment(piece, size);
 	unsigned int address_size;
@@ -274,7 +279,8 @@ static long receive_piece(struct socket *s, struct receive_args *a, void *piece,
 		return receive_vector(s, a, &segment, 1, size, flags);
 	do {
 		address_size = SOCKET_ADDRESS_MAX;
-		result = host_recvfrom(s->handle, piece, size, flags, a->address, a->address ? &address_size : NULL);
+		result = host_recvfrom(s->handle, piece, size, flags, a->address,
+				       a->address ? &address_size : NULL);
 	} while (host_socket_retry(result));
 	if (a->address && result >= 0)
 		a->address_size = MIN(address_size, SOCKET_ADDRESS_MAX);
@@ -301,7 +307,8 @@ static long receive_bounced(struct socket *s, struct receive_args *a, int flags)
 		else if (got && uio_put(a->io, buffer, got) != got)
 			return received ? (long)received : -EFAULT;
 		received += (size_t)result;
-		if (!stream || !result || got < size || !a->io->left || (flags & (int)(MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
+		if (!stream || !result || got < size || !a->io->left ||
+		    (flags & (int)(MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
 			return (long)received;
 		if (!(flags & (int)MSG_WAITALL))
 			flags |= (int)MSG_DONTWAIT;

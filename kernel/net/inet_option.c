@@ -15,7 +15,7 @@
 #include "kernel/net/inet.h"
 #include "lib/base/string.h"
 
-enum { GET = 1, SET = 2, BOTH = 3, ADMIN = 4 };	/* ADMIN: setting needs CAP_NET_ADMIN */
+enum { GET = 1, SET = 2, BOTH = 3, ADMIN = 4 }; /* ADMIN: setting needs CAP_NET_ADMIN */
 
 #define SOL_RAW_LEVEL 255
 
@@ -190,8 +190,11 @@ static unsigned int option_access(const struct socket *s, int level, int name)
 	case IPPROTO_IPV6:
 		return ipv6_access(name);
 	case IPPROTO_UDP:
-		return s->type == SOCK_DGRAM && (name == UDP_CORK || name == UDP_SEGMENT || name == UDP_GRO ||
-						 name == UDP_NO_CHECK6_TX || name == UDP_NO_CHECK6_RX) ? BOTH : 0;
+		return s->type == SOCK_DGRAM && (name == UDP_CORK || name == UDP_SEGMENT ||
+						 name == UDP_GRO || name == UDP_NO_CHECK6_TX ||
+						 name == UDP_NO_CHECK6_RX)
+			       ? BOTH
+			       : 0;
 	case SOL_RAW_LEVEL:
 		return s->type == SOCK_RAW && name == 1 /* ICMP_FILTER */ ? BOTH : 0;
 	case IPPROTO_ICMPV6:
@@ -205,8 +208,9 @@ int inet_set_option(struct socket *s, int level, int name, const void *value, un
 {
 	unsigned int access = option_access(s, level, name);
 
-	if (level != SOL_SOCKET && level != IPPROTO_TCP && level != IPPROTO_IP && level != IPPROTO_IPV6 &&
-	    level != IPPROTO_UDP && level != SOL_RAW_LEVEL && level != IPPROTO_ICMPV6)
+	if (level != SOL_SOCKET && level != IPPROTO_TCP && level != IPPROTO_IP &&
+	    level != IPPROTO_IPV6 && level != IPPROTO_UDP && level != SOL_RAW_LEVEL &&
+	    level != IPPROTO_ICMPV6)
 		return -ENOPROTOOPT;
 	if (!(access & SET))
 		return -ENOPROTOOPT;

@@ -14,7 +14,7 @@
 
 #define IFREQ_SIZE 40
 
-struct interface_list {	/* struct ifconf */
+struct interface_list { /* struct ifconf */
 	int32_t size, pad;
 	struct uptr buffer;
 };
@@ -30,7 +30,8 @@ static int query_socket(void)
 	handle = host_socket(AF_INET, SOCK_DGRAM | (int)(SOCK_CLOEXEC | SOCK_NONBLOCK), 0);
 	if (handle < 0)
 		return handle;
-	if (!__atomic_compare_exchange_n(&query_handle, &none, handle, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+	if (!__atomic_compare_exchange_n(&query_handle, &none, handle, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE)) {
 		host_close(handle);
 		handle = none;
 	}

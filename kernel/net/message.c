@@ -67,7 +67,8 @@ long sys_recvfrom(unsigned long *a)
 		receive.address = address;
 	result = s->ops->receive(s, &receive);
 	if (result >= 0 && a[4]) {
-		int error = socket_address_out(address, receive.address_size, UPTR(a[4]), UPTR(a[5]));
+		int error =
+			socket_address_out(address, receive.address_size, UPTR(a[4]), UPTR(a[5]));
 
 		if (error)
 			result = error;
@@ -166,7 +167,8 @@ static long receive_message(struct socket *s, struct file *f, struct uptr at, un
 		return result;
 	if (h.name.v) {
 		error = socket_address_out(address, receive.address_size, h.name,
-					   uptr_add(at, offsetof(struct message_header, name_size)));
+					   uptr_add(at,
+						    offsetof(struct message_header, name_size)));
 		if (error)
 			return error;
 	}
@@ -235,7 +237,8 @@ long sys_sendmmsg(unsigned long *a)
 
 long sys_recvmmsg(unsigned long *a)
 {
-	unsigned int count = MIN((unsigned int)a[2], (unsigned int)MESSAGES_MAX), done = 0, flags = (unsigned int)a[3];
+	unsigned int count = MIN((unsigned int)a[2], (unsigned int)MESSAGES_MAX), done = 0,
+		     flags = (unsigned int)a[3];
 	struct uptr at = UPTR(a[1]), timeout = UPTR(a[4]);
 	uint64_t deadline = NEVER, now;
 	struct timespec64_user left;

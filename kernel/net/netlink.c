@@ -20,7 +20,7 @@
 #include "lib/base/string.h"
 
 struct netlink_socket {
-	struct socket base;	/* first */
+	struct socket base; /* first */
 	uint32_t guest_port, host_port;
 };
 
@@ -62,7 +62,8 @@ static int netlink_bind(struct socket *s, const void *address, unsigned int size
 	if (size < sizeof(nl))
 		return -EINVAL;
 	memcpy(&nl, address, sizeof(nl));
-	if (nl.nl_family != AF_NETLINK || (n->guest_port && nl.nl_pid && nl.nl_pid != n->guest_port))
+	if (nl.nl_family != AF_NETLINK ||
+	    (n->guest_port && nl.nl_pid && nl.nl_pid != n->guest_port))
 		return -EINVAL;
 	return netlink_bind_groups(n, n->guest_port ? n->guest_port : nl.nl_pid, nl.nl_groups);
 }
@@ -186,7 +187,8 @@ static long netlink_send(struct socket *s, struct send_args *a)
 	if (result || !checked)
 		return result ? result : (long)size;
 	do
-		result = host_sendto(s->handle, buffer, checked, (int)((a->flags & SEND_FLAGS) | MSG_NOSIGNAL), &kernel,
+		result = host_sendto(s->handle, buffer, checked,
+				     (int)((a->flags & SEND_FLAGS) | MSG_NOSIGNAL), &kernel,
 				     sizeof(kernel));
 	while (host_socket_retry(result));
 	if (result < 0)
@@ -234,7 +236,8 @@ static long netlink_receive(struct socket *s, struct receive_args *a)
 		from_size = sizeof(from);
 		memset(&from, 0, sizeof(from));
 		/* MSG_TRUNC always: a message that did not fit is to be told. */
-		result = host_recvfrom(s->handle, buffer, size, (int)((a->flags & RECEIVE_FLAGS) | MSG_TRUNC), &from,
+		result = host_recvfrom(s->handle, buffer, size,
+				       (int)((a->flags & RECEIVE_FLAGS) | MSG_TRUNC), &from,
 				       &from_size);
 	} while (host_socket_retry(result));
 	if (result < 0)
@@ -258,8 +261,9 @@ static long netlink_receive(struct socket *s, struct receive_args *a)
 static bool option_allowed(int level, int name, bool set)
 {
 	if (level == SOL_NETLINK_LEVEL)
-		return name == NETLINK_EXT_ACK || name == NETLINK_GET_STRICT_CHK || name == NETLINK_CAP_ACK ||
-		       name == NETLINK_NO_ENOBUFS || name == NETLINK_ADD_MEMBERSHIP || name == NETLINK_DROP_MEMBERSHIP;
+		return name == NETLINK_EXT_ACK || name == NETLINK_GET_STRICT_CHK ||
+		       name == NETLINK_CAP_ACK || name == NETLINK_NO_ENOBUFS ||
+		       name == NETLINK_ADD_MEMBERSHIP || name == NETLINK_DROP_MEMBERSHIP;
 	if (level != SOL_SOCKET)
 		return false;
 	switch (name) {
@@ -280,14 +284,20 @@ static bool option_allowed(int level, int name, bool set)
 	}
 }
 
-static int netlink_set_option(struct socket *s, int level, int name, const void *value, unsigned int size)
+static int netlink_set_option(struct socket *s, int level, int name, const void *value,
+			      unsigned int size)
 {
-	return option_allowed(level, name, true) ? host_setsockopt(s->handle, level, name, value, size) : -ENOPROTOOPT;
+	return option_allowed(level, name, true)
+		       ? host_setsockopt(s->handle, level, name, value, size)
+		       : -ENOPROTOOPT;
 }
 
-static int netlink_get_option(struct socket *s, int level, int name, void *value, unsigned int *size)
+static int netlink_get_option(struct socket *s, int level, int name, void *value,
+			      unsigned int *size)
 {
-	return option_allowed(level, name, false) ? host_getsockopt(s->handle, level, name, value, size) : -ENOPROTOOPT;
+	return option_allowed(level, name, false)
+		       ? host_getsockopt(s->handle, level, name, value, size)
+		       : -ENOPROTOOPT;
 }
 
 static const struct socket_ops netlink_ops = {
@@ -314,7 +324,8 @@ int netlink_socket_new(int type, int protocol, unsigned int flags, struct socket
 	n = kzalloc(sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	handle = host_socket(AF_NETLINK, type | (int)(SOCK_CLOEXEC | (flags & SOCK_NONBLOCK)), protocol);
+	handle = host_socket(AF_NETLINK, type | (int)(SOCK_CLOEXEC | (flags & SOCK_NONBLOCK)),
+			     protocol);
 	if (handle < 0) {
 		kfree(n);
 		return handle;

@@ -16,13 +16,13 @@
 #define OPTION_MAX 512u
 
 /* Yes/no options that mean nothing inside the enclave but are remembered, as Linux does for AF_UNIX. */
-#define FLAG_OPTIONS                                                                                                   \
-	(1u << SO_DEBUG | 1u << SO_REUSEADDR | 1u << SO_DONTROUTE | 1u << SO_BROADCAST | 1u << SO_KEEPALIVE |          \
-	 1u << SO_OOBINLINE | 1u << SO_REUSEPORT)
+#define FLAG_OPTIONS                                                                     \
+	(1u << SO_DEBUG | 1u << SO_REUSEADDR | 1u << SO_DONTROUTE | 1u << SO_BROADCAST | \
+	 1u << SO_KEEPALIVE | 1u << SO_OOBINLINE | 1u << SO_REUSEPORT)
 
 int socket_set_timeout(uint64_t *timeout, const void *value, unsigned int size)
 {
-	int64_t tv[2];	/* struct timeval: seconds, microseconds */
+	int64_t tv[2]; /* struct timeval: seconds, microseconds */
 	uint64_t ns;
 
 	if (size < sizeof(tv))
@@ -31,7 +31,7 @@ int socket_set_timeout(uint64_t *timeout, const void *value, unsigned int size)
 	if (tv[1] < 0 || tv[1] >= 1000000)
 		return -EDOM;
 	if (tv[0] < 0) {
-		*timeout = 0;	/* Linux: do not wait at all */
+		*timeout = 0; /* Linux: do not wait at all */
 		return 0;
 	}
 	if (__builtin_mul_overflow((uint64_t)tv[0], 1000000000u, &ns) ||
@@ -112,7 +112,8 @@ static int set_local(struct socket *s, int name, const void *value, unsigned int
 	case SO_ERROR:
 		return -ENOPROTOOPT;
 	default:
-		return s->ops->set_option ? s->ops->set_option(s, SOL_SOCKET, name, value, size) : -ENOPROTOOPT;
+		return s->ops->set_option ? s->ops->set_option(s, SOL_SOCKET, name, value, size)
+					  : -ENOPROTOOPT;
 	}
 }
 
@@ -144,8 +145,9 @@ static int get_local(struct socket *s, int name, void *value, unsigned int *size
 			memcpy(value, s->linger, *size);
 			return 0;
 		default:
-			return s->ops->get_option ? s->ops->get_option(s, SOL_SOCKET, name, value, size) :
-						    -ENOPROTOOPT;
+			return s->ops->get_option
+				       ? s->ops->get_option(s, SOL_SOCKET, name, value, size)
+				       : -ENOPROTOOPT;
 		}
 	}
 	*size = MIN(*size, (unsigned int)sizeof(number));
@@ -159,8 +161,9 @@ static int set_option(struct socket *s, int level, int name, const void *value, 
 	int error;
 
 	if (level != SOL_SOCKET)
-		return s->ops->set_option && !s->ops->local_options ? s->ops->set_option(s, level, name, value, size) :
-								      -EOPNOTSUPP;
+		return s->ops->set_option && !s->ops->local_options
+			       ? s->ops->set_option(s, level, name, value, size)
+			       : -EOPNOTSUPP;
 	/* The names below depend on the size of time_t in the kernel's headers: the numbers are meant. */
 	if (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW)
 		timeout = &s->receive_timeout;
@@ -181,8 +184,9 @@ static int get_option(struct socket *s, int level, int name, void *value, unsign
 	int number;
 
 	if (level != SOL_SOCKET)
-		return s->ops->get_option && !s->ops->local_options ? s->ops->get_option(s, level, name, value, size) :
-								      -EOPNOTSUPP;
+		return s->ops->get_option && !s->ops->local_options
+			       ? s->ops->get_option(s, level, name, value, size)
+			       : -EOPNOTSUPP;
 	switch (name) {
 	case SO_RCVTIMEO_OLD:
 	case SO_RCVTIMEO_NEW:
@@ -200,8 +204,8 @@ static int get_option(struct socket *s, int level, int name, void *value, unsign
 		number = s->protocol;
 		break;
 	default:
-		return s->ops->local_options ? get_local(s, name, value, size) :
-					       s->ops->get_option(s, level, name, value, size);
+		return s->ops->local_options ? get_local(s, name, value, size)
+					     : s->ops->get_option(s, level, name, value, size);
 	}
 	*size = MIN(*size, (unsigned int)sizeof(number));
 	memcpy(value, &number, *size);

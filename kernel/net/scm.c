@@ -24,19 +24,19 @@
 struct scm_user {
 	struct list link;
 	uint32_t uid;
-	uint64_t count;		/* files in flight */
+	uint64_t count; /* files in flight */
 };
 
 struct drain {
 	struct list link;
 	struct task *task;
-	struct scm *scms;	/* to be released */
+	struct scm *scms; /* to be released */
 };
 
 static struct mutex gc_lock, drain_lock;
 static struct list sockets_in_flight = LIST_INIT(sockets_in_flight);
 static struct list users = LIST_INIT(users);
-static struct list drains = LIST_INIT(drains);	/* drain_lock: tasks that release files now */
+static struct list drains = LIST_INIT(drains); /* drain_lock: tasks that release files now */
 
 /* --- in ---------------------------------------------------------------------------------------------------------- */
 
@@ -53,9 +53,11 @@ static int check_credentials(const struct user_credentials *c)
 			return -ESRCH;
 		process_put(p);
 	}
-	if (c->uid != own->uid && c->uid != own->euid && c->uid != own->suid && !capable(CAP_SETUID))
+	if (c->uid != own->uid && c->uid != own->euid && c->uid != own->suid &&
+	    !capable(CAP_SETUID))
 		return -EPERM;
-	if (c->gid != own->gid && c->gid != own->egid && c->gid != own->sgid && !capable(CAP_SETGID))
+	if (c->gid != own->gid && c->gid != own->egid && c->gid != own->sgid &&
+	    !capable(CAP_SETGID))
 		return -EPERM;
 	return c->uid == ~0u || c->gid == ~0u ? -EINVAL : 0;
 }
@@ -67,7 +69,8 @@ static int add_files(struct scm **scm, const int *fds, size_t count, size_t room
 	if (count > SCM_MAX_FDS || (*scm && count > SCM_MAX_FDS - (*scm)->count))
 		return -EINVAL;
 	if (!*scm) {
-		*scm = kzalloc(sizeof(**scm) + MIN(room, (size_t)SCM_MAX_FDS) * sizeof(struct file *));
+		*scm = kzalloc(sizeof(**scm) +
+			       MIN(room, (size_t)SCM_MAX_FDS) * sizeof(struct file *));
 		if (!*scm)
 			return -ENOMEM;
 	}
@@ -81,8 +84,8 @@ static int add_files(struct scm **scm, const int *fds, size_t count, size_t room
 	return 0;
 }
 
-int scm_parse(const struct send_args *a, struct scm **ret_scm, struct user_credentials *ret_credentials,
-	      bool *ret_has_credentials)
+int scm_parse(const struct send_args *a, struct scm **ret_scm,
+	      struct user_credentials *ret_credentials, bool *ret_has_credentials)
 {
 	const unsigned char *at = a->control;
 	size_t left = a->control_size, step;
@@ -98,7 +101,8 @@ int scm_parse(const struct send_args *a, struct scm **ret_scm, struct user_crede
 		error = 0;
 		if (h.level == SOL_SOCKET && h.type == SCM_RIGHTS) {
 			error = add_files(&scm, (const int *)(const void *)(at + sizeof(h)),
-					  (h.size - sizeof(h)) / sizeof(int), a->control_size / sizeof(int));
+					  (h.size - sizeof(h)) / sizeof(int),
+					  a->control_size / sizeof(int));
 		} else if (h.level == SOL_SOCKET && h.type == SCM_CREDENTIALS) {
 			error = -EINVAL;
 			if (h.size != CONTROL_SIZE(sizeof(*ret_credentials)))
@@ -283,7 +287,8 @@ void scm_free_queued(struct scm *scms)
 static int deliver_files(struct receive_args *a, struct scm *scm)
 {
 	struct control_header h = { .level = SOL_SOCKET, .type = SCM_RIGHTS };
-	size_t room = a->control_left > sizeof(h) ? (a->control_left - sizeof(h)) / sizeof(int) : 0, space;
+	size_t room = a->control_left > sizeof(h) ? (a->control_left - sizeof(h)) / sizeof(int) : 0,
+	       space;
 	unsigned int count = (unsigned int)MIN(room, (size_t)scm->count), done;
 	bool cloexec = a->flags & MSG_CMSG_CLOEXEC;
 
@@ -316,7 +321,8 @@ int scm_deliver(struct receive_args *a, const struct user_credentials *credentia
 	int error = 0;
 
 	if (credentials)
-		error = control_put(a, SOL_SOCKET, SCM_CREDENTIALS, credentials, sizeof(*credentials));
+		error = control_put(a, SOL_SOCKET, SCM_CREDENTIALS, credentials,
+				    sizeof(*credentials));
 	if (!error && scm)
 		error = deliver_files(a, scm);
 	scm_free(scm);
@@ -397,11 +403,13 @@ void scm_collect(void)
 	struct scm *garbage = NULL;
 	struct unix_socket *u, *next;
 
-	if (likely(__atomic_load_n(&sockets_in_flight.next, __ATOMIC_RELAXED) == &sockets_in_flight))
+	if (likely(__atomic_load_n(&sockets_in_flight.next, __ATOMIC_RELAXED) ==
+		   &sockets_in_flight))
 		return;
 	mutex_lock(&gc_lock);
 	list_for_each(u, &sockets_in_flight, flight_link) {
-		u->gc_candidate = __atomic_load_n(&u->file->refs.v, __ATOMIC_ACQUIRE) == u->in_flight;
+		u->gc_candidate = __atomic_load_n(&u->file->refs.v, __ATOMIC_ACQUIRE) ==
+				  u->in_flight;
 		u->gc_left = u->in_flight;
 		if (u->gc_candidate)
 			list_add_tail(&candidates, &u->gc_link);

@@ -29,7 +29,8 @@ void net_init(void)
 	unix_init();
 }
 
-void socket_setup(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol)
+void socket_setup(struct socket *s, const struct socket_ops *ops, int family, int type,
+		  int protocol)
 {
 	s->ops = ops;
 	s->family = (uint16_t)family;
@@ -58,7 +59,8 @@ int socket_file_new(struct socket *s, unsigned int flags, struct file **ret)
 	char name[24];
 
 	fmt_snprintf(name, sizeof(name), "socket:[%u]", number);
-	f = file_new_anonymous(s->ops->file_ops, S_IFSOCK | 0777, name, O_RDWR | (flags & SOCK_NONBLOCK), s);
+	f = file_new_anonymous(s->ops->file_ops, S_IFSOCK | 0777, name,
+			       O_RDWR | (flags & SOCK_NONBLOCK), s);
 	if (!f)
 		return -ENOMEM;
 	f->stream = true;
@@ -260,7 +262,7 @@ long sys_socketpair(unsigned long *a)
 out:
 	for (i = 0; i < 2; i++) {
 		if (error < 0 && fds[i] >= 0 && fd_close(fds[i]) < 0)
-			continue;	/* another thread closed it already */
+			continue; /* another thread closed it already */
 	}
 	for (i = 0; i < 2; i++) {
 		if (f[i])
@@ -316,8 +318,9 @@ long sys_connect(unsigned long *a)
 		return PTR_ERR(s);
 	error = socket_address_in(address, UPTR(a[1]), (unsigned int)a[2]);
 	if (!error)
-		error = s->ops->connect ?
-			s->ops->connect(s, address, (unsigned int)a[2], socket_nonblock(f)) : -EOPNOTSUPP;
+		error = s->ops->connect ? s->ops->connect(s, address, (unsigned int)a[2],
+							  socket_nonblock(f))
+					: -EOPNOTSUPP;
 	file_put(f);
 	return error;
 }
@@ -336,7 +339,8 @@ static long accept_common(int fd, struct uptr address_at, struct uptr size_at, u
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	result = s->ops->accept ? s->ops->accept(s, flags, socket_nonblock(f), &new_socket,
-						 address_at.v ? address : NULL, &size) : -EOPNOTSUPP;
+						 address_at.v ? address : NULL, &size)
+				: -EOPNOTSUPP;
 	file_put(f);
 	if (result)
 		return result;

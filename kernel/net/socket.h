@@ -14,7 +14,14 @@
 #include "lib/base/types.h"
 
 enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16 };
-enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_TYPES = 11, SOCK_TYPE_MASK = 0xf };
+enum {
+	SOCK_STREAM = 1,
+	SOCK_DGRAM = 2,
+	SOCK_RAW = 3,
+	SOCK_SEQPACKET = 5,
+	SOCK_TYPES = 11,
+	SOCK_TYPE_MASK = 0xf
+};
 #define SOCK_CLOEXEC 02000000u
 #define SOCK_NONBLOCK 04000u
 
@@ -39,17 +46,18 @@ enum { SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 
 enum { SHUTDOWN_READ = 1, SHUTDOWN_WRITE = 2, SHUTDOWN_BOTH = 3 };
 
-#define SOCKET_ADDRESS_MAX 128u	/* sizeof(struct sockaddr_storage) */
-#define SOCKET_CONTROL_MAX 20480u	/* net.core.optmem_max of old kernels: largest control buffer going in */
+#define SOCKET_ADDRESS_MAX 128u /* sizeof(struct sockaddr_storage) */
+#define SOCKET_CONTROL_MAX \
+	20480u /* net.core.optmem_max of old kernels: largest control buffer going in */
 #define SOCKET_BUFFER_DEFAULT 212992u
-#define SOCKET_BUFFER_MAX 425984u	/* twice net.core.wmem_max: what SO_SNDBUF can set */
-#define SOCKET_BUFFER_FORCE_MAX (1u << 20)	/* what SO_SNDBUFFORCE can set */
+#define SOCKET_BUFFER_MAX 425984u	   /* twice net.core.wmem_max: what SO_SNDBUF can set */
+#define SOCKET_BUFFER_FORCE_MAX (1u << 20) /* what SO_SNDBUFFORCE can set */
 #define SOCKET_BUFFER_MIN 4608u
 #define SOCKET_BACKLOG_MAX 4096u
 
 /* struct cmsghdr and its arithmetic: 64-bit sizes, 8-byte alignment. */
 struct control_header {
-	uint64_t size;	/* with this header */
+	uint64_t size; /* with this header */
 	int32_t level, type;
 };
 #define CONTROL_ALIGN(n) (((size_t)(n) + 7) & ~(size_t)7)
@@ -69,29 +77,30 @@ struct message_header {
 };
 _Static_assert(sizeof(struct message_header) == 56, "struct user_msghdr");
 
-struct user_credentials {	/* struct ucred */
+struct user_credentials { /* struct ucred */
 	int32_t pid;
 	uint32_t uid, gid;
 };
 
 struct send_args {
 	struct uio *io;
-	const void *address;	/* kernel copy, at most SOCKET_ADDRESS_MAX bytes; NULL: none */
+	const void *address; /* kernel copy, at most SOCKET_ADDRESS_MAX bytes; NULL: none */
 	unsigned int address_size;
-	const void *control;	/* kernel copy; NULL: none */
+	const void *control; /* kernel copy; NULL: none */
 	size_t control_size;
-	unsigned int flags;	/* MSG_*; MSG_DONTWAIT is set if the file is O_NONBLOCK */
+	unsigned int flags; /* MSG_*; MSG_DONTWAIT is set if the file is O_NONBLOCK */
 };
 
 struct receive_args {
 	struct uio *io;
-	void *address;		/* SOCKET_ADDRESS_MAX bytes, or NULL if the sender does not matter */
-	unsigned int address_size;	/* result; may exceed the room: the true size. At most SOCKET_ADDRESS_MAX is stored */
-	struct uptr control;	/* application's buffer, advanced by control_put */
+	void *address; /* SOCKET_ADDRESS_MAX bytes, or NULL if the sender does not matter */
+	unsigned int
+		address_size; /* result; may exceed the room: the true size. At most SOCKET_ADDRESS_MAX is stored */
+	struct uptr control; /* application's buffer, advanced by control_put */
 	size_t control_left;
-	unsigned int flags;	/* MSG_*, as above */
-	unsigned int result_flags;	/* MSG_TRUNC, MSG_CTRUNC, MSG_EOR ... */
-	bool has_header;	/* recvmsg: control messages are wanted */
+	unsigned int flags;	   /* MSG_*, as above */
+	unsigned int result_flags; /* MSG_TRUNC, MSG_CTRUNC, MSG_EOR ... */
+	bool has_header;	   /* recvmsg: control messages are wanted */
 };
 
 struct socket;
@@ -103,38 +112,42 @@ struct socket_ops {
 	int (*listen)(struct socket *s, int backlog);
 	int (*connect)(struct socket *s, const void *address, unsigned int size, bool nonblock);
 	/* A new socket in *ret, in `flags` (SOCK_NONBLOCK); the peer's address if wanted. */
-	int (*accept)(struct socket *s, unsigned int flags, bool nonblock, struct socket **ret, void *address, unsigned int *ret_size);
+	int (*accept)(struct socket *s, unsigned int flags, bool nonblock, struct socket **ret,
+		      void *address, unsigned int *ret_size);
 	int (*name)(struct socket *s, bool peer, void *address, unsigned int *ret_size);
 	long (*send)(struct socket *s, struct send_args *a);
 	long (*receive)(struct socket *s, struct receive_args *a);
 	int (*shutdown)(struct socket *s, int how);
 	/* value: kernel copy of `size` bytes. After the generic options of net/option.c, if local_options. */
-	int (*set_option)(struct socket *s, int level, int name, const void *value, unsigned int size);
+	int (*set_option)(struct socket *s, int level, int name, const void *value,
+			  unsigned int size);
 	int (*get_option)(struct socket *s, int level, int name, void *value, unsigned int *size);
 	unsigned int (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
 	long (*ioctl)(struct socket *s, unsigned int request, unsigned long argument);
-	void (*release)(struct socket *s);	/* frees s with socket_free */
-	bool local_options;	/* SOL_SOCKET is kept here, not on the host */
+	void (*release)(struct socket *s); /* frees s with socket_free */
+	bool local_options;		   /* SOL_SOCKET is kept here, not on the host */
 };
 
 struct socket {
 	const struct socket_ops *ops;
 	uint16_t family, type;
 	int protocol;
-	int handle;			/* host sockets; else -1 */
-	uint64_t receive_timeout, send_timeout;	/* ns, NEVER */
+	int handle;				/* host sockets; else -1 */
+	uint64_t receive_timeout, send_timeout; /* ns, NEVER */
 	/* SOL_SOCKET kept here: */
 	uint32_t send_buffer, receive_buffer;
-	uint32_t receive_low;		/* SO_RCVLOWAT */
-	uint32_t option_bits;		/* 1 << SO_* of the yes/no options below 32 */
+	uint32_t receive_low; /* SO_RCVLOWAT */
+	uint32_t option_bits; /* 1 << SO_* of the yes/no options below 32 */
 	int32_t linger[2];
 	int32_t priority;
 };
 
 /* --- socket.c: objects --- */
-void socket_setup(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);	/* counts it */
-void socket_uncount(struct socket *s);	/* the family frees the memory */
-must_check int socket_file_new(struct socket *s, unsigned int flags, struct file **ret);	/* takes s over only on success */
+void socket_setup(struct socket *s, const struct socket_ops *ops, int family, int type,
+		  int protocol);       /* counts it */
+void socket_uncount(struct socket *s); /* the family frees the memory */
+must_check int socket_file_new(struct socket *s, unsigned int flags,
+			       struct file **ret); /* takes s over only on success */
 /* The socket of a descriptor: counted file in *ret_file; or ERR_PTR(-EBADF), ERR_PTR(-ENOTSOCK). */
 struct socket *socket_of_fd(int fd, struct file **ret_file);
 static inline struct socket *socket_of_file(const struct file *f)
@@ -150,7 +163,8 @@ static inline bool socket_nonblock(const struct file *f)
 	return (f->flags & SOCK_NONBLOCK) != 0;
 }
 /* move_addr_to_user: at most *size_at bytes of the address, its true size to *size_at. */
-must_check int socket_address_out(const void *address, unsigned int size, struct uptr to, struct uptr size_at);
+must_check int socket_address_out(const void *address, unsigned int size, struct uptr to,
+				  struct uptr size_at);
 must_check int socket_address_in(void *to, struct uptr from, unsigned int size);
 /* The result of a wait or cancelled hostcall with this timeout: -ERESTARTSYS, -EINTR or -EAGAIN. */
 int socket_wait_error(int error, uint64_t timeout);
@@ -168,12 +182,14 @@ must_check int socket_set_timeout(uint64_t *timeout, const void *value, unsigned
 
 /* --- control.c: control messages to the application --- */
 /* Appends one control message; sets MSG_CTRUNC when it did not fit whole. */
-must_check int control_put(struct receive_args *a, int level, int type, const void *data, size_t size);
+must_check int control_put(struct receive_args *a, int level, int type, const void *data,
+			   size_t size);
 
 /* --- families --- */
 must_check int unix_socket_new(int type, int protocol, struct socket **ret);
 must_check int unix_socket_pair(int type, int protocol, struct socket *ret[2]);
-must_check int inet_socket_new(int family, int type, int protocol, unsigned int flags, struct socket **ret);
+must_check int inet_socket_new(int family, int type, int protocol, unsigned int flags,
+			       struct socket **ret);
 must_check int netlink_socket_new(int type, int protocol, unsigned int flags, struct socket **ret);
 void unix_init(void);
 

@@ -61,7 +61,8 @@ static struct unix_socket *unix_new(int type)
 
 	if (!u)
 		return NULL;
-	socket_setup(&u->base, type == SOCK_STREAM ? &unix_stream_ops : &unix_dgram_ops, AF_UNIX, type, 0);
+	socket_setup(&u->base, type == SOCK_STREAM ? &unix_stream_ops : &unix_dgram_ops, AF_UNIX,
+		     type, 0);
 	ref_init(&u->refs);
 	wait_queue_init(&u->wait);
 	wait_queue_init(&u->send_wait);
@@ -82,8 +83,10 @@ static int type_check(int *type, int protocol)
 	if (protocol && protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
 	if (*type == SOCK_RAW)
-		*type = SOCK_DGRAM;	/* as Linux: BSD compatibility */
-	return *type == SOCK_STREAM || *type == SOCK_DGRAM || *type == SOCK_SEQPACKET ? 0 : -ESOCKTNOSUPPORT;
+		*type = SOCK_DGRAM; /* as Linux: BSD compatibility */
+	return *type == SOCK_STREAM || *type == SOCK_DGRAM || *type == SOCK_SEQPACKET
+		       ? 0
+		       : -ESOCKTNOSUPPORT;
 }
 
 int unix_socket_new(int type, int protocol, struct socket **ret)
@@ -204,7 +207,7 @@ static void unix_release_with(struct unix_socket *u, bool embryo)
 	}
 	list_for_each_safe(child, next, &backlog, backlog_link) {
 		list_remove(&child->backlog_link);
-		unix_release_with(child, true);	/* embryos have no backlog: one level */
+		unix_release_with(child, true); /* embryos have no backlog: one level */
 	}
 	scm_free_queued(scms);
 	socket_uncount(&u->base);
@@ -247,12 +250,14 @@ static bool backlog_full(const struct unix_socket *u)
 }
 
 /* state_lock of u held. 0, or an error; -EAGAIN: the backlog is full. Takes embryo on success. */
-static int connect_to(struct unix_socket *u, struct unix_socket *listener, struct unix_socket *embryo)
+static int connect_to(struct unix_socket *u, struct unix_socket *listener,
+		      struct unix_socket *embryo)
 {
 	int error = 0;
 
 	mutex_lock(&listener->lock);
-	if (listener->dead || listener->state != UNIX_LISTENING || (unix_shutdown_bits(listener) & SHUTDOWN_READ)) {
+	if (listener->dead || listener->state != UNIX_LISTENING ||
+	    (unix_shutdown_bits(listener) & SHUTDOWN_READ)) {
 		error = -ECONNREFUSED;
 	} else if (backlog_full(listener)) {
 		error = -EAGAIN;
@@ -298,7 +303,8 @@ static int unix_connect(struct socket *s, const void *address, unsigned int size
 		mutex_unlock(&u->state_lock);
 		if (error != -EAGAIN || nonblock)
 			break;
-		error = WAIT_EVENT(&listener->send_wait, listener->dead || !backlog_full(listener), deadline);
+		error = WAIT_EVENT(&listener->send_wait, listener->dead || !backlog_full(listener),
+				   deadline);
 		if (error) {
 			error = socket_wait_error(error, s->send_timeout);
 			break;
@@ -335,11 +341,13 @@ static struct unix_socket *backlog_take(struct unix_socket *u)
 	return child;
 }
 
-static int unix_accept(struct socket *s, unsigned int flags, bool nonblock, struct socket **ret, void *address,
-		       unsigned int *ret_size)
+static int unix_accept(struct socket *s, unsigned int flags, bool nonblock, struct socket **ret,
+		       void *address, unsigned int *ret_size)
 {
 	struct unix_socket *u = unix_of(s), *child;
-	uint64_t deadline = s->receive_timeout == NEVER || nonblock ? NEVER : deadline_after(s->receive_timeout);
+	uint64_t deadline = s->receive_timeout == NEVER || nonblock
+				    ? NEVER
+				    : deadline_after(s->receive_timeout);
 	int error;
 
 	(void)flags;
@@ -354,13 +362,14 @@ static int unix_accept(struct socket *s, unsigned int flags, bool nonblock, stru
 			return -EAGAIN;
 		error = WAIT_EVENT_KEY(&u->wait, POLLBIT_IN,
 				       __atomic_load_n(&u->backlog_count, __ATOMIC_RELAXED) ||
-					       (unix_shutdown_bits(u) & SHUTDOWN_READ), deadline);
+					       (unix_shutdown_bits(u) & SHUTDOWN_READ),
+				       deadline);
 		if (error)
 			return socket_wait_error(error, s->receive_timeout);
 	}
 	if (address) {
 		error = unix_name(&child->base, true, address, ret_size);
-		if (error)	/* cannot be: an embryo has a peer */
+		if (error) /* cannot be: an embryo has a peer */
 			*ret_size = 0;
 	}
 	*ret = &child->base;
@@ -402,7 +411,8 @@ static unsigned int unix_poll(struct socket *s, struct file *f, struct poll_tabl
 		ready |= POLLBIT_HUP;
 	if (shutdown & SHUTDOWN_READ)
 		ready |= POLLBIT_RDHUP | POLLBIT_IN | POLLBIT_RDNORM;
-	if (__atomic_load_n(&u->used, __ATOMIC_RELAXED) || __atomic_load_n(&u->message_count, __ATOMIC_RELAXED) ||
+	if (__atomic_load_n(&u->used, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&u->message_count, __ATOMIC_RELAXED) ||
 	    __atomic_load_n(&u->backlog_count, __ATOMIC_RELAXED))
 		ready |= POLLBIT_IN | POLLBIT_RDNORM;
 	if (s->type != SOCK_DGRAM && u->state == UNIX_IDLE)
@@ -443,8 +453,9 @@ static long unix_ioctl(struct socket *s, unsigned int request, unsigned long arg
 	case TIOCOUTQ:
 		peer = unix_peer_get(u);
 		if (peer) {
-			amount = (int)(s->type == SOCK_STREAM ? __atomic_load_n(&peer->used, __ATOMIC_RELAXED) :
-								__atomic_load_n(&peer->queued, __ATOMIC_RELAXED));
+			amount = (int)(s->type == SOCK_STREAM
+					       ? __atomic_load_n(&peer->used, __ATOMIC_RELAXED)
+					       : __atomic_load_n(&peer->queued, __ATOMIC_RELAXED));
 			unix_put(peer);
 		}
 		break;
@@ -454,12 +465,13 @@ static long unix_ioctl(struct socket *s, unsigned int request, unsigned long arg
 	return put_user(amount, UPTR(argument));
 }
 
-static int unix_set_option(struct socket *s, int level, int name, const void *value, unsigned int size)
+static int unix_set_option(struct socket *s, int level, int name, const void *value,
+			   unsigned int size)
 {
 	int number;
 
 	(void)level;
-	(void)size;	/* at least an int: option.c */
+	(void)size; /* at least an int: option.c */
 	memcpy(&number, value, sizeof(number));
 	if (name != SO_PASSCRED)
 		return -ENOPROTOOPT;
@@ -534,10 +546,11 @@ static const struct file_ops unix_file_ops = {
 	.is_socket = true,
 };
 
-#define UNIX_COMMON                                                                                                    \
-	.file_ops = &unix_file_ops, .bind = unix_bind, .listen = unix_listen, .accept = unix_accept,                   \
-	.name = unix_name, .shutdown = unix_shutdown, .set_option = unix_set_option, .get_option = unix_get_option,    \
-	.poll = unix_poll, .ioctl = unix_ioctl, .release = unix_release, .local_options = true
+#define UNIX_COMMON                                                                      \
+	.file_ops = &unix_file_ops, .bind = unix_bind, .listen = unix_listen,            \
+	.accept = unix_accept, .name = unix_name, .shutdown = unix_shutdown,             \
+	.set_option = unix_set_option, .get_option = unix_get_option, .poll = unix_poll, \
+	.ioctl = unix_ioctl, .release = unix_release, .local_options = true
 
 const struct socket_ops unix_stream_ops = {
 	UNIX_COMMON,

@@ -16,7 +16,7 @@
 #include "lib/base/string.h"
 
 #define MESSAGES_MAX 256u
-#define MESSAGE_OVERHEAD 256u	/* charged beside the data: bounds empty messages */
+#define MESSAGE_OVERHEAD 256u /* charged beside the data: bounds empty messages */
 #define OVERFLOW_ID 65534u
 
 void unix_message_put(struct unix_message *m)
@@ -235,8 +235,8 @@ static int message_queue(struct unix_socket *u, struct unix_socket *other, struc
 	return result;
 }
 
-static int send_to(struct unix_socket *u, struct unix_socket *other, struct unix_message *m, unsigned int flags,
-		   bool connected)
+static int send_to(struct unix_socket *u, struct unix_socket *other, struct unix_message *m,
+		   unsigned int flags, bool connected)
 {
 	uint64_t timeout = u->base.send_timeout, deadline = 0;
 	struct wait_queue *queue = connected ? &u->wait : &other->send_wait;
@@ -286,7 +286,9 @@ long unix_dgram_send(struct socket *s, struct send_args *a)
 		other = unix_peer_get(u);
 		error = other ? 0 : -ENOTCONN;
 	} else {
-		error = size > s->send_buffer - 32 ? -EMSGSIZE : unix_find(a->address, a->address_size, s->type, &other);
+		error = size > s->send_buffer - 32
+				? -EMSGSIZE
+				: unix_find(a->address, a->address_size, s->type, &other);
 	}
 	if (error)
 		return error;
@@ -340,11 +342,13 @@ out:
 
 static bool read_ready(const struct unix_socket *u)
 {
-	return __atomic_load_n(&u->message_count, __ATOMIC_RELAXED) || (unix_shutdown_bits(u) & SHUTDOWN_READ) ||
+	return __atomic_load_n(&u->message_count, __ATOMIC_RELAXED) ||
+	       (unix_shutdown_bits(u) & SHUTDOWN_READ) ||
 	       __atomic_load_n(&u->error, __ATOMIC_RELAXED);
 }
 
-static long message_deliver(struct unix_socket *u, struct unix_message *m, struct scm *scm, struct receive_args *a)
+static long message_deliver(struct unix_socket *u, struct unix_message *m, struct scm *scm,
+			    struct receive_args *a)
 {
 	struct user_credentials none = { 0, OVERFLOW_ID, OVERFLOW_ID };
 	size_t size = MIN((size_t)m->size, a->io->left);
@@ -367,7 +371,11 @@ static long message_deliver(struct unix_socket *u, struct unix_message *m, struc
 		scm_free(scm);
 		return result;
 	}
-	error = scm_deliver(a, !u->pass_credentials ? NULL : m->has_credentials ? &m->credentials : &none, scm);
+	error = scm_deliver(a,
+			    !u->pass_credentials ? NULL
+			    : m->has_credentials ? &m->credentials
+						 : &none,
+			    scm);
 	return error ? error : result;
 }
 

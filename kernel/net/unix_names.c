@@ -44,7 +44,8 @@ unsigned int unix_address_copy(const struct unix_address *from, void *to)
 		return 0;
 	memcpy(to, &from->name, MIN(from->size, (unsigned int)sizeof(from->name)));
 	if (from->size > sizeof(from->name))
-		((char *)to)[sizeof(from->name)] = '\0';	/* a path of full length: the NUL is told, too */
+		((char *)to)[sizeof(from->name)] =
+			'\0'; /* a path of full length: the NUL is told, too */
 	return from->size;
 }
 
@@ -61,7 +62,8 @@ static struct unix_address *address_new(const void *address, unsigned int size)
 	memcpy(a->name.sun_path, (const char *)address + PATH_OFFSET, len);
 	a->size = size;
 	if (a->name.sun_path[0])
-		a->size = PATH_OFFSET + (unsigned int)strnlen(a->name.sun_path, sizeof(a->name.sun_path)) + 1;
+		a->size = PATH_OFFSET +
+			  (unsigned int)strnlen(a->name.sun_path, sizeof(a->name.sun_path)) + 1;
 	return a;
 }
 

@@ -19,8 +19,8 @@
 #include "lib/base/string.h"
 
 #define RING_MIN 4096u
-#define RING_KEEP (16u << 10)		/* larger empty rings may go ... */
-#define RING_BUDGET (64ul << 20)	/* ... when all rings hold more than this */
+#define RING_KEEP (16u << 10)	 /* larger empty rings may go ... */
+#define RING_BUDGET (64ul << 20) /* ... when all rings hold more than this */
 #define RECORDS_MAX 512u
 #define OVERFLOW_ID 65534u
 
@@ -97,13 +97,14 @@ void unix_stream_purge(struct unix_socket *u, struct scm **scms)
 /* --- sending ---------------------------------------------------------------------------------------------------- */
 
 struct stream_write {
-	struct unix_record *record;	/* to attach to the first bytes; then NULL */
+	struct unix_record *record; /* to attach to the first bytes; then NULL */
 	size_t sent;
 	bool fault;
 };
 
 /* lock of peer held, there is room for `space` bytes. */
-static void ring_write(struct unix_socket *peer, struct uio *io, uint32_t space, struct stream_write *w)
+static void ring_write(struct unix_socket *peer, struct uio *io, uint32_t space,
+		       struct stream_write *w)
 {
 	uint32_t size = (uint32_t)MIN(io->left, (size_t)space), tail, first, done;
 	struct unix_record *last;
@@ -124,15 +125,18 @@ static void ring_write(struct unix_socket *peer, struct uio *io, uint32_t space,
 	if (unlikely(w->record)) {
 		struct unix_record *r = w->record;
 
-		last = list_empty(&peer->records) ? NULL : list_entry(peer->records.prev, struct unix_record, link);
+		last = list_empty(&peer->records)
+			       ? NULL
+			       : list_entry(peer->records.prev, struct unix_record, link);
 		r->start = peer->read_pos + peer->used;
 		r->end = r->start + done;
 		if (last && last->end == r->start && !last->scm && !r->scm &&
 		    !memcmp(&last->credentials, &r->credentials, sizeof(r->credentials))) {
-			last->end = r->end;	/* same sender, no files: one record */
+			last->end = r->end; /* same sender, no files: one record */
 		} else {
 			list_add_tail(&peer->records, &r->link);
-			__atomic_store_n(&peer->record_count, peer->record_count + 1, __ATOMIC_RELAXED);
+			__atomic_store_n(&peer->record_count, peer->record_count + 1,
+					 __ATOMIC_RELAXED);
 			w->record = NULL;
 		}
 	}
@@ -140,8 +144,8 @@ static void ring_write(struct unix_socket *peer, struct uio *io, uint32_t space,
 	w->sent += done;
 }
 
-static int record_prepare(struct unix_socket *u, struct unix_socket *peer, const struct send_args *a,
-			  struct unix_record **ret)
+static int record_prepare(struct unix_socket *u, struct unix_socket *peer,
+			  const struct send_args *a, struct unix_record **ret)
 {
 	struct user_credentials credentials = { 0, 0, 0 };
 	bool has_credentials = false;
@@ -183,7 +187,8 @@ out:
 
 static bool write_closed(const struct unix_socket *u, const struct unix_socket *peer)
 {
-	return (unix_shutdown_bits(u) & SHUTDOWN_WRITE) || (unix_shutdown_bits(peer) & SHUTDOWN_READ);
+	return (unix_shutdown_bits(u) & SHUTDOWN_WRITE) ||
+	       (unix_shutdown_bits(peer) & SHUTDOWN_READ);
 }
 
 long unix_stream_send(struct socket *s, struct send_args *a)
@@ -212,7 +217,8 @@ long unix_stream_send(struct socket *s, struct send_args *a)
 		if (write_closed(u, peer)) {
 			error = -EPIPE;
 		} else if (a->io->left) {
-			full = peer->used >= s->send_buffer || (w.record && peer->record_count >= RECORDS_MAX);
+			full = peer->used >= s->send_buffer ||
+			       (w.record && peer->record_count >= RECORDS_MAX);
 			if (!full)
 				ring_write(peer, a->io, s->send_buffer - peer->used, &w);
 		}
@@ -235,9 +241,12 @@ long unix_stream_send(struct socket *s, struct send_args *a)
 			break;
 		}
 		if (!deadline)
-			deadline = s->send_timeout == NEVER ? NEVER : deadline_after(s->send_timeout);
-		error = WAIT_EVENT_KEY(&u->wait, POLLBIT_OUT, write_closed(u, peer) ||
-				       unix_stream_writable(peer, s->send_buffer), deadline);
+			deadline = s->send_timeout == NEVER ? NEVER
+							    : deadline_after(s->send_timeout);
+		error = WAIT_EVENT_KEY(&u->wait, POLLBIT_OUT,
+				       write_closed(u, peer) ||
+					       unix_stream_writable(peer, s->send_buffer),
+				       deadline);
 		if (error) {
 			error = socket_wait_error((int)error, s->send_timeout);
 			break;
@@ -260,9 +269,9 @@ long unix_stream_send(struct socket *s, struct send_args *a)
 
 struct stream_read {
 	size_t copied;
-	struct scm *scm;		/* taken, or a copy when peeking */
+	struct scm *scm; /* taken, or a copy when peeking */
 	struct user_credentials credentials;
-	bool has_source;		/* credentials are those of the first byte */
+	bool has_source; /* credentials are those of the first byte */
 	bool stop;
 	int error;
 };
@@ -270,7 +279,8 @@ struct stream_read {
 static bool same_source(struct stream_read *r, const struct unix_record *record)
 {
 	struct user_credentials none = { 0, OVERFLOW_ID, OVERFLOW_ID };
-	const struct user_credentials *c = record && record->has_credentials ? &record->credentials : &none;
+	const struct user_credentials *c = record && record->has_credentials ? &record->credentials
+									     : &none;
 
 	if (!r->has_source) {
 		r->credentials = *c;
@@ -371,17 +381,20 @@ static void stream_read(struct unix_socket *u, struct uio *io, struct stream_rea
 
 static bool read_ready(const struct unix_socket *u)
 {
-	return __atomic_load_n(&u->used, __ATOMIC_RELAXED) || (unix_shutdown_bits(u) & SHUTDOWN_READ) ||
+	return __atomic_load_n(&u->used, __ATOMIC_RELAXED) ||
+	       (unix_shutdown_bits(u) & SHUTDOWN_READ) ||
 	       __atomic_load_n(&u->error, __ATOMIC_RELAXED);
 }
 
-static long read_finish(struct unix_socket *u, struct receive_args *a, struct stream_read *r, bool peek)
+static long read_finish(struct unix_socket *u, struct receive_args *a, struct stream_read *r,
+			bool peek)
 {
 	struct unix_socket *peer = unix_peer(u);
 	int error;
 
 	if (a->address && peer)
-		a->address_size = unix_address_copy(__atomic_load_n(&peer->address, __ATOMIC_ACQUIRE), a->address);
+		a->address_size = unix_address_copy(
+			__atomic_load_n(&peer->address, __ATOMIC_ACQUIRE), a->address);
 	if (r->scm) {
 		if (peek)
 			scm_peek_barrier();
@@ -389,7 +402,8 @@ static long read_finish(struct unix_socket *u, struct receive_args *a, struct st
 			scm_land(r->scm);
 	}
 	if (a->has_header) {
-		error = scm_deliver(a, u->pass_credentials && r->has_source ? &r->credentials : NULL, r->scm);
+		error = scm_deliver(
+			a, u->pass_credentials && r->has_source ? &r->credentials : NULL, r->scm);
 		if (error)
 			return error;
 	} else {
@@ -453,7 +467,8 @@ long unix_stream_receive(struct socket *s, struct receive_args *a)
 			break;
 		}
 		if (!deadline)
-			deadline = s->receive_timeout == NEVER ? NEVER : deadline_after(s->receive_timeout);
+			deadline = s->receive_timeout == NEVER ? NEVER
+							       : deadline_after(s->receive_timeout);
 		error = WAIT_EVENT_KEY(&u->wait, POLLBIT_IN, read_ready(u), deadline);
 		if (error) {
 			error = socket_wait_error((int)error, s->receive_timeout);
@@ -461,7 +476,7 @@ long unix_stream_receive(struct socket *s, struct receive_args *a)
 		}
 	}
 	if (!r.copied && error) {
-		scm_free(r.scm);	/* cannot be: files come with bytes */
+		scm_free(r.scm); /* cannot be: files come with bytes */
 		return error;
 	}
 	if (likely(!a->address && !a->has_header && !r.scm))

@@ -35,12 +35,12 @@ int pthread_join(unsigned long t, void **ret);
 int sched_yield(void);
 long syscall(long number, ...);
 
-#define CHECK(c)                                                                                                       \
-	do {                                                                                                           \
-		if (!(c)) {                                                                                            \
-			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c);                                       \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK(c)                                                                 \
+	do {                                                                     \
+		if (!(c)) {                                                      \
+			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
+			exit(1);                                                 \
+		}                                                                \
 	} while (0)
 
 /* --- the world around -------------------------------------------------------------------------------------------- */
@@ -103,7 +103,9 @@ int fmt_snprintf(char *to, size_t size, const char *format, ...)
 
 const struct plat_info *plat_info(void)
 {
-	static const struct plat_info info = { .cpus = 2, .user_start = 65536, .user_end = 1ul << 47 };
+	static const struct plat_info info = { .cpus = 2,
+					       .user_start = 65536,
+					       .user_end = 1ul << 47 };
 
 	return &info;
 }
@@ -222,8 +224,8 @@ void process_put(struct process *p)
 	(void)p;
 }
 
-struct file *file_new_anonymous(const struct file_ops *ops, uint32_t mode, const char *name, unsigned int flags,
-				void *private_data)
+struct file *file_new_anonymous(const struct file_ops *ops, uint32_t mode, const char *name,
+				unsigned int flags, void *private_data)
 {
 	struct file *f = kzalloc(sizeof(*f));
 
@@ -400,7 +402,9 @@ static long put_fds(int fd, const void *data, size_t size, const int *fds, size_
 	uint64_t control[256] = { 0 };
 	struct uio_segment v = { UPTR(data), size };
 	struct control_header h = { CONTROL_SIZE(count * 4), SOL_SOCKET, SCM_RIGHTS };
-	struct message_header m = { .vector = UPTR(&v), .vector_count = 1, .control = UPTR(control),
+	struct message_header m = { .vector = UPTR(&v),
+				    .vector_count = 1,
+				    .control = UPTR(control),
 				    .control_size = CONTROL_SPACE(count * 4) };
 
 	memcpy(control, &h, sizeof(h));
@@ -408,12 +412,15 @@ static long put_fds(int fd, const void *data, size_t size, const int *fds, size_
 	return CALL(sendmsg, P(fd), P(&m), MSG_DONTWAIT);
 }
 
-static long get_fds(int fd, void *data, size_t size, int *fds, size_t room, size_t *ret_count, unsigned int flags)
+static long get_fds(int fd, void *data, size_t size, int *fds, size_t room, size_t *ret_count,
+		    unsigned int flags)
 {
 	uint64_t control[256] = { 0 };
 	struct uio_segment v = { UPTR(data), size };
 	struct control_header h = { 0, 0, 0 };
-	struct message_header m = { .vector = UPTR(&v), .vector_count = 1, .control = UPTR(control),
+	struct message_header m = { .vector = UPTR(&v),
+				    .vector_count = 1,
+				    .control = UPTR(control),
 				    .control_size = room ? CONTROL_SPACE(room * 4) : 0 };
 	long r = CALL(recvmsg, P(fd), P(&m), flags | MSG_DONTWAIT);
 
@@ -487,7 +494,8 @@ static void test_bulk(void)
 
 	CHECK(!make_pair(SOCK_STREAM, bulk));
 	CHECK(!pthread_create(&t, NULL, bulk_writer, NULL));
-	while ((r = get(bulk[1], b, 1 + (done * 13) % sizeof(b), done & 64 ? MSG_WAITALL : 0)) > 0) {
+	while ((r = get(bulk[1], b, 1 + (done * 13) % sizeof(b), done & 64 ? MSG_WAITALL : 0)) >
+	       0) {
 		for (long i = 0; i < r; i++)
 			CHECK(b[i] == pattern(done + (size_t)i));
 		done += (size_t)r;
@@ -521,7 +529,7 @@ static void test_ping_pong(int type)
 		CHECK(put(bulk[0], &b, 1, 0) == 1);
 		CHECK(get(bulk[0], &b, 1, 0) == 1);
 	}
-	CHECK(type != SOCK_STREAM || allocations <= 2);	/* one ring each way, no more */
+	CHECK(type != SOCK_STREAM || allocations <= 2); /* one ring each way, no more */
 	CHECK(!CALL(shutdown, P(bulk[0]), 1));
 	pthread_join(t, NULL);
 	CHECK(!fd_close(bulk[0]) && !fd_close(bulk[1]));
@@ -577,7 +585,8 @@ static void test_records(void)
 
 			for (size_t i = 0; i < n; i++)
 				b[i] = pattern(sent + i);
-			r = with ? put_fds(s[0], b, n, other, 1 + random_below(2)) : put(s[0], b, n, MSG_DONTWAIT);
+			r = with ? put_fds(s[0], b, n, other, 1 + random_below(2))
+				 : put(s[0], b, n, MSG_DONTWAIT);
 			CHECK(r > 0 || r == -EAGAIN);
 			if (r > 0)
 				sent += (size_t)r;
@@ -625,22 +634,24 @@ static void test_cycles(void)
 	CHECK(!make_pair(SOCK_DGRAM, u));
 	CHECK(!fd_close(u[0]));
 	CHECK(!fd_close(u[1]));
-	CHECK(socket_count == 2);	/* t: alive through its descriptors */
+	CHECK(socket_count == 2); /* t: alive through its descriptors */
 	CHECK(!fd_close(t[0]));
-	CHECK(socket_count == 2);	/* t[0] waits in t[1] */
+	CHECK(socket_count == 2); /* t[0] waits in t[1] */
 	CHECK(get_fds(t[1], &b, 1, fds, 4, &count, 0) == 1 && count == 1);
 	CHECK(!fd_close(fds[0]) && !fd_close(t[1]));
 	check_nothing_left("cycles");
 
 	/* Garbage that holds a queue which is reachable: nothing may be lost. */
 	CHECK(!make_pair(SOCK_DGRAM, s) && !make_pair(SOCK_DGRAM, t) && !make_pair(SOCK_DGRAM, u));
-	CHECK(put_fds(t[0], "x", 1, (int[]){ u[1] }, 1) == 1);	/* u[1] in t[1] */
-	CHECK(put_fds(s[0], "y", 1, (int[]){ t[1] }, 1) == 1);	/* t[1] in s[1] */
-	CHECK(!fd_close(u[1]) && !fd_close(t[1]) && !fd_close(t[0]));	/* collects: all reachable through s[1] */
+	CHECK(put_fds(t[0], "x", 1, (int[]){ u[1] }, 1) == 1); /* u[1] in t[1] */
+	CHECK(put_fds(s[0], "y", 1, (int[]){ t[1] }, 1) == 1); /* t[1] in s[1] */
+	CHECK(!fd_close(u[1]) && !fd_close(t[1]) &&
+	      !fd_close(t[0])); /* collects: all reachable through s[1] */
 	CHECK(get_fds(s[1], &b, 1, fds, 4, &count, 0) == 1 && count == 1);
 	CHECK(get_fds(fds[0], &b, 1, fds + 1, 4, &count, 0) == 1 && b == 'x' && count == 1);
 	CHECK(put(u[0], "z", 1, 0) == 1 && get(fds[1], &b, 1, 0) == 1 && b == 'z');
-	CHECK(!fd_close(fds[0]) && !fd_close(fds[1]) && !fd_close(s[0]) && !fd_close(s[1]) && !fd_close(u[0]));
+	CHECK(!fd_close(fds[0]) && !fd_close(fds[1]) && !fd_close(s[0]) && !fd_close(s[1]) &&
+	      !fd_close(u[0]));
 	check_nothing_left("reachable");
 
 	/* A long chain goes in one close, without recursion. */

@@ -17,8 +17,8 @@
 
 #include "kernel/mm/kmalloc.h"
 #include "kernel/signal/signal_internal.h"
-#include "kernel/time/time.h"
 #include "kernel/task/cred.h"
+#include "kernel/time/time.h"
 #include "lib/base/string.h"
 
 static struct mutex free_lock;
@@ -112,7 +112,8 @@ static bool count_overrun(struct signal_queue *q, const siginfo_t *info)
 	list_for_each(e, &q->entries, link) {
 		siginfo_t *old = (siginfo_t *)(void *)e->info;
 
-		if (old->si_signo == info->si_signo && old->si_code == SI_TIMER && old->si_tid == info->si_tid) {
+		if (old->si_signo == info->si_signo && old->si_code == SI_TIMER &&
+		    old->si_tid == info->si_tid) {
 			if (old->si_overrun < INT32_MAX)
 				old->si_overrun++;
 			return true;
@@ -121,7 +122,8 @@ static bool count_overrun(struct signal_queue *q, const siginfo_t *info)
 	return false;
 }
 
-int signal_queue_add(struct sighand *s, uint64_t limit, struct signal_queue *q, const siginfo_t *info)
+int signal_queue_add(struct sighand *s, uint64_t limit, struct signal_queue *q,
+		     const siginfo_t *info)
 {
 	int sig = info->si_signo;
 	bool standard = sig < SIGNAL_FIRST_REALTIME, user_only = info->si_code == SI_USER;

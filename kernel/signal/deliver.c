@@ -60,7 +60,8 @@ static void finish_call(struct regs *r, const struct signal_action *action)
 }
 
 /* Takes a signal this task should act on, with the action it had at that moment. */
-static int take_signal(struct task *t, siginfo_t *info, struct signal_action *action, uint32_t *generation)
+static int take_signal(struct task *t, siginfo_t *info, struct signal_action *action,
+		       uint32_t *generation)
 {
 	struct sighand *s;
 	int sig;
@@ -95,7 +96,8 @@ static void default_action(int sig, uint32_t generation)
 	process_exit(sig);
 }
 
-static void handle(struct regs *r, int sig, const struct signal_action *action, const siginfo_t *info)
+static void handle(struct regs *r, int sig, const struct signal_action *action,
+		   const siginfo_t *info)
 {
 	struct task *t = current();
 	struct sigset blocked = t->blocked;
@@ -127,7 +129,8 @@ void signal_deliver(struct regs *r)
 	int sig;
 
 	for (;;) {
-		work = __atomic_fetch_and(&t->work, ~(uint32_t)(WORK_SIGNAL | WORK_RESTART), __ATOMIC_SEQ_CST);
+		work = __atomic_fetch_and(&t->work, ~(uint32_t)(WORK_SIGNAL | WORK_RESTART),
+					  __ATOMIC_SEQ_CST);
 		if (work & WORK_EXIT)
 			return; /* the bit is still there: task_do_work comes again, and ends this task */
 		if (work & WORK_STOP) {
@@ -162,9 +165,9 @@ void signal_fault(struct regs *r)
 	r->orig_rax = NO_SYSCALL;
 	r->kind = ENTRY_OTHER;
 	if (t->fault_trap == TRAP_PAGE_FAULT) {
-		unsigned int access = t->fault_error & FAULT_FETCH ? PLAT_EXEC :
-				      t->fault_error & FAULT_WRITE ? PLAT_WRITE :
-								     PLAT_READ;
+		unsigned int access = t->fault_error & FAULT_FETCH   ? PLAT_EXEC
+				      : t->fault_error & FAULT_WRITE ? PLAT_WRITE
+								     : PLAT_READ;
 
 		if (mm_fault(t->fault_address, access, &sig, &code))
 			return;

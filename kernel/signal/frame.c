@@ -113,7 +113,8 @@ static int restore_vector_state(uintptr_t at)
 		return 0;
 	}
 	if (at % 64 || !access_ok(UPTR(at), size + sizeof(magic2)) ||
-	    copy_in(&words, UPTR(at + XSTATE_WORDS_AT), sizeof(words)) || get_user(magic2, UPTR(at + size)))
+	    copy_in(&words, UPTR(at + XSTATE_WORDS_AT), sizeof(words)) ||
+	    get_user(magic2, UPTR(at + size)))
 		return -EFAULT;
 	if (words.magic1 != XSTATE_MAGIC1 || words.xstate_size != size || magic2 != XSTATE_MAGIC2)
 		return -EINVAL;
@@ -177,7 +178,8 @@ static void restore_registers(struct regs *r, const struct frame_context *c)
 	r->kind = ENTRY_OTHER;
 }
 
-int signal_frame_push(struct regs *r, int sig, const struct signal_action *action, const siginfo_t *info)
+int signal_frame_push(struct regs *r, int sig, const struct signal_action *action,
+		      const siginfo_t *info)
 {
 	struct task *t = current();
 	uintptr_t sp = r->rsp - RED_ZONE, fpstate, bottom;
@@ -193,7 +195,8 @@ int signal_frame_push(struct regs *r, int sig, const struct signal_action *actio
 	fpstate = (sp - plat_info()->xsave_size - sizeof(uint32_t)) & ~63UL;
 	bottom = ((fpstate - sizeof(f)) & ~15UL) - 8;
 	/* An alternate stack is never left downwards: what lies below is not ours to overwrite. */
-	if ((switched || on_altstack) && (bottom <= t->altstack || bottom - t->altstack > t->altstack_size))
+	if ((switched || on_altstack) &&
+	    (bottom <= t->altstack || bottom - t->altstack > t->altstack_size))
 		return -EFAULT;
 	span = sp - bottom;
 	if (bottom > sp || !access_ok(UPTR(bottom), span))

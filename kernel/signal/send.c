@@ -82,7 +82,8 @@ static uint64_t queue_limit(struct process *p)
  * target: one task, or NULL for whoever of the process takes it. sighand.lock held; process.lock too if the target is NULL
  * or the signal is about job control or SIGKILL.
  */
-static int send_locked(struct process *p, struct task *target, struct sighand *s, const siginfo_t *info)
+static int send_locked(struct process *p, struct task *target, struct sighand *s,
+		       const siginfo_t *info)
 {
 	int sig = info->si_signo, ret;
 	struct task *judge = target ? target : main_task(p), *t;
@@ -90,7 +91,8 @@ static int send_locked(struct process *p, struct task *target, struct sighand *s
 
 	if (SIGBIT(sig) & (SIGNAL_SET_STOP | SIGBIT(SIGCONT)))
 		clear_opposites(p, s, sig);
-	if (signal_action_ignores(&s->actions[sig], sig) && !(judge && (signal_blocked_bits(judge) & SIGBIT(sig))))
+	if (signal_action_ignores(&s->actions[sig], sig) &&
+	    !(judge && (signal_blocked_bits(judge) & SIGBIT(sig))))
 		return 0;
 	ret = signal_queue_add(s, queue_limit(p), target ? &target->pending : &p->pending, info);
 	if (ret)
@@ -298,7 +300,8 @@ void signal_set_blocked(struct task *t, struct sigset set)
 
 	old = __atomic_exchange_n(&t->blocked.bits, bits, __ATOMIC_SEQ_CST);
 	newly = bits & ~old;
-	if (unlikely(newly & __atomic_load_n(&p->pending.set.bits, __ATOMIC_SEQ_CST)) && p->task_count > 1)
+	if (unlikely(newly & __atomic_load_n(&p->pending.set.bits, __ATOMIC_SEQ_CST)) &&
+	    p->task_count > 1)
 		signal_retarget(t, newly);
 	if (unlikely(signal_pending_bits(t) & ~bits))
 		__atomic_or_fetch(&t->work, WORK_SIGNAL, __ATOMIC_SEQ_CST);

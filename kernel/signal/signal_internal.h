@@ -12,8 +12,9 @@ struct signal_entry {
 	uint64_t info[SIGNAL_INFO_KEPT / 8];
 };
 
-#define SIGNAL_SET_SYNCHRONOUS                                                                        \
-	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
+#define SIGNAL_SET_SYNCHRONOUS                                                                  \
+	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | \
+	 SIGBIT(SIGSYS))
 #define SIGNAL_SET_STOP (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define SIGNAL_SET_IGNORED (SIGBIT(SIGCONT) | SIGBIT(SIGCHLD) | SIGBIT(SIGWINCH) | SIGBIT(SIGURG))
 #define SIGNAL_SET_KERNEL_ONLY (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
@@ -31,7 +32,8 @@ static inline bool signal_action_ignores(const struct signal_action *a, int sig)
 	return a->handler == HANDLER_IGNORE ||
 	       (a->handler == HANDLER_DEFAULT && (SIGNAL_SET_IGNORED & SIGBIT(sig)));
 }
-must_check int signal_queue_add(struct sighand *s, uint64_t limit, struct signal_queue *q, const siginfo_t *info);
+must_check int signal_queue_add(struct sighand *s, uint64_t limit, struct signal_queue *q,
+				const siginfo_t *info);
 void signal_queue_remove(struct sighand *s, struct signal_queue *q, uint64_t set);
 int signal_dequeue_locked(struct task *t, struct sighand *s, uint64_t set, siginfo_t *ret_info);
 
@@ -41,13 +43,15 @@ void signal_notify(struct task *t, uint32_t bit);
 void signal_retarget(struct task *t, uint64_t set);
 
 /* Job control: stop.c. */
-void signal_stop_begin(int sig, uint32_t generation);	/* current dequeued a stop signal */
-void signal_stop_here(void);				/* current has WORK_STOP */
-void signal_continue_locked(struct process *p, struct sighand *s);	/* process.lock and sighand.lock held */
-struct task *process_first_task(struct process *p);	/* process.lock held; NULL if none is left */
+void signal_stop_begin(int sig, uint32_t generation); /* current dequeued a stop signal */
+void signal_stop_here(void);			      /* current has WORK_STOP */
+void signal_continue_locked(struct process *p,
+			    struct sighand *s);	    /* process.lock and sighand.lock held */
+struct task *process_first_task(struct process *p); /* process.lock held; NULL if none is left */
 
 /* frame.c: builds the frame and points *r at the handler. -EFAULT: does not fit, the task must get SIGSEGV. */
-must_check int signal_frame_push(struct regs *r, int sig, const struct signal_action *action, const siginfo_t *info);
+must_check int signal_frame_push(struct regs *r, int sig, const struct signal_action *action,
+				 const siginfo_t *info);
 
 static inline uint64_t signal_pending_bits(struct task *t)
 {

@@ -13,9 +13,10 @@
 #include "kernel/time/time.h"
 
 #define SA_EXPOSE_TAGBITS_ 0x800u
-#define ACTION_FLAGS                                                                                  \
-	((uint64_t)(unsigned int)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | \
-				  SA_RESTART | SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS_))
+#define ACTION_FLAGS                                                                       \
+	((uint64_t)(unsigned int)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | \
+				  SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND |    \
+				  SA_EXPOSE_TAGBITS_))
 
 static void action_set(int sig, const struct signal_action *new_action)
 {
@@ -194,9 +195,9 @@ long sys_rt_sigtimedwait(unsigned long *a)
 	if (err)
 		return err;
 	sig = signal_dequeue(t, set, &info);
-	err = sig ? 0 :
-		    WAIT_EVENT(&t->process->signal_wait, (sig = sig ? sig : signal_dequeue(t, set, &info)) != 0,
-			       deadline);
+	err = sig ? 0
+		  : WAIT_EVENT(&t->process->signal_wait,
+			       (sig = sig ? sig : signal_dequeue(t, set, &info)) != 0, deadline);
 	if (!sig)
 		return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
 	if (a[1] && copy_out(UPTR(a[1]), &info, sizeof(info)))

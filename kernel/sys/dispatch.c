@@ -17,7 +17,7 @@
 #define HANDLER_FULL(name) sys_##name
 
 const struct syscall_entry syscall_table[SYSCALL_COUNT] = {
-#define SYSCALL(number, name, state, arguments)                                                    \
+#define SYSCALL(number, name, state, arguments) \
 	[number] = { HANDLER_##state(name), #name, arguments, SYSCALL_##state },
 #include "kernel/sys/table.def"
 #undef SYSCALL

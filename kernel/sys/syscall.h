@@ -32,5 +32,5 @@ struct syscall_entry {
 enum { SYSCALL_NONE, SYSCALL_PARTIAL, SYSCALL_FULL };
 #define SYSCALL_COUNT 463
 extern const struct syscall_entry syscall_table[SYSCALL_COUNT];
-extern uint64_t syscall_counts[SYSCALL_COUNT];	/* when statistics are on */
+extern uint64_t syscall_counts[SYSCALL_COUNT]; /* when statistics are on */
 extern bool syscall_trace, syscall_stats;

@@ -126,7 +126,8 @@ long sys_sysinfo(unsigned long *a)
 	info.totalram = usage.limit;
 	info.freeram = usage.limit > used ? usage.limit - used : 0;
 	info.bufferram = usage.cache_pages * PAGE_SIZE;
-	info.procs = (uint16_t)MIN(__atomic_load_n(&task_count, __ATOMIC_RELAXED), (uint32_t)UINT16_MAX);
+	info.procs =
+		(uint16_t)MIN(__atomic_load_n(&task_count, __ATOMIC_RELAXED), (uint32_t)UINT16_MAX);
 	info.mem_unit = 1;
 	return copy_out(UPTR(a[0]), &info, sizeof(info));
 }
@@ -134,10 +135,23 @@ long sys_sysinfo(unsigned long *a)
 /* The kernel's own log is the developer's, not the applications': theirs is empty. */
 long sys_syslog(unsigned long *a)
 {
-	enum { CLOSE, OPEN, READ, READ_ALL, READ_CLEAR, CLEAR, CONSOLE_OFF, CONSOLE_ON, CONSOLE_LEVEL, SIZE_UNREAD, SIZE_BUFFER };
+	enum {
+		CLOSE,
+		OPEN,
+		READ,
+		READ_ALL,
+		READ_CLEAR,
+		CLEAR,
+		CONSOLE_OFF,
+		CONSOLE_ON,
+		CONSOLE_LEVEL,
+		SIZE_UNREAD,
+		SIZE_BUFFER
+	};
 	int type = (int)a[0], size = (int)a[2];
 
-	if (type != READ_ALL && type != SIZE_BUFFER && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+	if (type != READ_ALL && type != SIZE_BUFFER && !capable(CAP_SYSLOG) &&
+	    !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	switch (type) {
 	case CLOSE:
@@ -184,7 +198,8 @@ static struct file *file_of(struct task *t, unsigned long fd)
 		return NULL;
 	/* A task that has left its process is about to drop its table. */
 	mutex_lock(&t->process->lock);
-	if (!list_empty(&t->link) && t->state != TASK_DEAD && t->files && ref_get_unless_zero(&t->files->refs))
+	if (!list_empty(&t->link) && t->state != TASK_DEAD && t->files &&
+	    ref_get_unless_zero(&t->files->refs))
 		files = t->files;
 	mutex_unlock(&t->process->lock);
 	if (!files)
@@ -194,7 +209,8 @@ static struct file *file_of(struct task *t, unsigned long fd)
 	return f;
 }
 
-static long compare_files(struct task *first, struct task *second, unsigned long fd1, unsigned long fd2)
+static long compare_files(struct task *first, struct task *second, unsigned long fd1,
+			  unsigned long fd2)
 {
 	struct file *f1 = file_of(first, fd1), *f2 = file_of(second, fd2);
 	long ret = f1 && f2 ? order(f1, f2) : -EBADF;
@@ -234,7 +250,9 @@ long sys_kcmp(unsigned long *a)
 	long ret = -ESRCH;
 
 	if (first && second)
-		ret = cred_may_inspect(first) && cred_may_inspect(second) ? compare(first, second, (int)a[2], a) : -EPERM;
+		ret = cred_may_inspect(first) && cred_may_inspect(second)
+			      ? compare(first, second, (int)a[2], a)
+			      : -EPERM;
 	if (first)
 		task_put(first);
 	if (second)

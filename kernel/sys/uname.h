@@ -4,8 +4,8 @@
 
 #define UNAME_SIZE 65
 
-void uname_set_hostname(const char *name);	/* at boot; an empty name changes nothing */
-const char *uname_hostname(void);	/* may change while it is read, always NUL-ended */
+void uname_set_hostname(const char *name); /* at boot; an empty name changes nothing */
+const char *uname_hostname(void);	   /* may change while it is read, always NUL-ended */
 const char *uname_domainname(void);
 const char *uname_release(void);
 const char *uname_version(void);

@@ -56,8 +56,8 @@ void cred_commit(struct cred *c)
 	mutex_lock(&p->lock);
 	old = t->cred;
 	__atomic_store_n(&t->cred, c, __ATOMIC_RELEASE);
-	if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid || old->fsgid != c->fsgid ||
-	    (c->cap_permitted & ~old->cap_permitted)) {
+	if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid ||
+	    old->fsgid != c->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
 		/* As Linux: memory that was filled under other rights is not shown, and its parent's death is no business of it. */
 		p->dumpable = false;
 		t->pdeathsig = 0;
@@ -126,8 +126,9 @@ bool capable(int cap)
 
 bool cred_may_kill(const struct cred *caller, const struct cred *target)
 {
-	return caller->euid == target->suid || caller->euid == target->uid || caller->uid == target->suid ||
-	       caller->uid == target->uid || cred_has(caller, CAP_KILL);
+	return caller->euid == target->suid || caller->euid == target->uid ||
+	       caller->uid == target->suid || caller->uid == target->uid ||
+	       cred_has(caller, CAP_KILL);
 }
 
 bool cred_may_inspect(struct task *target)
@@ -145,8 +146,9 @@ bool cred_may_inspect(struct task *target)
 	c = task_cred_get(target);
 	if (!c)
 		return false;
-	may = self->uid == c->uid && self->uid == c->euid && self->uid == c->suid && self->gid == c->gid &&
-	      self->gid == c->egid && self->gid == c->sgid && !(c->cap_permitted & ~self->cap_permitted);
+	may = self->uid == c->uid && self->uid == c->euid && self->uid == c->suid &&
+	      self->gid == c->gid && self->gid == c->egid && self->gid == c->sgid &&
+	      !(c->cap_permitted & ~self->cap_permitted);
 	cred_put(c);
 	return may;
 }
@@ -176,9 +178,10 @@ void cred_fix_uid(struct cred *c, const struct cred *old)
 		c->cap_effective = c->cap_permitted;
 }
 
-#define CAPS_OF_FS                                                                                 \
-	(1ULL << CAP_CHOWN | 1ULL << CAP_MKNOD | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH | \
-	 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID | 1ULL << CAP_LINUX_IMMUTABLE | 1ULL << CAP_MAC_OVERRIDE)
+#define CAPS_OF_FS                                                               \
+	(1ULL << CAP_CHOWN | 1ULL << CAP_MKNOD | 1ULL << CAP_DAC_OVERRIDE |      \
+	 1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID | \
+	 1ULL << CAP_LINUX_IMMUTABLE | 1ULL << CAP_MAC_OVERRIDE)
 
 void cred_fix_fsuid(struct cred *c, const struct cred *old)
 {
@@ -190,7 +193,8 @@ void cred_fix_fsuid(struct cred *c, const struct cred *old)
 		c->cap_effective |= c->cap_permitted & CAPS_OF_FS;
 }
 
-struct cred *cred_for_exec(const struct cred *c, bool set_uid, uint32_t uid, bool set_gid, uint32_t gid)
+struct cred *cred_for_exec(const struct cred *c, bool set_uid, uint32_t uid, bool set_gid,
+			   uint32_t gid)
 {
 	struct task *t = current();
 	struct cred *n = cred_copy(c);

@@ -24,11 +24,12 @@ static inline struct cred *cred_get(struct cred *c)
 }
 void cred_put(struct cred *c);
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
-bool capable(int cap); /* CAP_* effective of the calling task */
+bool capable(int cap);					/* CAP_* effective of the calling task */
 /* May the caller signal/inspect a process with these credentials? */
 bool cred_may_kill(const struct cred *caller, const struct cred *target);
 /* What execve of a set-id file makes of it; no_new_privs is honoured. New reference. NULL: no memory. */
-struct cred *cred_for_exec(const struct cred *c, bool set_uid, uint32_t uid, bool set_gid, uint32_t gid);
+struct cred *cred_for_exec(const struct cred *c, bool set_uid, uint32_t uid, bool set_gid,
+			   uint32_t gid);
 
 /* Installs new credentials of the calling task (takes over the reference), so that task_cred_get never sees freed ones. */
 void cred_commit(struct cred *c);

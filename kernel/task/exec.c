@@ -57,7 +57,8 @@ static int change(struct task *t, struct exec_args *args)
 		mutex_unlock(&p->lock);
 		fd_table_put(shared);
 	}
-	if (t->sighand->refs.v > 2) { /* shared with another process: one of ours, one of process->sighand */
+	if (t->sighand->refs.v >
+	    2) { /* shared with another process: one of ours, one of process->sighand */
 		struct sighand *s = sighand_copy(t->sighand);
 
 		if (!s)
@@ -222,7 +223,7 @@ static long do_exec(int dirfd, char *path, struct uptr argv, struct uptr envp, i
 	if (n)
 		hand_over(t, n, mm, args);
 	task_release_vfork(t); /* of CLONE_VFORK without CLONE_VM, or whose parent was killed */
-	mutex_lock(&p->lock); /* /proc/PID/maps looks at it */
+	mutex_lock(&p->lock);  /* /proc/PID/maps looks at it */
 	old = p->mm;
 	p->mm = mm;
 	mutex_unlock(&p->lock);
@@ -240,7 +241,8 @@ fail:
 	return err;
 }
 
-static long exec_user(int dirfd, struct uptr user_path, struct uptr argv, struct uptr envp, int flags)
+static long exec_user(int dirfd, struct uptr user_path, struct uptr argv, struct uptr envp,
+		      int flags)
 {
 	char *path;
 	long ret;

@@ -64,7 +64,7 @@ static void tell_others(struct process *p, struct task *survivor)
 {
 	struct task *t;
 
-	list_for_each (t, &p->tasks, link)
+	list_for_each(t, &p->tasks, link)
 		if (t != survivor)
 			tell_to_exit(t);
 }
@@ -88,7 +88,8 @@ int process_stop_others(struct process *p)
 	if (p->exec_task != t)
 		return 0;
 	/* The others end at once unless they are in the middle of something short: no signal interrupts this wait. */
-	ret = WAIT_EVENT(&p->child_wait, __atomic_load_n(&p->task_count, __ATOMIC_ACQUIRE) == 1, NEVER);
+	ret = WAIT_EVENT(&p->child_wait, __atomic_load_n(&p->task_count, __ATOMIC_ACQUIRE) == 1,
+			 NEVER);
 	while (ret && __atomic_load_n(&p->task_count, __ATOMIC_ACQUIRE) != 1)
 		plat_yield();
 	mutex_lock(&p->lock);
@@ -164,7 +165,8 @@ static int find_stopped(struct process *p, void *arg)
 /* A process group that lost its last tie to the session, with stopped members: they would never be continued. */
 static void check_orphaned(int pgid)
 {
-	if (process_group_orphaned(pgid) && process_for_each_in_group_locked(pgid, find_stopped, NULL))
+	if (process_group_orphaned(pgid) &&
+	    process_for_each_in_group_locked(pgid, find_stopped, NULL))
 		process_for_each_in_group_locked(pgid, orphan_member, NULL);
 }
 
@@ -173,7 +175,7 @@ static void reparent(struct process *p, struct list *reaped)
 {
 	struct process *child, *next, *heir = new_parent_of(p);
 
-	list_for_each_safe (child, next, &p->children, sibling) {
+	list_for_each_safe(child, next, &p->children, sibling) {
 		struct task *t;
 		siginfo_t info;
 		int pdeathsig = 0;
@@ -184,7 +186,7 @@ static void reparent(struct process *p, struct list *reaped)
 			list_add_tail(&heir->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
 		mutex_lock(&child->lock);
-		list_for_each (t, &child->tasks, link)
+		list_for_each(t, &child->tasks, link)
 			if (t->pdeathsig) {
 				pdeathsig = t->pdeathsig;
 				break;
@@ -250,7 +252,7 @@ static void process_ended(struct process *p, struct task *t, int status)
 		list_add(&reaped, &p->sibling);
 	}
 	mutex_unlock(&tree_lock);
-	list_for_each_safe (child, next, &reaped, sibling) {
+	list_for_each_safe(child, next, &reaped, sibling) {
 		list_remove(&child->sibling);
 		process_unpublish(child);
 		process_put(child);

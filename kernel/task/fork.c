@@ -27,9 +27,9 @@ struct fork_args {
 	int exit_signal;
 };
 
-#define NAMESPACES                                                                                 \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-	 CLONE_NEWNET)
+#define NAMESPACES                                                                     \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 static int check(const struct fork_args *a)
 {
@@ -248,7 +248,8 @@ static void detach(struct task *child, struct task *t, const struct fork_args *a
 		if (p->session)
 			session_put(p->session);
 		p->session = NULL;
-		wake_all(&p->parent->child_wait, ~0u); /* a waiting thread may have no children now */
+		wake_all(&p->parent->child_wait,
+			 ~0u); /* a waiting thread may have no children now */
 		mutex_unlock(&tree_lock);
 		process_unpublish(p);
 	}
@@ -326,9 +327,9 @@ static long fork_task(struct fork_args *a)
 		goto fail_vfork;
 	}
 	/* The child owns its first reference; it may be gone already. */
-	__atomic_fetch_add(a->flags & CLONE_THREAD ? &fork_counts.threads :
-			   a->flags & CLONE_VM     ? &fork_counts.vforks :
-						     &fork_counts.forks,
+	__atomic_fetch_add(a->flags & CLONE_THREAD ? &fork_counts.threads
+			   : a->flags & CLONE_VM   ? &fork_counts.vforks
+						   : &fork_counts.forks,
 			   1, __ATOMIC_RELAXED);
 	if (a->flags & CLONE_VFORK)
 		wait_for_vfork(t);

@@ -42,7 +42,8 @@ void futex_init(void)
 
 struct futex_bucket *futex_bucket_of(const struct futex_key *key)
 {
-	return &buckets[hash_u64((key->object ^ hash_seed) + key->offset * 0x9e3779b97f4a7c15ULL) % BUCKETS];
+	return &buckets[hash_u64((key->object ^ hash_seed) + key->offset * 0x9e3779b97f4a7c15ULL) %
+			BUCKETS];
 }
 
 int futex_key_make(uintptr_t at, bool private_, struct futex_key *ret)
@@ -213,7 +214,8 @@ bool futex_unqueue(struct futex_waiter *w)
 
 /* --- wait and wake ------------------------------------------------------------------------------------------------ */
 
-static long wait_on(uintptr_t at, bool private_, uint32_t value, uint64_t deadline, uint32_t bitset);
+static long wait_on(uintptr_t at, bool private_, uint32_t value, uint64_t deadline,
+		    uint32_t bitset);
 
 static long wait_restart(struct task *t)
 {
@@ -314,7 +316,8 @@ static int32_t signed12(uint32_t v)
 static int apply(uint32_t encoded, uint32_t old, uint32_t *ret_value, bool *ret_wake)
 {
 	uint32_t op = encoded >> 28 & 7, compare = encoded >> 24 & 15;
-	int32_t argument = signed12(encoded >> 12 & 0xfff), with = signed12(encoded & 0xfff), before = (int32_t)old;
+	int32_t argument = signed12(encoded >> 12 & 0xfff), with = signed12(encoded & 0xfff),
+		before = (int32_t)old;
 	uint32_t operand = (uint32_t)argument;
 
 	if (encoded >> 31)
@@ -436,7 +439,8 @@ static int sleep_any(struct futex_waiter *w, unsigned int count, uint64_t deadli
 	}
 }
 
-static int enqueue_vector(const struct futex_waitv *v, unsigned int count, struct futex_waiter *w, long *ret_woken)
+static int enqueue_vector(const struct futex_waitv *v, unsigned int count, struct futex_waiter *w,
+			  long *ret_woken)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		struct futex_key key;
@@ -515,7 +519,8 @@ static int read_timespec(struct uptr at, uint64_t *ret_ns)
 		return -EFAULT;
 	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= (int64_t)NS)
 		return -EINVAL;
-	if (__builtin_mul_overflow((uint64_t)ts.sec, NS, &ns) || __builtin_add_overflow(ns, (uint64_t)ts.nsec, &ns))
+	if (__builtin_mul_overflow((uint64_t)ts.sec, NS, &ns) ||
+	    __builtin_add_overflow(ns, (uint64_t)ts.nsec, &ns))
 		ns = NEVER - 1;
 	*ret_ns = ns;
 	return 0;
@@ -573,7 +578,8 @@ long sys_futex(unsigned long *a)
 
 	if (command == FUTEX_WAKE && !realtime)
 		return wake_on(at, private_, (int)value, FUTEX_BITSET_MATCH_ANY);
-	if (realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_WAIT_REQUEUE_PI && command != FUTEX_LOCK_PI2)
+	if (realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_WAIT_REQUEUE_PI &&
+	    command != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	err = deadline_of(command, realtime, UPTR(a[3]), &deadline);
 	if (err)
@@ -601,7 +607,8 @@ long sys_futex(unsigned long *a)
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(at, private_);
 	case FUTEX_WAIT_REQUEUE_PI:
-		return futex_wait_requeue_pi(at, private_, value, deadline, FUTEX_BITSET_MATCH_ANY, a[4]);
+		return futex_wait_requeue_pi(at, private_, value, deadline, FUTEX_BITSET_MATCH_ANY,
+					     a[4]);
 	default:
 		return -ENOSYS;
 	}

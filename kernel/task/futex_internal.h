@@ -21,14 +21,15 @@ struct futex_bucket {
 
 struct futex_waiter {
 	struct list link;
-	struct futex_bucket *bucket; /* where it is queued, changed under that lock; NULL: woken, hands off */
+	struct futex_bucket
+		*bucket; /* where it is queued, changed under that lock; NULL: woken, hands off */
 	struct task *task;
 	struct futex_key key;
 	uint32_t bitset;
 	/* FUTEX_LOCK_PI and what FUTEX_CMP_REQUEUE_PI made of a waiter */
 	struct futex_pi *pi;
-	bool requeue_pi;	  /* waits on an ordinary word to be moved to a PI one: requeue_key */
-	bool owner_died;	  /* given the lock because its owner ended: the word must be written */
+	bool requeue_pi; /* waits on an ordinary word to be moved to a PI one: requeue_key */
+	bool owner_died; /* given the lock because its owner ended: the word must be written */
 	struct futex_key requeue_key;
 };
 
@@ -36,9 +37,9 @@ struct futex_waiter {
 struct futex_pi {
 	struct futex_pi *next; /* in the bucket */
 	struct futex_key key;
-	unsigned int users;	/* waiters queued or on their way out; bucket lock */
-	struct task *owner;	/* pi_lock; NULL: none. Not counted: owners leave when they end */
-	struct list held;	/* in owner->pi_held; pi_lock */
+	unsigned int users; /* waiters queued or on their way out; bucket lock */
+	struct task *owner; /* pi_lock; NULL: none. Not counted: owners leave when they end */
+	struct list held;   /* in owner->pi_held; pi_lock */
 };
 
 /* Tasks to wake once the bucket is unlocked. */
@@ -57,7 +58,8 @@ static inline bool futex_key_equal(const struct futex_key *a, const struct futex
 	return a->object == b->object && a->offset == b->offset;
 }
 
-must_check int futex_key_make(uintptr_t at, bool private_, struct futex_key *ret); /* -EINVAL, -EFAULT */
+must_check int futex_key_make(uintptr_t at, bool private_,
+			      struct futex_key *ret); /* -EINVAL, -EFAULT */
 struct futex_bucket *futex_bucket_of(const struct futex_key *key);
 void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b);
 void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
@@ -81,13 +83,13 @@ bool futex_unqueue(struct futex_waiter *w);
 long futex_requeue(unsigned long *a, bool private_, const uint32_t *compare, bool pi);
 long futex_lock_pi(uintptr_t at, bool private_, uint64_t deadline, bool try_only);
 long futex_unlock_pi(uintptr_t at, bool private_);
-long futex_wait_requeue_pi(uintptr_t at, bool private_, uint32_t value, uint64_t deadline, uint32_t bitset,
-			   uintptr_t pi_at);
+long futex_wait_requeue_pi(uintptr_t at, bool private_, uint32_t value, uint64_t deadline,
+			   uint32_t bitset, uintptr_t pi_at);
 /*
  * Both bucket locks held, for CMP_REQUEUE_PI: gives the PI word to `w` (1, it was taken off `from`), or queues w for it
  * (0). -EAGAIN: the word changed, again; -EFAULT; -ESRCH, -EPERM, -EDEADLK. *fresh is used up (NULL) if needed.
  */
-must_check int futex_pi_requeue(struct futex_bucket *from, struct futex_bucket *to, struct futex_waiter *w,
-				uintptr_t at, struct futex_pi **fresh, bool more, bool may_acquire,
-				struct futex_batch *batch);
+must_check int futex_pi_requeue(struct futex_bucket *from, struct futex_bucket *to,
+				struct futex_waiter *w, uintptr_t at, struct futex_pi **fresh,
+				bool more, bool may_acquire, struct futex_batch *batch);
 void futex_pi_task_exit(struct task *t);

@@ -63,8 +63,8 @@ static void pi_leave(struct futex_bucket *b, struct futex_pi *pi)
  * Bucket lock held; no pi for the key exists. Sets FUTEX_WAITERS in the word and makes *fresh the pi, owned by the task the
  * word names. 0, -EBUSY (the word changed), -EFAULT, -ESRCH, -EPERM.
  */
-static int pi_attach(struct futex_bucket *b, const struct futex_key *key, uintptr_t at, uint32_t word,
-		     struct futex_pi **fresh)
+static int pi_attach(struct futex_bucket *b, const struct futex_key *key, uintptr_t at,
+		     uint32_t word, struct futex_pi **fresh)
 {
 	struct futex_pi *pi = *fresh;
 	uint32_t found;
@@ -135,8 +135,8 @@ static struct futex_waiter *first_waiter(struct futex_bucket *b, const struct fu
 }
 
 /* Bucket lock held: w gets the lock. It stays a user of the pi until it has left. */
-static void hand_over(struct futex_bucket *b, struct futex_pi *pi, struct futex_waiter *w, bool died,
-		      struct futex_batch *batch)
+static void hand_over(struct futex_bucket *b, struct futex_pi *pi, struct futex_waiter *w,
+		      bool died, struct futex_batch *batch)
 {
 	mutex_lock(&pi_lock);
 	/* A waiter is alive: it sleeps. */
@@ -161,8 +161,9 @@ static bool mixed(struct futex_bucket *b, const struct futex_key *key)
  * Bucket lock held: 1: `tid` has the lock now; 0: wait for *ret_pi; or an error (-EBUSY: again). more: others will wait, so
  * the word must say so.
  */
-static int acquire(struct futex_bucket *b, const struct futex_key *key, uintptr_t at, struct task *t,
-		   struct futex_pi **fresh, bool may_acquire, bool more, struct futex_pi **ret_pi)
+static int acquire(struct futex_bucket *b, const struct futex_key *key, uintptr_t at,
+		   struct task *t, struct futex_pi **fresh, bool may_acquire, bool more,
+		   struct futex_pi **ret_pi)
 {
 	struct futex_pi *pi = pi_find(b, key);
 	uint32_t word, value, found;
@@ -320,8 +321,9 @@ unlock:
 	}
 }
 
-int futex_pi_requeue(struct futex_bucket *from, struct futex_bucket *to, struct futex_waiter *w, uintptr_t at,
-		     struct futex_pi **fresh, bool more, bool may_acquire, struct futex_batch *batch)
+int futex_pi_requeue(struct futex_bucket *from, struct futex_bucket *to, struct futex_waiter *w,
+		     uintptr_t at, struct futex_pi **fresh, bool more, bool may_acquire,
+		     struct futex_batch *batch)
 {
 	struct futex_pi *pi = NULL;
 	int got = acquire(to, &w->requeue_key, at, w->task, fresh, may_acquire, more, &pi);
@@ -343,8 +345,8 @@ int futex_pi_requeue(struct futex_bucket *from, struct futex_bucket *to, struct 
 	return 0;
 }
 
-long futex_wait_requeue_pi(uintptr_t at, bool private_, uint32_t value, uint64_t deadline, uint32_t bitset,
-			   uintptr_t pi_at)
+long futex_wait_requeue_pi(uintptr_t at, bool private_, uint32_t value, uint64_t deadline,
+			   uint32_t bitset, uintptr_t pi_at)
 {
 	struct futex_key key, pi_key;
 	struct futex_waiter w;

@@ -55,7 +55,8 @@ static long requeue_locked(struct requeue *r)
 		}
 		if (!futex_key_equal(&w->requeue_key, &r->to))
 			return done ? done : -EINVAL;
-		got = futex_pi_requeue(r->b, r->b2, w, r->at2, &r->fresh, r->move > 0, done == 0, &r->batch);
+		got = futex_pi_requeue(r->b, r->b2, w, r->at2, &r->fresh, r->move > 0, done == 0,
+				       &r->batch);
 		if (got < 0)
 			return done ? done : got;
 		done++;

@@ -71,7 +71,8 @@ static void walk_robust_list(struct task *t)
 		entry = next;
 	}
 	if (head.pending & ~1UL)
-		(void)release_word(t, (head.pending & ~1UL) + (uintptr_t)head.offset, head.pending & 1, true);
+		(void)release_word(t, (head.pending & ~1UL) + (uintptr_t)head.offset,
+				   head.pending & 1, true);
 }
 
 void futex_task_exit(struct task *t)

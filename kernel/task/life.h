@@ -9,7 +9,7 @@
 struct exec_args;
 
 void task_init(void);
-void task_discard(struct task *t);	/* never ran */
+void task_discard(struct task *t); /* never ran */
 void task_check_stack(struct task *t);
 struct process *process_alloc(void);
 int id_alloc(void);
@@ -23,7 +23,7 @@ void session_put(struct session *s);
 /* Makes every other task of the process leave, and waits until they have. -EINTR: this one has to leave itself. */
 must_check int process_stop_others(struct process *p);
 void task_release_vfork(struct task *t);
-void task_leave_mm(struct task *t);	/* robust futexes, clear_tid: before the address space is left */
+void task_leave_mm(struct task *t); /* robust futexes, clear_tid: before the address space is left */
 void process_reap_locked(struct process *p);
 
 extern struct fork_counts {
@@ -35,13 +35,13 @@ extern struct fork_counts {
  * files (counted by the callee) or NULL; tty: becomes the controlling terminal. Its pid, or -errno of the program.
  */
 struct spawn {
-	struct exec_args *args;		/* taken over when it succeeds */
+	struct exec_args *args; /* taken over when it succeeds */
 	const char *program, *cwd;
 	struct file *stdio[3];
 	bool controlling_tty;
 	uint32_t uid, gid;
 	struct process *parent;
-	int32_t *ret_error;	/* or NULL: gets `error`, too, before the process can end */
+	int32_t *ret_error; /* or NULL: gets `error`, too, before the process can end */
 	/* set by the new process, in this order; `done` is for plat_wait_word */
 	int error;
 	uint32_t done;

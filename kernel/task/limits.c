@@ -3,8 +3,8 @@
  * Resource limits. A change is made under process.lock; readers read one 64-bit word without it. What a limit means is up to
  * the subsystem it is about.
  */
-#include "kernel/time/time.h"
 #include "kernel/task/limits.h"
+#include "kernel/time/time.h"
 
 #include <asm/errno.h>
 #include <asm/resource.h>
@@ -36,7 +36,8 @@ void limits_default(struct rlimit64 *l)
 }
 
 /* fresh and ret_old may be NULL. */
-static int change(struct process *p, unsigned int resource, const struct rlimit64 *fresh, struct rlimit64 *ret_old)
+static int change(struct process *p, unsigned int resource, const struct rlimit64 *fresh,
+		  struct rlimit64 *ret_old)
 {
 	struct rlimit64 *l;
 	int err = 0;
@@ -90,8 +91,8 @@ static bool may_change(struct task *t)
 	c = task_cred_get(t);
 	if (!c)
 		return false;
-	may = self->uid == c->uid && self->uid == c->euid && self->uid == c->suid && self->gid == c->gid &&
-	      self->gid == c->egid && self->gid == c->sgid;
+	may = self->uid == c->uid && self->uid == c->euid && self->uid == c->suid &&
+	      self->gid == c->gid && self->gid == c->egid && self->gid == c->sgid;
 	cred_put(c);
 	return may;
 }
@@ -109,7 +110,8 @@ long sys_prlimit64(unsigned long *a)
 		if (!t)
 			return -ESRCH;
 	}
-	err = may_change(t) ? change(t->process, (unsigned int)a[1], a[2] ? &fresh : NULL, &old) : -EPERM;
+	err = may_change(t) ? change(t->process, (unsigned int)a[1], a[2] ? &fresh : NULL, &old)
+			    : -EPERM;
 	if (tid)
 		task_put(t);
 	if (!err && a[3])

@@ -65,7 +65,8 @@ int pidfd_new(struct process *p, unsigned int flags)
 	struct file *f;
 	int fd;
 
-	f = file_new_anonymous(&pidfd_ops, 0600, "anon_inode:[pidfd]", O_RDWR | (flags & O_NONBLOCK), p);
+	f = file_new_anonymous(&pidfd_ops, 0600, "anon_inode:[pidfd]",
+			       O_RDWR | (flags & O_NONBLOCK), p);
 	if (!f || IS_ERR(f))
 		return f ? PTR_ERR(f) : -ENOMEM;
 	process_get(p);

@@ -18,7 +18,8 @@
 #define TICK_NS 10000000ULL
 
 struct user_rusage {
-	int64_t user_sec, user_usec, system_sec, system_usec, max_rss, ixrss, idrss, isrss, minor, major, swaps;
+	int64_t user_sec, user_usec, system_sec, system_usec, max_rss, ixrss, idrss, isrss, minor,
+		major, swaps;
 	int64_t in_blocks, out_blocks, sent, received, signals, voluntary, involuntary;
 };
 _Static_assert(sizeof(struct user_rusage) == 144, "struct rusage");

@@ -69,13 +69,14 @@ static bool is_realtime(int policy)
 
 static bool is_known(int policy)
 {
-	return policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE || is_realtime(policy) ||
-	       policy == SCHED_DEADLINE;
+	return policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ||
+	       is_realtime(policy) || policy == SCHED_DEADLINE;
 }
 
 static bool may_have_nice(struct task *t, int nice)
 {
-	return nice >= t->nice || (uint64_t)(20 - nice) <= t->process->limits[RLIMIT_NICE].current ||
+	return nice >= t->nice ||
+	       (uint64_t)(20 - nice) <= t->process->limits[RLIMIT_NICE].current ||
 	       capable(CAP_SYS_NICE);
 }
 
@@ -92,7 +93,8 @@ static int set_policy(struct task *t, const struct request *r)
 
 	if (!is_known(r->policy))
 		return -EINVAL;
-	if (r->priority < 0 || r->priority > PRIORITY_MAX || is_realtime(r->policy) != (r->priority != 0))
+	if (r->priority < 0 || r->priority > PRIORITY_MAX ||
+	    is_realtime(r->policy) != (r->priority != 0))
 		return -EINVAL;
 	if (!may_schedule(t))
 		return -EPERM;
@@ -224,7 +226,9 @@ long sys_sched_rr_get_interval(unsigned long *a)
 
 /* --- sched_attr -------------------------------------------------------------------------------------------------- */
 
-#define ATTR_FLAGS (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN | SCHED_FLAG_KEEP_ALL)
+#define ATTR_FLAGS                                                               \
+	(SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN | \
+	 SCHED_FLAG_KEEP_ALL)
 
 long sys_sched_setattr(unsigned long *a)
 {
@@ -241,7 +245,9 @@ long sys_sched_setattr(unsigned long *a)
 		return -EFAULT;
 	if (!size)
 		size = SCHED_ATTR_SIZE_VER0;
-	err = size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE ? -E2BIG : copy_in_struct(&attr, sizeof(attr), at, size);
+	err = size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE
+		      ? -E2BIG
+		      : copy_in_struct(&attr, sizeof(attr), at, size);
 	if (err == -E2BIG && put_user(known, at))
 		return -EFAULT;
 	if (err)
@@ -251,8 +257,10 @@ long sys_sched_setattr(unsigned long *a)
 	t = find((int)a[0]);
 	if (!t)
 		return -ESRCH;
-	r.policy = attr.sched_flags & SCHED_FLAG_KEEP_POLICY ? t->policy & ~SCHED_RESET_ON_FORK : (int)attr.sched_policy;
-	r.priority = attr.sched_flags & SCHED_FLAG_KEEP_PARAMS ? t->priority : (int)attr.sched_priority;
+	r.policy = attr.sched_flags & SCHED_FLAG_KEEP_POLICY ? t->policy & ~SCHED_RESET_ON_FORK
+							     : (int)attr.sched_policy;
+	r.priority = attr.sched_flags & SCHED_FLAG_KEEP_PARAMS ? t->priority
+							       : (int)attr.sched_priority;
 	r.set_nice = !(attr.sched_flags & SCHED_FLAG_KEEP_PARAMS) && !is_realtime(r.policy);
 	r.nice = MAX(NICE_MIN, MIN(NICE_MAX, attr.sched_nice));
 	r.reset_on_fork = attr.sched_flags & SCHED_FLAG_RESET_ON_FORK;
@@ -403,7 +411,8 @@ static bool may_schedule_locked(struct task *t)
 {
 	const struct cred *self = current()->cred, *c = t->cred;
 
-	return cred_has(self, CAP_SYS_NICE) || (c && (self->euid == c->euid || self->euid == c->uid));
+	return cred_has(self, CAP_SYS_NICE) ||
+	       (c && (self->euid == c->euid || self->euid == c->uid));
 }
 
 static int get_nice(struct task *t, struct walk *w)

@@ -107,7 +107,7 @@ static void wake_entries(struct wait_queue *q, unsigned int key, bool all)
 		me->kicks = &kicks;
 	}
 	mutex_lock(&q->lock);
-	list_for_each_safe (e, next, &q->entries, link) {
+	list_for_each_safe(e, next, &q->entries, link) {
 		if (!(e->key & key))
 			continue;
 		if (e->func(e, key) && e->exclusive && !all)
@@ -225,7 +225,8 @@ int task_sleep_killable(uint64_t deadline)
 		}
 		if (work) {
 			if (work & WORK_STOP)
-				continues = __atomic_load_n(&t->sighand->continues, __ATOMIC_SEQ_CST);
+				continues =
+					__atomic_load_n(&t->sighand->continues, __ATOMIC_SEQ_CST);
 			aside |= work;
 			__atomic_fetch_and(&t->work, ~work, __ATOMIC_SEQ_CST);
 			continue;
@@ -234,7 +235,8 @@ int task_sleep_killable(uint64_t deadline)
 		if (ret)
 			break;
 	}
-	if ((aside & WORK_STOP) && continues != __atomic_load_n(&t->sighand->continues, __ATOMIC_SEQ_CST))
+	if ((aside & WORK_STOP) &&
+	    continues != __atomic_load_n(&t->sighand->continues, __ATOMIC_SEQ_CST))
 		aside &= ~(uint32_t)WORK_STOP; /* a SIGCONT came meanwhile */
 	if (aside)
 		__atomic_fetch_or(&t->work, aside, __ATOMIC_SEQ_CST);

@@ -27,7 +27,8 @@ static inline bool mutex_trylock(struct mutex *m)
 {
 	uint32_t zero = 0;
 
-	return __atomic_compare_exchange_n(&m->word, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&m->word, &zero, 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 static inline void mutex_lock(struct mutex *m)
@@ -67,7 +68,8 @@ static inline bool ref_get_unless_zero(struct refcount *r)
 	uint32_t v = __atomic_load_n(&r->v, __ATOMIC_RELAXED);
 
 	while (v)
-		if (__atomic_compare_exchange_n(&r->v, &v, v + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&r->v, &v, v + 1, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return true;
 	return false;
 }
@@ -93,7 +95,7 @@ struct wait_entry {
 	struct list link;
 	struct wait_queue *queue;
 	struct task *task;
-	wait_func *func; /* default: wake the task */
+	wait_func *func;  /* default: wake the task */
 	unsigned int key; /* wakes whose key has none of these bits are skipped; ~0u: all */
 	bool exclusive;
 };
@@ -124,27 +126,26 @@ void task_wake(struct task *t);
 #define NEVER UINT64_MAX
 
 /* 0: condition true. -ETIMEDOUT, -EINTR as task_sleep, with the condition looked at last. */
-#define WAIT_EVENT_KEY(q, wake_key, condition, deadline)                       \
-	({                                                                     \
-		struct wait_entry we_;                                         \
-		int wr_ = 0;                                                   \
-                                                                               \
-		if (!(condition)) {                                            \
-			wait_entry_init(&we_, (wake_key));                     \
-			wait_add((q), &we_);                                   \
-			for (;;) {                                             \
-				task_sleep_prepare();                          \
-				if (condition) {                               \
-					wr_ = 0;                               \
-					break;                                 \
-				}                                              \
-				if (wr_)                                       \
-					break;                                 \
-				wr_ = task_sleep(deadline);                    \
-			}                                                      \
-			wait_remove(&we_);                                     \
-		}                                                              \
-		wr_;                                                           \
+#define WAIT_EVENT_KEY(q, wake_key, condition, deadline)    \
+	({                                                  \
+		struct wait_entry we_;                      \
+		int wr_ = 0;                                \
+                                                            \
+		if (!(condition)) {                         \
+			wait_entry_init(&we_, (wake_key));  \
+			wait_add((q), &we_);                \
+			for (;;) {                          \
+				task_sleep_prepare();       \
+				if (condition) {            \
+					wr_ = 0;            \
+					break;              \
+				}                           \
+				if (wr_)                    \
+					break;              \
+				wr_ = task_sleep(deadline); \
+			}                                   \
+			wait_remove(&we_);                  \
+		}                                           \
+		wr_;                                        \
 	})
-#define WAIT_EVENT(q, condition, deadline)                                     \
-	WAIT_EVENT_KEY(q, ~0u, condition, deadline)
+#define WAIT_EVENT(q, condition, deadline) WAIT_EVENT_KEY(q, ~0u, condition, deadline)

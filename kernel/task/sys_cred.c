@@ -193,7 +193,8 @@ long sys_setresgid(unsigned long *a)
 
 static long put_three(unsigned long *a, uint32_t first, uint32_t second, uint32_t third)
 {
-	if (put_user(first, UPTR(a[0])) || put_user(second, UPTR(a[1])) || put_user(third, UPTR(a[2])))
+	if (put_user(first, UPTR(a[0])) || put_user(second, UPTR(a[1])) ||
+	    put_user(third, UPTR(a[2])))
 		return -EFAULT;
 	return 0;
 }
@@ -529,7 +530,8 @@ long cred_prctl(int option, unsigned long *a, bool *ret_known)
 	*ret_known = true;
 	switch (option) {
 	case PR_CAPBSET_READ:
-		return a[1] > CAP_LAST_CAP ? -EINVAL : (long)(current()->cred->cap_bounding >> a[1] & 1);
+		return a[1] > CAP_LAST_CAP ? -EINVAL
+					   : (long)(current()->cred->cap_bounding >> a[1] & 1);
 	case PR_CAPBSET_DROP:
 		return drop_bounding(a[1]);
 	case PR_CAP_AMBIENT:

@@ -57,7 +57,7 @@ static struct task *take_dead(void)
 	struct task *t, *found = NULL;
 
 	mutex_lock(&dead_lock);
-	list_for_each (t, &dead_tasks, link)
+	list_for_each(t, &dead_tasks, link)
 		if (__atomic_load_n(&t->gone, __ATOMIC_ACQUIRE)) {
 			found = t;
 			list_remove(&t->link);
@@ -114,11 +114,12 @@ static void task_free(struct task *t)
 	list_add_tail(&dead_tasks, &t->link);
 	dead_count++;
 	if (dead_count > DEAD_KEPT)
-		list_for_each_safe (old, next, &dead_tasks, link)
+		list_for_each_safe(old, next, &dead_tasks, link)
 			if (__atomic_load_n(&old->gone, __ATOMIC_ACQUIRE)) {
 				list_remove(&old->link);
 				dead_count--;
-				pages_put((void *)((uintptr_t)old - task_offset), block_size / PAGE_SIZE);
+				pages_put((void *)((uintptr_t)old - task_offset),
+					  block_size / PAGE_SIZE);
 				if (dead_count <= DEAD_KEPT)
 					break;
 			}
@@ -187,7 +188,7 @@ static struct task *task_lookup(int tid)
 {
 	struct task *t;
 
-	list_for_each (t, bucket(task_ids, tid), id_link)
+	list_for_each(t, bucket(task_ids, tid), id_link)
 		if (t->tid == tid)
 			return t;
 	return NULL;
@@ -197,7 +198,7 @@ static struct process *process_lookup(int pid)
 {
 	struct process *p;
 
-	list_for_each (p, bucket(process_ids, pid), hash_link)
+	list_for_each(p, bucket(process_ids, pid), hash_link)
 		if (p->pid == pid)
 			return p;
 	return NULL;
@@ -289,7 +290,7 @@ int process_for_each(int (*fn)(struct process *p, void *arg), void *arg)
 	int ret = 0;
 
 	mutex_lock(&tree_lock);
-	list_for_each_safe (p, next, &all_processes, id_link) {
+	list_for_each_safe(p, next, &all_processes, id_link) {
 		ret = fn(p, arg);
 		if (ret)
 			break;
@@ -303,7 +304,7 @@ int process_for_each_in_group_locked(int pgid, int (*fn)(struct process *p, void
 	struct process *p, *next;
 	int ret = 0;
 
-	list_for_each_safe (p, next, &all_processes, id_link) {
+	list_for_each_safe(p, next, &all_processes, id_link) {
 		if (p->pgid != pgid || p->kernel_task)
 			continue;
 		ret = fn(p, arg);
@@ -327,7 +328,7 @@ bool process_group_exists(int pgid, struct session *session)
 {
 	struct process *p;
 
-	list_for_each (p, &all_processes, id_link)
+	list_for_each(p, &all_processes, id_link)
 		if (p->pgid == pgid && !p->kernel_task && (!session || p->session == session))
 			return true;
 	return false;
@@ -337,7 +338,7 @@ bool process_group_orphaned(int pgid)
 {
 	struct process *p;
 
-	list_for_each (p, &all_processes, id_link) {
+	list_for_each(p, &all_processes, id_link) {
 		struct process *parent = p->parent;
 
 		if (p->pgid != pgid || p->zombie || !parent)
@@ -432,7 +433,9 @@ int kernel_task_start(const char *name, void (*fn)(void *arg), void *arg)
 		return -ENOMEM;
 	}
 	*service = (struct service){ fn, arg };
-	t->tid = SERVICE_IDS + __atomic_fetch_add(&services, 1, __ATOMIC_RELAXED); /* the first process is to be 1 */
+	t->tid = SERVICE_IDS +
+		 __atomic_fetch_add(&services, 1,
+				    __ATOMIC_RELAXED); /* the first process is to be 1 */
 	t->process = kernel_process;
 	process_get(kernel_process);
 	t->sighand = current()->sighand;

@@ -32,12 +32,12 @@ struct process;
 
 /* Bits of task.work. Nonzero: the task looks before it goes back to the application, and does not park. */
 enum {
-	WORK_WAKE = 1,		/* task_wake */
-	WORK_SIGNAL = 2,	/* a signal may be pending */
-	WORK_EXIT = 4,		/* leave: the process exits or another task calls execve */
-	WORK_STOP = 8,		/* job control: stop until continued */
-	WORK_RESTART = 16,	/* the call returned a restart error: decide on the way out */
-	WORK_TIMER = 32,	/* CPU-time timers should be looked at */
+	WORK_WAKE = 1,	   /* task_wake */
+	WORK_SIGNAL = 2,   /* a signal may be pending */
+	WORK_EXIT = 4,	   /* leave: the process exits or another task calls execve */
+	WORK_STOP = 8,	   /* job control: stop until continued */
+	WORK_RESTART = 16, /* the call returned a restart error: decide on the way out */
+	WORK_TIMER = 32,   /* CPU-time timers should be looked at */
 };
 
 /* task.state, for /proc and for wait */
@@ -49,82 +49,82 @@ struct sigset {
 
 /* A queued signal: the first 48 bytes of siginfo are kept (signal/signal.h). */
 struct signal_queue {
-	struct list entries;	/* of struct signal_entry */
+	struct list entries; /* of struct signal_entry */
 	struct sigset set;
 };
 
 struct task {
 	/* Known to entry.S: see kernel/arch/x86/regs.h. */
 	struct task *self;
-	uintptr_t kstack;	/* top of the kernel stack */
+	uintptr_t kstack; /* top of the kernel stack */
 	uintptr_t user_rsp;
-	void (*entry)(void);	/* where stubs jump to: the platform's system call entry */
+	void (*entry)(void); /* where stubs jump to: the platform's system call entry */
 	uintptr_t scratch;
-	uint32_t work;		/* WORK_*; the word a parked task sleeps on */
-	uint32_t parked;	/* platform: where it sleeps */
+	uint32_t work;	 /* WORK_*; the word a parked task sleeps on */
+	uint32_t parked; /* platform: where it sleeps */
 	uint64_t calls_fast, calls_trapped;
 
 	uint8_t platform[128] __attribute__((aligned(16))); /* the platform's own */
-	uintptr_t block;	/* low end of the task's pages: below the kernel stack the platform's signal stack */
-	uint32_t gone;		/* set by the platform as its last step */
+	uintptr_t block; /* low end of the task's pages: below the kernel stack the platform's signal stack */
+	uint32_t gone; /* set by the platform as its last step */
 	int tid;
 	enum task_state state;
 	struct process *process;
-	struct refcount refs;	/* one of the id table while alive, one of execution */
-	struct list link;	/* in process->tasks */
+	struct refcount refs; /* one of the id table while alive, one of execution */
+	struct list link;     /* in process->tasks */
 	struct list id_link;
-	void (*first_run)(struct task *t);	/* called by task_first_run, or NULL */
+	void (*first_run)(struct task *t); /* called by task_first_run, or NULL */
 	void *first_run_arg;
-	uintptr_t fs_base;	/* loaded at the start */
+	uintptr_t fs_base; /* loaded at the start */
 	char comm[TASK_COMM];
 
-	struct fd_table *files;	/* kernel/fs/file.h */
+	struct fd_table *files; /* kernel/fs/file.h */
 	struct fs_context *fs;	/* cwd, root, umask */
 	struct cred *cred;	/* immutable, counted; replaced whole */
 	struct sighand *sighand;
 
 	/* signals: signal/signal.h */
 	struct sigset blocked, saved_blocked;
-	bool restore_blocked;	/* saved_blocked comes back after the next handler was set up */
+	bool restore_blocked; /* saved_blocked comes back after the next handler was set up */
 	struct signal_queue pending;
 	uintptr_t altstack;
 	size_t altstack_size;
 	unsigned int altstack_flags;
-	int fault_signal, fault_code;	/* of the fault being handled */
+	int fault_signal, fault_code; /* of the fault being handled */
 	uintptr_t fault_address;
-	unsigned int fault_trap;	/* x86 trap number and error code, for the frame */
+	unsigned int fault_trap; /* x86 trap number and error code, for the frame */
 	unsigned int fault_error;
 
 	/* what CLONE_* and futexes left to do at exit */
-	uintptr_t clear_tid;	/* user word set to 0 and woken */
+	uintptr_t clear_tid; /* user word set to 0 and woken */
 	uintptr_t set_child_tid;
 	uintptr_t robust_list;
-	struct list pi_held;	/* futex PI state owned: task/futex.c */
-	struct task *vfork_parent;	/* waits until we exec or exit */
+	struct list pi_held;	   /* futex PI state owned: task/futex.c */
+	struct task *vfork_parent; /* waits until we exec or exit */
 	uint32_t vfork_done;
 	/* a restartable call's state (nanosleep, poll, futex): see task/restart */
 	long (*restart)(struct task *t);
 	unsigned long restart_args[6];
 
 	int nice, policy, priority;
-	uint64_t affinity[16];	/* 1024 processors, as told by sched_setaffinity */
+	uint64_t affinity[16]; /* 1024 processors, as told by sched_setaffinity */
 	unsigned int personality;
 	uint64_t timer_slack;
 	int pdeathsig;
-	int ioprio;		/* class << 13 | level; 0: none */
+	int ioprio; /* class << 13 | level; 0: none */
 	bool no_new_privs;
 	bool dead_by_exec;
-	uint64_t start_time;	/* monotonic ns */
+	uint64_t start_time;		   /* monotonic ns */
 	uint64_t calls_slept, calls_woken; /* voluntary switches */
-	struct kick_list *kicks;	/* sync.c: wake-ups to send when a queue's lock is dropped */
-	void *iobuf;		/* 64 KiB bounce buffer, made on first use: task_iobuf() */
+	struct kick_list *kicks; /* sync.c: wake-ups to send when a queue's lock is dropped */
+	void *iobuf;		 /* 64 KiB bounce buffer, made on first use: task_iobuf() */
 	/* trace: the last calls, for panics */
 	struct {
 		uint32_t number;
 		int32_t result;
 	} last[8];
 	uint32_t last_at;
-	uint64_t stack_canary;	/* at the far end: see task_new */
+	uint64_t stack_canary; /* at the far end: see task_new */
 };
 
 _Static_assert(offsetof(struct task, kstack) == TASK_KSTACK, "entry.S");
@@ -143,7 +143,7 @@ struct rlimit64 {
 struct session {
 	struct refcount refs;
 	int sid;
-	struct tty *tty;	/* controlling terminal or NULL; tty holds no reference back. tree_lock */
+	struct tty *tty; /* controlling terminal or NULL; tty holds no reference back. tree_lock */
 };
 
 struct rusage_sum {
@@ -154,39 +154,39 @@ struct process {
 	struct refcount refs;
 	struct mutex lock;
 	int pid;
-	int pgid;			/* tree_lock */
-	struct session *session;	/* tree_lock */
-	struct process *parent;		/* NULL for the first; tree_lock */
+	int pgid;		 /* tree_lock */
+	struct session *session; /* tree_lock */
+	struct process *parent;	 /* NULL for the first; tree_lock */
 	struct list children, sibling;
-	struct list id_link;		/* in all_processes; tree_lock */
-	struct list hash_link;		/* id table: task.c */
-	struct list tasks;		/* lock */
-	unsigned int task_count;	/* live tasks */
-	struct task *leader;		/* its tid is the pid; may be dead already */
+	struct list id_link;	 /* in all_processes; tree_lock */
+	struct list hash_link;	 /* id table: task.c */
+	struct list tasks;	 /* lock */
+	unsigned int task_count; /* live tasks */
+	struct task *leader;	 /* its tid is the pid; may be dead already */
 	struct mm *mm;
-	struct sighand *sighand;	/* the one all its tasks share; lives as long as the process */
-	uint32_t exit_uid;	/* real uid at the end, for SIGCHLD */
-	struct signal_queue pending;	/* shared; sighand.lock of the process (see signal.h) */
-	struct wait_queue child_wait;	/* woken when a child changes state; waitpid sleeps here */
-	struct wait_queue signal_wait;	/* signalfd, sigtimedwait */
-	struct wait_queue exit_wait;	/* pidfd polls */
-	int exit_signal;		/* sent to the parent */
+	struct sighand *sighand;     /* the one all its tasks share; lives as long as the process */
+	uint32_t exit_uid;	     /* real uid at the end, for SIGCHLD */
+	struct signal_queue pending; /* shared; sighand.lock of the process (see signal.h) */
+	struct wait_queue child_wait;  /* woken when a child changes state; waitpid sleeps here */
+	struct wait_queue signal_wait; /* signalfd, sigtimedwait */
+	struct wait_queue exit_wait;   /* pidfd polls */
+	int exit_signal;	       /* sent to the parent */
 	bool exiting, zombie, execed;
-	bool stopped, stop_reported, continued_unreported;	/* job control; tree_lock */
+	bool stopped, stop_reported, continued_unreported; /* job control; tree_lock */
 	int stop_signal;
-	int exit_status;		/* wait status */
-	struct task *exec_task;		/* the only one to survive while it runs execve */
+	int exit_status;	/* wait status */
+	struct task *exec_task; /* the only one to survive while it runs execve */
 	struct rlimit64 limits[RLIM_COUNT];
-	struct rusage_sum self_dead, children_sum;	/* of tasks gone; of reaped children */
-	struct list timers;		/* POSIX timers: time/ */
-	void *itimers;			/* time/ */
+	struct rusage_sum self_dead, children_sum; /* of tasks gone; of reaped children */
+	struct list timers;			   /* POSIX timers: time/ */
+	void *itimers;				   /* time/ */
 	bool child_subreaper, dumpable, huge_pages_off;
 	int oom_score_adj;
-	struct path *exe;		/* what runs, for /proc/PID/exe */
-	uintptr_t arg_start, arg_end, env_start, env_end, stack_start;	/* for /proc */
+	struct path *exe; /* what runs, for /proc/PID/exe */
+	uintptr_t arg_start, arg_end, env_start, env_end, stack_start; /* for /proc */
 	uintptr_t auxv[64];
 	uint64_t start_time;
-	uint32_t kernel_task;		/* a service of the kernel's own: not shown, not killed */
+	uint32_t kernel_task; /* a service of the kernel's own: not shown, not killed */
 };
 
 /* The calling task. */
@@ -209,9 +209,9 @@ static inline struct regs *task_regs(struct task *t)
 }
 
 extern struct mutex tree_lock;
-extern struct list all_processes;	/* tree_lock */
-extern struct process *init_process;	/* pid 1 */
-extern struct process *kernel_process;	/* services */
+extern struct list all_processes;      /* tree_lock */
+extern struct process *init_process;   /* pid 1 */
+extern struct process *kernel_process; /* services */
 
 /* Ids. The finders return a counted reference or NULL; zombies are found, reaped ones are not. */
 struct process *process_find(int pid);
@@ -229,7 +229,8 @@ static inline void task_get(struct task *t)
 /* Calls fn for each process of a group / session / all, with tree_lock held; stops at nonzero and returns it. */
 int process_for_each(int (*fn)(struct process *p, void *arg), void *arg);
 int process_for_each_in_group(int pgid, int (*fn)(struct process *p, void *arg), void *arg);
-bool process_group_exists(int pgid, struct session *session);	/* tree_lock held; session NULL: any */
+bool process_group_exists(int pgid,
+			  struct session *session); /* tree_lock held; session NULL: any */
 /* POSIX orphaned process group: no member has a parent in another group of the same session. tree_lock held. */
 bool process_group_orphaned(int pgid);
 
@@ -249,17 +250,17 @@ must_check int kernel_task_start(const char *name, void (*fn)(void *arg), void *
 struct boot_info;
 struct task *kernel_early_init(void);
 void kernel_main(struct boot_info *boot);
-void kernel_setup(struct boot_info *boot);	/* its first part: all but the first process */
-void task_first_run(struct task *t);	/* on its own stack */
+void kernel_setup(struct boot_info *boot); /* its first part: all but the first process */
+void task_first_run(struct task *t);	   /* on its own stack */
 void syscall_dispatch(struct regs *r);
-void task_do_work(struct regs *r);	/* on the way out with work != 0 */
-void task_do_fault(struct regs *r);	/* fault_* of the task are filled in */
-struct task *task_alloc(void);		/* bare task: stack, canary, lists; for boot too */
+void task_do_work(struct regs *r);  /* on the way out with work != 0 */
+void task_do_fault(struct regs *r); /* fault_* of the task are filled in */
+struct task *task_alloc(void);	    /* bare task: stack, canary, lists; for boot too */
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
-noreturn_ void task_exit(int status);		/* of one task; status counts if it is the last */
-noreturn_ void process_exit(int status);	/* exit_group with a wait status (signal or code << 8) */
+noreturn_ void task_exit(int status);	 /* of one task; status counts if it is the last */
+noreturn_ void process_exit(int status); /* exit_group with a wait status (signal or code << 8) */
 /* A new process for `cloister exec` or the first: parent may be NULL. See loader/exec.h for what it runs. */
 struct process *process_new(struct process *parent);
 
-extern uint32_t process_count, task_count;	/* of live ones, for limits and leak accounting */
+extern uint32_t process_count, task_count; /* of live ones, for limits and leak accounting */

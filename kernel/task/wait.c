@@ -17,12 +17,12 @@
 #include "lib/base/string.h"
 
 struct wait_args {
-	int type;		/* P_* */
+	int type; /* P_* */
 	int id;
-	struct process *target;	/* P_PIDFD */
+	struct process *target; /* P_PIDFD */
 	int options;
 	/* found */
-	int pid, code, status;	/* siginfo's code and status */
+	int pid, code, status; /* siginfo's code and status */
 	uint32_t uid;
 	int wait_status;
 	struct rusage_sum usage;
@@ -31,7 +31,8 @@ struct wait_args {
 
 struct user_rusage {
 	int64_t user_sec, user_usec, system_sec, system_usec;
-	int64_t max_rss, ixrss, idrss, isrss, minor, major, swaps, inblock, outblock, sent, received, signals, voluntary, involuntary;
+	int64_t max_rss, ixrss, idrss, isrss, minor, major, swaps, inblock, outblock, sent,
+		received, signals, voluntary, involuntary;
 };
 
 static bool matches(const struct wait_args *a, struct process *p)
@@ -87,7 +88,7 @@ static int scan(struct wait_args *a, struct process *me, struct process **ret_re
 	struct process *p;
 	int found = -ECHILD;
 
-	list_for_each (p, &me->children, sibling) {
+	list_for_each(p, &me->children, sibling) {
 		if (!matches(a, p))
 			continue;
 		found = 0;
@@ -200,7 +201,8 @@ long sys_waitid(unsigned long *a)
 	siginfo_t info;
 	long ret;
 
-	if (args.options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+	if (args.options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			     __WCLONE | __WALL))
 		return -EINVAL;
 	if (!(args.options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;

@@ -36,7 +36,8 @@ uint64_t clock_monotonic(void)
 		return now;
 	last = __atomic_load_n(&monotonic_last, __ATOMIC_RELAXED);
 	while (last < now)
-		if (__atomic_compare_exchange_n(&monotonic_last, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&monotonic_last, &last, now, true, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
 			return now;
 	return last;
 }

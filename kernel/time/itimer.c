@@ -24,7 +24,7 @@
 #define ITIMERS_GONE ((struct itimers *)1)
 
 struct interval_timer {
-	uint64_t expiry;	/* monotonic, or processor time; 0: not armed */
+	uint64_t expiry; /* monotonic, or processor time; 0: not armed */
 	uint64_t interval;
 };
 
@@ -32,8 +32,8 @@ struct itimers {
 	struct refcount refs;
 	struct mutex lock;
 	struct process *process;
-	struct interval_timer timers[3];	/* by ITIMER_* */
-	uint64_t limit_expiry;		/* processor time of the next SIGXCPU; NEVER: none */
+	struct interval_timer timers[3]; /* by ITIMER_* */
+	uint64_t limit_expiry;		 /* processor time of the next SIGXCPU; NEVER: none */
 	struct timer real, check;
 	bool closed;
 };
@@ -68,7 +68,8 @@ uint64_t time_next_expiry(uint64_t expiry, uint64_t interval, uint64_t now, uint
 {
 	uint64_t missed = (now - expiry) / interval, next;
 
-	if (__builtin_mul_overflow(missed + 1, interval, &next) || __builtin_add_overflow(next, expiry, &next))
+	if (__builtin_mul_overflow(missed + 1, interval, &next) ||
+	    __builtin_add_overflow(next, expiry, &next))
 		next = NEVER - 1;
 	*ret_missed = missed;
 	return next;
@@ -105,7 +106,8 @@ static bool cpu_due(struct interval_timer *c, uint64_t now, uint64_t *left)
 	bool due = c->expiry && now >= c->expiry;
 
 	if (due)
-		c->expiry = c->interval ? time_next_expiry(c->expiry, c->interval, now, &missed) : 0;
+		c->expiry = c->interval ? time_next_expiry(c->expiry, c->interval, now, &missed)
+					: 0;
 	if (c->expiry)
 		*left = MIN(*left, c->expiry - now);
 	return due;
@@ -234,7 +236,8 @@ void time_process_exec(struct process *p)
 
 void time_limit_changed(struct process *p)
 {
-	uint64_t seconds = __atomic_load_n(&p->limits[RLIMIT_CPU].current, __ATOMIC_RELAXED), expiry;
+	uint64_t seconds = __atomic_load_n(&p->limits[RLIMIT_CPU].current, __ATOMIC_RELAXED),
+		 expiry;
 	uint64_t hard = __atomic_load_n(&p->limits[RLIMIT_CPU].max, __ATOMIC_RELAXED);
 	bool limited = seconds != UINT64_MAX || hard != UINT64_MAX;
 	struct itimers *it = itimers_get(p, limited);
@@ -313,8 +316,10 @@ static int itimer_set(int which, const struct interval_timer *value, struct inte
 
 static struct itimerval_user itimerval_of(const struct interval_timer *t)
 {
-	return (struct itimerval_user){ (int64_t)(t->interval / NS_PER_SEC), (int64_t)(t->interval % NS_PER_SEC / 1000),
-					(int64_t)(t->expiry / NS_PER_SEC), (int64_t)(t->expiry % NS_PER_SEC / 1000) };
+	return (struct itimerval_user){ (int64_t)(t->interval / NS_PER_SEC),
+					(int64_t)(t->interval % NS_PER_SEC / 1000),
+					(int64_t)(t->expiry / NS_PER_SEC),
+					(int64_t)(t->expiry % NS_PER_SEC / 1000) };
 }
 
 long sys_getitimer(unsigned long *a)

@@ -22,23 +22,24 @@
 #include "kernel/time/time_internal.h"
 
 #define TIMERS_MAX 65536U
-#define THREAD_CHECK_NS 10000000ULL /* a thread that was told to look, or sleeps: look after it again */
+#define THREAD_CHECK_NS \
+	10000000ULL /* a thread that was told to look, or sleeps: look after it again */
 
 struct posix_timer {
 	struct list link;
 	struct refcount refs;
 	struct mutex lock;
 	int id, clock, base;
-	int notify, signal;		/* SIGEV_* */
-	uint64_t value;			/* sigev_value */
+	int notify, signal; /* SIGEV_* */
+	uint64_t value;	    /* sigev_value */
 	struct process *process;
-	struct task *target;		/* SIGEV_THREAD_ID: counted */
-	struct process *measured;	/* CPU clock of a whole process: counted */
-	struct task *measured_task;	/* CPU clock of a thread: counted */
+	struct task *target;	    /* SIGEV_THREAD_ID: counted */
+	struct process *measured;   /* CPU clock of a whole process: counted */
+	struct task *measured_task; /* CPU clock of a thread: counted */
 	struct timer timer;
-	uint64_t expiry;		/* monotonic, or of the CPU clock; 0: not armed */
+	uint64_t expiry; /* monotonic, or of the CPU clock; 0: not armed */
 	uint64_t interval;
-	uint64_t overrun;		/* since the signal was sent */
+	uint64_t overrun; /* since the signal was sent */
 	int overrun_told;
 	bool sent, deleted;
 };
@@ -65,8 +66,8 @@ static uint64_t timer_now(struct posix_timer *pt)
 {
 	if (!timer_is_cpu(pt))
 		return clock_monotonic();
-	return pt->measured ? clock_cpu_read_process(pt->clock, pt->measured) :
-			      clock_cpu_read_task(pt->clock, pt->measured_task);
+	return pt->measured ? clock_cpu_read_process(pt->clock, pt->measured)
+			    : clock_cpu_read_task(pt->clock, pt->measured_task);
 }
 
 /* pt->lock held: the kernel timer follows expiry. */
@@ -77,7 +78,8 @@ static void timer_follow(struct posix_timer *pt, uint64_t now, uint64_t not_befo
 	if (!pt->expiry || pt->notify == SIGEV_NONE)
 		deadline = NEVER;
 	else if (timer_is_cpu(pt))
-		deadline = time_cpu_check_deadline(pt->expiry > now ? pt->expiry - now : 0, pt->measured != NULL);
+		deadline = time_cpu_check_deadline(pt->expiry > now ? pt->expiry - now : 0,
+						   pt->measured != NULL);
 	timer_arm(&pt->timer, MAX(deadline, not_before));
 }
 
@@ -312,7 +314,8 @@ static int timer_enlist(struct posix_timer *pt, bool value_is_id)
 	list_for_each(other, &p->timers, link)
 		count++;
 	pt->id = count ? list_entry(p->timers.prev, struct posix_timer, link)->id : -1;
-	if (count >= TIMERS_MAX || count >= p->limits[RLIMIT_SIGPENDING].current || pt->id == INT32_MAX) {
+	if (count >= TIMERS_MAX || count >= p->limits[RLIMIT_SIGPENDING].current ||
+	    pt->id == INT32_MAX) {
 		ret = -EAGAIN;
 	} else {
 		pt->id++;
@@ -392,7 +395,8 @@ static struct itimerspec64_user timer_left(struct posix_timer *pt, uint64_t now)
 }
 
 /* pt->lock held. */
-static void timer_set(struct posix_timer *pt, const struct itimerspec64_user *set, bool absolute, uint64_t now)
+static void timer_set(struct posix_timer *pt, const struct itimerspec64_user *set, bool absolute,
+		      uint64_t now)
 {
 	uint64_t value = timespec_to_ns(&set->value), expiry;
 

@@ -90,7 +90,8 @@ static long sleep_relative(uint64_t end, struct uptr rest, int id)
 
 static long sleep_restart(struct task *t)
 {
-	long ret = sleep_relative(t->restart_args[0], UPTR(t->restart_args[1]), (int)t->restart_args[2]);
+	long ret = sleep_relative(t->restart_args[0], UPTR(t->restart_args[1]),
+				  (int)t->restart_args[2]);
 
 	if (ret == -ERESTART_RESTARTBLOCK)
 		t->restart = sleep_restart;

@@ -13,12 +13,12 @@
 #include "kernel/task/task.h"
 
 static struct mutex timer_lock;
-static struct rb_tree timers;		/* timer_lock */
-static struct timer *running;		/* timer_lock: whose fn is running */
-static uint32_t running_word;		/* its number, for those who wait; changes when fn is done */
-static unsigned int cancelling;		/* timer_lock: how many wait */
+static struct rb_tree timers;	/* timer_lock */
+static struct timer *running;	/* timer_lock: whose fn is running */
+static uint32_t running_word;	/* its number, for those who wait; changes when fn is done */
+static unsigned int cancelling; /* timer_lock: how many wait */
 static struct task *service;
-static uint64_t service_deadline = NEVER;	/* timer_lock: what the service sleeps for */
+static uint64_t service_deadline = NEVER; /* timer_lock: what the service sleeps for */
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
 {
@@ -45,7 +45,8 @@ static void timer_insert(struct timer *t, uint64_t deadline)
 	t->armed = true;
 	while (*link) {
 		parent = *link;
-		link = deadline < rb_entry(parent, struct timer, node)->deadline ? &parent->left : &parent->right;
+		link = deadline < rb_entry(parent, struct timer, node)->deadline ? &parent->left
+										 : &parent->right;
 	}
 	rb_insert(&timers, &t->node, parent, link);
 }

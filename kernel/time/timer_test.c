@@ -80,12 +80,12 @@ int kernel_task_start(const char *name, void (*fn)(void *arg), void *arg)
 }
 
 #define COUNT 200
-#define CHECK(c)                                                          \
-	do {                                                              \
-		if (!(c)) {                                               \
+#define CHECK(c)                                                                 \
+	do {                                                                     \
+		if (!(c)) {                                                      \
 			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
-			exit(1);                                          \
-		}                                                         \
+			exit(1);                                                 \
+		}                                                                \
 	} while (0)
 
 struct probe {

@@ -14,8 +14,8 @@ struct output {
 
 struct directive {
 	bool left, zero, alternate, plus, space, upper;
-	int width, precision;	/* precision -1: none */
-	int size;		/* bytes of the integer */
+	int width, precision; /* precision -1: none */
+	int size;	      /* bytes of the integer */
 };
 
 static void emit(struct output *o, char c)
@@ -55,8 +55,8 @@ static void emit_string(struct output *o, const struct directive *d, const char 
 		emit_padding(o, ' ', d->width - (int)len);
 }
 
-static void emit_number(struct output *o, const struct directive *d, uint64_t value, unsigned int base,
-			bool negative, bool is_signed)
+static void emit_number(struct output *o, const struct directive *d, uint64_t value,
+			unsigned int base, bool negative, bool is_signed)
 {
 	const char *digits = d->upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[24], prefix[3];
@@ -105,7 +105,8 @@ static const char *parse_number(const char *f, int *ret)
 }
 
 /* Flags, width, precision and length; returns the conversion's place. */
-static const char *parse_directive(const char *f, struct directive *d, int *ret_star_width, int *ret_star_precision)
+static const char *parse_directive(const char *f, struct directive *d, int *ret_star_width,
+				   int *ret_star_precision)
 {
 	*d = (struct directive){ .precision = -1, .size = 4 };
 	*ret_star_width = *ret_star_precision = 0;
@@ -188,7 +189,8 @@ int fmt_vsnprintf(char *to, size_t size, const char *format, va_list ap)
 		switch (*f) {
 		case 'd':
 		case 'i':
-			number = d.size == 8 ? va_arg(ap, long) : sign_extend((uint64_t)va_arg(ap, int), d.size);
+			number = d.size == 8 ? va_arg(ap, long)
+					     : sign_extend((uint64_t)va_arg(ap, int), d.size);
 			value = number < 0 ? -(uint64_t)number : (uint64_t)number;
 			emit_number(&o, &d, value, 10, number < 0, true);
 			break;
@@ -200,7 +202,11 @@ int fmt_vsnprintf(char *to, size_t size, const char *format, va_list ap)
 			if (d.size < 8)
 				value &= (1ULL << (8 * d.size)) - 1;
 			d.upper = *f == 'X';
-			emit_number(&o, &d, value, *f == 'u' ? 10 : *f == 'o' ? 8 : 16, false, false);
+			emit_number(&o, &d, value,
+				    *f == 'u'	? 10
+				    : *f == 'o' ? 8
+						: 16,
+				    false, false);
 			break;
 		case 'p':
 			d.alternate = true;

@@ -8,9 +8,9 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(l)                                                           \
-	{                                                                      \
-		&(l), &(l)                                                     \
+#define LIST_INIT(l)       \
+	{                  \
+		&(l), &(l) \
 	}
 
 static inline void list_init(struct list *l)
@@ -23,8 +23,7 @@ static inline bool list_empty(const struct list *l)
 	return l->next == l;
 }
 
-static inline void list_insert_between(struct list *e, struct list *prev,
-				       struct list *next)
+static inline void list_insert_between(struct list *e, struct list *prev, struct list *next)
 {
 	e->prev = prev;
 	e->next = next;
@@ -52,12 +51,11 @@ static inline void list_remove(struct list *e)
 
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
-#define list_for_each(pos, head, member)                                       \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member);         \
-	     &pos->member != (head);                                           \
+#define list_for_each(pos, head, member)                                                       \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head); \
 	     pos = list_entry(pos->member.next, __typeof__(*pos), member))
-#define list_for_each_safe(pos, tmp, head, member)                             \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member),         \
-	    tmp = list_entry(pos->member.next, __typeof__(*pos), member);      \
-	     &pos->member != (head); pos = tmp,                                \
-	    tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
+#define list_for_each_safe(pos, tmp, head, member)                        \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member),    \
+	    tmp = list_entry(pos->member.next, __typeof__(*pos), member); \
+	     &pos->member != (head);                                      \
+	     pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))

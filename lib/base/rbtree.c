@@ -49,7 +49,8 @@ static void rotate_right(struct rb_tree *tree, struct rb_node *n)
 	n->parent = up;
 }
 
-void rb_insert(struct rb_tree *tree, struct rb_node *n, struct rb_node *parent, struct rb_node **link)
+void rb_insert(struct rb_tree *tree, struct rb_node *n, struct rb_node *parent,
+	       struct rb_node **link)
 {
 	n->parent = parent;
 	n->left = n->right = NULL;

@@ -22,12 +22,12 @@ void panic(const char *format, ...)
 	abort();
 }
 
-#define CHECK(c)                                                                \
-	do {                                                                    \
-		if (!(c)) {                                                     \
+#define CHECK(c)                                                                 \
+	do {                                                                     \
+		if (!(c)) {                                                      \
 			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
-			exit(1);                                                \
-		}                                                               \
+			exit(1);                                                 \
+		}                                                                \
 	} while (0)
 
 static int black_height(const struct rb_node *n)
@@ -51,7 +51,8 @@ static void insert(struct item *i)
 
 	while (*link) {
 		parent = *link;
-		link = i->key < rb_entry(parent, struct item, node)->key ? &parent->left : &parent->right;
+		link = i->key < rb_entry(parent, struct item, node)->key ? &parent->left
+									 : &parent->right;
 	}
 	rb_insert(&tree, &i->node, parent, link);
 }

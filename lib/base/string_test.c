@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our string functions, under other names, against the libc's. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <errno.h>
 #include <string.h>
 
 #undef CLOISTER_HOSTED
@@ -40,12 +40,12 @@ void panic(const char *format, ...)
 	abort();
 }
 
-#define CHECK(c)                                                                \
-	do {                                                                    \
-		if (!(c)) {                                                     \
+#define CHECK(c)                                                                 \
+	do {                                                                     \
+		if (!(c)) {                                                      \
 			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
-			exit(1);                                                \
-		}                                                               \
+			exit(1);                                                 \
+		}                                                                \
 	} while (0)
 
 static int sign(int x)

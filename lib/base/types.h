@@ -11,21 +11,20 @@
 #define PAGE_UP(x) (((uintptr_t)(x) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 #define PAGE_DOWN(x) ((uintptr_t)(x) & ~(PAGE_SIZE - 1))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)                                                              \
-	({                                                                     \
-		__typeof__(a) min_a = (a);                                     \
-		__typeof__(b) min_b = (b);                                     \
-		min_a < min_b ? min_a : min_b;                                 \
+#define MIN(a, b)                              \
+	({                                     \
+		__typeof__(a) min_a = (a);     \
+		__typeof__(b) min_b = (b);     \
+		min_a < min_b ? min_a : min_b; \
 	})
-#define MAX(a, b)                                                              \
-	({                                                                     \
-		__typeof__(a) max_a = (a);                                     \
-		__typeof__(b) max_b = (b);                                     \
-		max_a > max_b ? max_a : max_b;                                 \
+#define MAX(a, b)                              \
+	({                                     \
+		__typeof__(a) max_a = (a);     \
+		__typeof__(b) max_b = (b);     \
+		max_a > max_b ? max_a : max_b; \
 	})
 #define ROUND_UP(x, a) (((x) + (a)-1) / (a) * (a))
-#define container_of(p, type, member)                                          \
-	((type *)((char *)(p)-offsetof(type, member)))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 #define must_check __attribute__((warn_unused_result))
 #define noreturn_ __attribute__((noreturn))
 #define format_(f, a) __attribute__((format(printf, f, a)))
@@ -45,9 +44,8 @@ struct uptr {
 
 /* Broken invariants, never bad input. Kept in release. */
 noreturn_ void panic(const char *format, ...) format_(1, 2);
-#define assert(c)                                                              \
-	do {                                                                   \
-		if (unlikely(!(c)))                                            \
-			panic("%s:%d: assertion failed: %s", __FILE__,         \
-			      __LINE__, #c);                                   \
+#define assert(c)                                                                     \
+	do {                                                                          \
+		if (unlikely(!(c)))                                                   \
+			panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #c); \
 	} while (0)

@@ -423,7 +423,8 @@ static long poll(struct pollfd *fds, size_t count)
 	long ready = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		fds[i].revents = (short)(handle(fds[i].fd) ? fds[i].events & (short)hosted_random() : POLLNVAL);
+		fds[i].revents = (short)(handle(fds[i].fd) ? fds[i].events & (short)hosted_random()
+							   : POLLNVAL);
 		if (fds[i].fd < 0)
 			fds[i].revents = 0;
 		ready += fds[i].revents != 0;
@@ -500,12 +501,14 @@ static long honest(unsigned int number, long a, long b, long c, long d, long e, 
 	case HC_OPEN2: {
 		struct open_how *how = P(c);
 
-		return d != sizeof(*how) ? -EINVAL : open_node(a, P(b), how->flags, (uint32_t)how->mode);
+		return d != sizeof(*how) ? -EINVAL
+					 : open_node(a, P(b), how->flags, (uint32_t)how->mode);
 	}
 	case HC_STATX:
 		if (h && h->type > LINK && !*(char *)P(b)) {
 			memset(P(e), 0, sizeof(struct statx));
-			((struct statx *)P(e))->stx_mode = h->type == STREAM ? S_IFCHR | 0620 : S_IFSOCK | 0777;
+			((struct statx *)P(e))->stx_mode = h->type == STREAM ? S_IFCHR | 0620
+									     : S_IFSOCK | 0777;
 			return 0;
 		}
 		n = walk(a, P(b), NULL, NULL);
@@ -564,7 +567,8 @@ static long honest(unsigned int number, long a, long b, long c, long d, long e, 
 		if (h->type != FILE || b < 0 || b > FILE_MAX)
 			return -EINVAL;
 		if ((size_t)b > nodes[h->node].size)
-			memset(nodes[h->node].data + nodes[h->node].size, 0, (size_t)b - nodes[h->node].size);
+			memset(nodes[h->node].data + nodes[h->node].size, 0,
+			       (size_t)b - nodes[h->node].size);
 		nodes[h->node].size = (size_t)b;
 		return 0;
 	case HC_FALLOCATE:
@@ -621,7 +625,10 @@ static long honest(unsigned int number, long a, long b, long c, long d, long e, 
 
 static void scribble(void *to, size_t size)
 {
-	static const uint64_t words[] = { 0, ~0ULL, 1, 0x7fffffffffffffffULL, 0x8000000000000000ULL, 0xffffffff, 0x80000000, 4096 };
+	static const uint64_t words[] = {
+		0,	    ~0ULL,	1,   0x7fffffffffffffffULL, 0x8000000000000000ULL,
+		0xffffffff, 0x80000000, 4096
+	};
 	uint8_t *p = to;
 	uint64_t how = hosted_random() % 4;
 
@@ -662,14 +669,17 @@ static struct room room_of(unsigned int number, long b, long c, long e, long f)
 		r.size = *(unsigned int *)P(e);
 		break;
 	case HC_RECVMSG:
-		r.size = ((struct message *)P(b))->name ? (unsigned int)((struct message *)P(b))->name_size : 0;
+		r.size = ((struct message *)P(b))->name
+				 ? (unsigned int)((struct message *)P(b))->name_size
+				 : 0;
 		r.control = ((struct message *)P(b))->control_size;
 	}
 	return r;
 }
 
 /* Garbage in whatever the call lets the host write. */
-static void scribble_results(unsigned int number, struct room room, long a, long b, long c, long d, long e, long f)
+static void scribble_results(unsigned int number, struct room room, long a, long b, long c, long d,
+			     long e, long f)
 {
 	unsigned int four = (unsigned int)hosted_random();
 
@@ -774,7 +784,8 @@ long plat_hostcall(unsigned int number, long a, long b, long c, long d, long e, 
 		case HC_WRITE:
 		case HC_SENDTO:
 		case HC_RECVFROM:
-			return honest(number, a, b, c > 1 ? (long)(hosted_random() % (uint64_t)c) : c, d, e, f);
+			return honest(number, a, b,
+				      c > 1 ? (long)(hosted_random() % (uint64_t)c) : c, d, e, f);
 		}
 		return honest(number, a, b, c, d, e, f);
 	default:

@@ -28,13 +28,13 @@ bool hosted_in_arena(uintptr_t at, size_t size);
 uintptr_t hosted_enclave(size_t *ret_size);
 
 /* kmalloc_hosted.c: each object is its own malloc, with where it came from, for reports of leaks. */
-uint64_t hosted_mark(void);			/* objects made from now on are newer */
+uint64_t hosted_mark(void); /* objects made from now on are newer */
 void hosted_print_newer(uint64_t mark);
 
 /* fault.c: the Nth allocation (kmalloc, pages, mapping) fails; 0: none. */
 void hosted_fail_allocation(unsigned long n);
 bool hosted_allocation_fails(void);
-unsigned long hosted_allocations(void);		/* since hosted_fail_allocation */
+unsigned long hosted_allocations(void); /* since hosted_fail_allocation */
 
 /* run.c */
 void hosted_run_init(void);
@@ -48,10 +48,12 @@ extern bool hosted_verbose;
 void hosted_boot(void);
 must_check bool hosted_process_start(uint32_t uid); /* false: no memory (with faults injected) */
 void hosted_process_end(void);
-bool hosted_pick(unsigned int n);		/* the task of the next calls: one of the live ones; false: none left */
+bool hosted_pick(
+	unsigned int n); /* the task of the next calls: one of the live ones; false: none left */
 long hosted_syscall(unsigned int number, const unsigned long a[6]);
-void hosted_remember_ipc(unsigned int number, long id); /* result of shmget, semget, msgget: removed by hosted_tidy */
-void hosted_tidy(void);				/* what outlives processes: known names, pending signals, System V objects */
+void hosted_remember_ipc(unsigned int number,
+			 long id); /* result of shmget, semget, msgget: removed by hosted_tidy */
+void hosted_tidy(void); /* what outlives processes: known names, pending signals, System V objects */
 uint64_t hosted_objects(void), hosted_pages(void);
 /* Pages in each process's arena: readable and writable, read-only, then nothing. */
 #define AREA_SIZE (64UL << 10)
@@ -65,6 +67,6 @@ enum { HOST_HONEST, HOST_FAILS, HOST_SHORT, HOST_LIES };
  * is not looked at), 0: by rate.
  */
 void hosted_host_mode(unsigned int mode, unsigned int rate, unsigned long at);
-unsigned long hosted_host_calls(void);		/* since hosted_host_mode */
-void hosted_host_reset(void);			/* the files that are there at the start */
+unsigned long hosted_host_calls(void); /* since hosted_host_mode */
+void hosted_host_reset(void);	       /* the files that are there at the start */
 void hosted_host_file(const char *name, const void *data, size_t size);

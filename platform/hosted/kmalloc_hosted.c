@@ -229,9 +229,12 @@ void hosted_print_newer(uint64_t mark)
 		UNPOISON(r, sizeof(*r));
 		next = r->next;
 		if (r->number > mark) {
-			fprintf(stderr, "  object %lu, %zu bytes, made at", (unsigned long)r->number, r->size);
+			fprintf(stderr, "  object %lu, %zu bytes, made at",
+				(unsigned long)r->number, r->size);
 			for (int i = 0; i < CALLERS && r->callers[i]; i++)
-				fprintf(stderr, " 0x%lx", (unsigned long)((char *)r->callers[i] - __executable_start));
+				fprintf(stderr, " 0x%lx",
+					(unsigned long)((char *)r->callers[i] -
+							__executable_start));
 			fprintf(stderr, "\n");
 		}
 		POISON(r, sizeof(*r));

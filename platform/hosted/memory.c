@@ -16,7 +16,7 @@
 #define ENCLAVE_SIZE (256UL << 20)
 #define MAPPED 0x80
 
-static uint8_t *prot;	/* sparse */
+static uint8_t *prot; /* sparse */
 static char *enclave;
 static int enclave_fd;
 
@@ -42,7 +42,8 @@ static void forget(uint8_t *from, size_t size)
 
 static void reserve(uintptr_t at, size_t size)
 {
-	if (mmap((void *)at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != (void *)at)
+	if (mmap((void *)at, size, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != (void *)at)
 		hosted_fail("cannot reserve %zu bytes", size);
 	forget(prot + (at - ARENA_START) / PAGE_SIZE, size / PAGE_SIZE);
 }
@@ -52,14 +53,17 @@ void hosted_memory_init(void)
 	enclave_fd = memfd_create("enclave", MFD_CLOEXEC);
 	if (enclave_fd < 0 || ftruncate(enclave_fd, ENCLAVE_SIZE))
 		hosted_fail("no memfd: %s", strerror(errno));
-	enclave = mmap(NULL, ENCLAVE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, enclave_fd, 0);
+	enclave = mmap(NULL, ENCLAVE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		       enclave_fd, 0);
 	if (enclave == MAP_FAILED)
 		hosted_fail("no enclave memory: %s", strerror(errno));
-	prot = mmap(NULL, ARENA_SIZE / PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	prot = mmap(NULL, ARENA_SIZE / PAGE_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (prot == MAP_FAILED)
 		hosted_fail("no table of the arena: %s", strerror(errno));
-	if (mmap((void *)ARENA_START, ARENA_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-		 -1, 0) != (void *)ARENA_START)
+	if (mmap((void *)ARENA_START, ARENA_SIZE, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+		 0) != (void *)ARENA_START)
 		hosted_fail("no arena: %s", strerror(errno));
 }
 
@@ -83,7 +87,8 @@ static int map(uintptr_t at, size_t size, unsigned int p, int flags, int fd, off
 {
 	if (hosted_allocation_fails())
 		return -ENOMEM;
-	if (mmap((void *)at, size, (int)(p & 3), flags | MAP_FIXED | MAP_NORESERVE, fd, offset) != (void *)at)
+	if (mmap((void *)at, size, (int)(p & 3), flags | MAP_FIXED | MAP_NORESERVE, fd, offset) !=
+	    (void *)at)
 		hosted_fail("mmap: %s", strerror(errno));
 	set_prot(at, size, p);
 	return 0;
@@ -105,7 +110,8 @@ int plat_map_enclave(uintptr_t at, size_t size, unsigned int p, const void *from
 	return map(at, size, p, shared ? MAP_SHARED : MAP_PRIVATE, enclave_fd, (off_t)offset);
 }
 
-int plat_map_host(uintptr_t at, size_t size, unsigned int p, int handle, uint64_t offset, bool shared)
+int plat_map_host(uintptr_t at, size_t size, unsigned int p, int handle, uint64_t offset,
+		  bool shared)
 {
 	(void)at, (void)size, (void)p, (void)handle, (void)offset, (void)shared;
 	return -ENODEV;
@@ -152,7 +158,8 @@ int plat_move(uintptr_t from, size_t old_size, uintptr_t to, size_t new_size)
 			return -error;
 		}
 	} else {
-		if (mremap((void *)from, old_size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != (void *)to)
+		if (mremap((void *)from, old_size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) !=
+		    (void *)to)
 			return -errno;
 		reserve(from, old_size);
 	}
@@ -195,7 +202,8 @@ static size_t reachable(uintptr_t at, size_t size, unsigned int access)
 	while (done < size) {
 		uintptr_t here = at + done;
 
-		if (!hosted_in_arena(here, 1) || here == ARENA_END || !(prot[(here - ARENA_START) / PAGE_SIZE] & access))
+		if (!hosted_in_arena(here, 1) || here == ARENA_END ||
+		    !(prot[(here - ARENA_START) / PAGE_SIZE] & access))
 			break;
 		done += PAGE_SIZE - here % PAGE_SIZE;
 	}
@@ -210,7 +218,8 @@ size_t plat_copy_user(void *to, const void *from, size_t size)
 	if (!size)
 		return 0;
 	if (!in && !out)
-		hosted_fail("plat_copy_user: no user address: %p from %p, %zu bytes", to, from, size);
+		hosted_fail("plat_copy_user: no user address: %p from %p, %zu bytes", to, from,
+			    size);
 	n = in ? reachable((uintptr_t)from, size, PLAT_READ) : size;
 	if (out)
 		n = reachable((uintptr_t)to, n, PLAT_WRITE);

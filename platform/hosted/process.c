@@ -31,7 +31,7 @@
 bool hosted_spawning;
 
 static struct task *kernel_task, *init_task, *picked;
-static jmp_buf *innermost;	/* of the let_run that runs the task */
+static jmp_buf *innermost; /* of the let_run that runs the task */
 
 /* The frames between are kernel code that ended for good. */
 void hosted_task_ended(void)
@@ -42,7 +42,8 @@ void hosted_task_ended(void)
 }
 
 /* Runs fn as `t`: false if the task ended in it. */
-__attribute__((noinline)) static bool let_run(struct task *volatile t, void (*fn)(void *), void *arg)
+__attribute__((noinline)) static bool let_run(struct task *volatile t, void (*fn)(void *),
+					      void *arg)
 {
 	struct task *me = current();
 	jmp_buf jump, *outer = innermost;
@@ -100,7 +101,8 @@ bool hosted_run_ending(void)
 		else if (__atomic_load_n(&t->work, __ATOMIC_SEQ_CST) & WORK_EXIT)
 			any |= !let_run(t, do_work, t);
 		else
-			__atomic_fetch_and(&t->work, ~(uint32_t)WORK_WAKE, __ATOMIC_SEQ_CST); /* what a kick does */
+			__atomic_fetch_and(&t->work, ~(uint32_t)WORK_WAKE,
+					   __ATOMIC_SEQ_CST); /* what a kick does */
 	}
 	return any;
 }
@@ -195,7 +197,9 @@ void hosted_boot(void)
 static bool map_area(struct task *t)
 {
 	struct mm *mm = t->process->mm;
-	struct mmap_args a = { .at = AREA, .size = AREA_SIZE, .prot = PROT_READ | PROT_WRITE,
+	struct mmap_args a = { .at = AREA,
+			       .size = AREA_SIZE,
+			       .prot = PROT_READ | PROT_WRITE,
 			       .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
 	intptr_t r = mm_map(mm, &a);
 
@@ -226,7 +230,8 @@ static bool mount_work(void)
 	return !err;
 }
 
-static long as_init(long (*call)(unsigned long *), unsigned long a0, unsigned long a1, unsigned long a2)
+static long as_init(long (*call)(unsigned long *), unsigned long a0, unsigned long a1,
+		    unsigned long a2)
 {
 	unsigned long a[6] = { a0, a1, a2, 0, 0, 0 };
 
@@ -377,7 +382,8 @@ static void remove_ipc(void)
 
 void hosted_tidy(void)
 {
-	static const char *const names[] = { "/dev/shm/x", "/tmp/t", "/host/n", "/host/m", "/tmp/u", "/etc/n" };
+	static const char *const names[] = { "/dev/shm/x", "/tmp/t", "/host/n",
+					     "/host/m",	   "/tmp/u", "/etc/n" };
 
 	hosted_become(init_task);
 	remove_ipc();

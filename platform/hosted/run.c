@@ -30,7 +30,7 @@ static struct service services[SERVICES_MAX];
 static unsigned int service_count;
 static pthread_mutex_t turn_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turn_changed = PTHREAD_COND_INITIALIZER;
-static struct service *turn;	/* NULL: the harness's */
+static struct service *turn; /* NULL: the harness's */
 static uint64_t now = 1000000000, chance = 1;
 
 struct hosted_task hosted_tasks[HOSTED_TASKS];
@@ -198,8 +198,9 @@ int plat_task_start(struct task *t, enum plat_start how)
 			continue;
 		hosted_tasks[i].task = t;
 		/* There is one arena: who would need another ends before it does anything. */
-		hosted_tasks[i].doomed = how == PLAT_START_FORK || (how == PLAT_START_CLEAN && t->first_run_arg &&
-								    !hosted_spawning);
+		hosted_tasks[i].doomed =
+			how == PLAT_START_FORK ||
+			(how == PLAT_START_CLEAN && t->first_run_arg && !hosted_spawning);
 		if (hosted_tasks[i].doomed)
 			t->set_child_tid = 0;
 		return 0;
@@ -244,7 +245,8 @@ int plat_park(struct task *t, uint64_t deadline)
 	if (hosted_sleeps < 200 && MIN(deadline, next_deadline()) < now + 100000000000ULL) {
 		now = MAX(now, MIN(deadline, next_deadline()));
 		hosted_run_services();
-		return deadline <= now && !__atomic_load_n(&t->work, __ATOMIC_SEQ_CST) ? -ETIMEDOUT : 0;
+		return deadline <= now && !__atomic_load_n(&t->work, __ATOMIC_SEQ_CST) ? -ETIMEDOUT
+										       : 0;
 	}
 	/* A clock near its end, or nothing that would ever wake it. */
 	if (deadline != UINT64_MAX && deadline <= now)
@@ -318,7 +320,8 @@ long plat_peek(struct task *other, uintptr_t at, void *buffer, size_t size, bool
 
 	if (!other || !size)
 		return 0;
-	left = write ? plat_copy_user((void *)at, buffer, size) : plat_copy_user(buffer, (void *)at, size);
+	left = write ? plat_copy_user((void *)at, buffer, size)
+		     : plat_copy_user(buffer, (void *)at, size);
 	return left == size ? -EFAULT : (long)(size - left);
 }
 

@@ -43,7 +43,8 @@ int plat_map_enclave(uintptr_t at, size_t size, unsigned int prot, const void *f
 }
 
 /* Only with PLAT_MAP_HOST. A platform that protects from the host must not have it. */
-int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle, uint64_t offset, bool shared)
+int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle, uint64_t offset,
+		  bool shared)
 {
 	(void)at;
 	(void)size;

@@ -33,7 +33,8 @@ static uintptr_t put(size_t at, const void *from, size_t size)
 
 static bool write_file(const char *name, const uint8_t *data, size_t size, size_t more)
 {
-	long fd = call(__NR_open, put(0, name, strlen(name) + 1), 0x241 /* O_WRONLY | O_CREAT | O_TRUNC */, 0755);
+	long fd = call(__NR_open, put(0, name, strlen(name) + 1),
+		       0x241 /* O_WRONLY | O_CREAT | O_TRUNC */, 0755);
 
 	if (fd < 0)
 		return false;

@@ -19,8 +19,9 @@ void _exit(int status) __attribute__((noreturn));
 #define PROGRAM_MAX 4096
 
 /* What `run` does, with the fault armed after the process has started, and disarmed before it ends. */
-static void run_with(const uint8_t *data, size_t size, unsigned long allocation, unsigned int mode, unsigned long host_call,
-		     unsigned long *ret_allocations, unsigned long *ret_host_calls)
+static void run_with(const uint8_t *data, size_t size, unsigned long allocation, unsigned int mode,
+		     unsigned long host_call, unsigned long *ret_allocations,
+		     unsigned long *ret_host_calls)
 {
 	in = data + 3;
 	left = size - 3;
@@ -43,7 +44,8 @@ static void run_with(const uint8_t *data, size_t size, unsigned long allocation,
 	hosted_tidy();
 }
 
-static void check_leak(const char *what, const uint8_t *data, size_t size, unsigned long n, unsigned int mode, bool memory)
+static void check_leak(const char *what, const uint8_t *data, size_t size, unsigned long n,
+		       unsigned int mode, bool memory)
 {
 	unsigned long a, h;
 	int grew = 0;
@@ -56,8 +58,10 @@ static void check_leak(const char *what, const uint8_t *data, size_t size, unsig
 			return;
 		if (++grew == 4) {
 			hosted_print_newer(mark);
-			hosted_fail("%s, %s %lu: leaves %ld objects and %ld pages", what, memory ? "allocation" : "host call", n,
-				    (long)(hosted_objects() - objects), (long)(hosted_pages() - pages));
+			hosted_fail("%s, %s %lu: leaves %ld objects and %ld pages", what,
+				    memory ? "allocation" : "host call", n,
+				    (long)(hosted_objects() - objects),
+				    (long)(hosted_pages() - pages));
 		}
 	}
 }
@@ -76,7 +80,8 @@ static unsigned long test(const char *what, const uint8_t *data, size_t size)
 	for (unsigned int mode = HOST_FAILS; mode <= HOST_LIES; mode++)
 		for (n = 1; n <= host_calls; n++, runs++) {
 			if (talk)
-				dprintf(2, "%s: host call %lu of %lu, mode %u\n", what, n, host_calls, mode);
+				dprintf(2, "%s: host call %lu of %lu, mode %u\n", what, n,
+					host_calls, mode);
 			check_leak(what, data, size, n, mode, false);
 		}
 	/* Still works, and needs no more than before: faults left no state behind. */
@@ -84,15 +89,50 @@ static unsigned long test(const char *what, const uint8_t *data, size_t size)
 	return runs;
 }
 
+/* A process is made while memory is short: made whole, or not at all. */
+static unsigned long test_start(void)
+{
+	unsigned long n = 0;
+	bool failed = true;
+
+	while (failed) {
+		uint64_t objects = 0;
+		int grew = -1;
+
+		n++;
+		for (int i = 0; i < 5; i++) {
+			uint64_t mark = hosted_mark();
+
+			hosted_fail_allocation(n);
+			if (hosted_process_start(0)) {
+				failed = hosted_allocations() >= n;
+				hosted_fail_allocation(0);
+				hosted_process_end();
+			}
+			hosted_fail_allocation(0);
+			hosted_tidy();
+			grew += hosted_objects() > objects;
+			objects = hosted_objects();
+			if (grew == 4) {
+				hosted_print_newer(mark);
+				hosted_fail("start of a process, allocation %lu: a leak", n);
+			}
+		}
+	}
+	return n - 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const names[] = {
-		"file", "mmap", "pipe", "unix", "scm", "inet", "netlink", "epoll", "signal", "threads", "futex", "shm", "mq", "proc", "host",
-		"tty", "mount", "xattr", "exec", "timers",
+		"file",	 "mmap",   "pipe",    "unix",  "scm",  "inet",	 "netlink",
+		"epoll", "signal", "threads", "futex", "shm",  "mq",	 "proc",
+		"host",	 "tty",	   "mount",   "xattr", "exec", "timers",
 	};
 	unsigned long runs = 0;
 
 	LLVMFuzzerInitialize(NULL, NULL);
+	runs += test_start();
 	for (size_t i = 0; i < ARRAY_SIZE(names) && argc > 1; i++) {
 		static uint8_t data[PROGRAM_MAX];
 		char path[512];

@@ -29,23 +29,138 @@ static uint32_t scratch;
 static bool talk;
 
 static const char *const dictionary[] = {
-	"f", "g", "d", "d/f", "d/g", "l", ".", "..", "d/..", "p", "s", "/", "/etc/passwd", "/etc/n", "/dev/null", "/dev/zero",
-	"/dev/full", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts/0", "/dev/shm/x", "/tmp/t", "/proc/self/maps",
-	"/proc/self/status", "/proc/self/fd", "/proc/self/fd/3", "/proc/self/mem", "/proc/self/exe", "/proc/self/task",
-	"/proc/self/stat", "/proc/self/cmdline", "/proc/self/environ", "/proc/mounts", "/proc/meminfo", "/proc/1/stat",
-	"/proc/sys/kernel/hostname", "/proc/self/oom_score_adj", "/proc/self/comm", "/proc/self/limits", "/sys",
-	"/sys/devices/system/cpu", "/host/f", "/host/d", "/host/l", "/host/n", "/host/m", "/host", "", "mq", "/w", "/dev",
-	"/dev/fd/0", "/dev/pts", "/proc", "/proc/self/root/w/f", "/proc/self/cwd", "/proc/self/mountinfo", "/proc/stat",
-	"/proc/loadavg", "/proc/sys/fs/pipe-max-size", "/proc/self/auxv", "tmpfs", "proc", "overlay", "user.a",
-	"security.capability", "trusted.overlay.opaque", "lowerdir=d,upperdir=e,workdir=h", "e", "h", "/tmp/u", "sysfs", "devpts",
+	"f",
+	"g",
+	"d",
+	"d/f",
+	"d/g",
+	"l",
+	".",
+	"..",
+	"d/..",
+	"p",
+	"s",
+	"/",
+	"/etc/passwd",
+	"/etc/n",
+	"/dev/null",
+	"/dev/zero",
+	"/dev/full",
+	"/dev/urandom",
+	"/dev/tty",
+	"/dev/ptmx",
+	"/dev/pts/0",
+	"/dev/shm/x",
+	"/tmp/t",
+	"/proc/self/maps",
+	"/proc/self/status",
+	"/proc/self/fd",
+	"/proc/self/fd/3",
+	"/proc/self/mem",
+	"/proc/self/exe",
+	"/proc/self/task",
+	"/proc/self/stat",
+	"/proc/self/cmdline",
+	"/proc/self/environ",
+	"/proc/mounts",
+	"/proc/meminfo",
+	"/proc/1/stat",
+	"/proc/sys/kernel/hostname",
+	"/proc/self/oom_score_adj",
+	"/proc/self/comm",
+	"/proc/self/limits",
+	"/sys",
+	"/sys/devices/system/cpu",
+	"/host/f",
+	"/host/d",
+	"/host/l",
+	"/host/n",
+	"/host/m",
+	"/host",
+	"",
+	"mq",
+	"/w",
+	"/dev",
+	"/dev/fd/0",
+	"/dev/pts",
+	"/proc",
+	"/proc/self/root/w/f",
+	"/proc/self/cwd",
+	"/proc/self/mountinfo",
+	"/proc/stat",
+	"/proc/loadavg",
+	"/proc/sys/fs/pipe-max-size",
+	"/proc/self/auxv",
+	"tmpfs",
+	"proc",
+	"overlay",
+	"user.a",
+	"security.capability",
+	"trusted.overlay.opaque",
+	"lowerdir=d,upperdir=e,workdir=h",
+	"e",
+	"h",
+	"/tmp/u",
+	"sysfs",
+	"devpts",
 };
 
 static const uint64_t interesting[] = {
-	0x80, 0xff, 0x100, 0x1000, 0x10000, 0x100000, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-	0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff, 0xfffffffffffff000, 0xfff, 0x1001, 0x7ffff000,
-	0x200000000000, 0x7fffffffffff, 0x800000000000, 0x441 /* O_CREAT.. */, 0x42, 0x80000, 0x800, 0x80801, 0x4000, 0x10000,
-	0x200000, 0x410000, 0x22, 0x32, 0x100022, 0x11, 0x31, 0x8000000, 0x5401, 0x5421, 0x541b, 0x5413, 0x5410, 0x540e, 0x80045430,
-	0x100, 0x2000, 0x400, 0x3d0f00, 0x50f00, 0x4111, 0x10900, 0x1200011, 0x200, 0x300, 0x17, 0x1d,
+	0x80,
+	0xff,
+	0x100,
+	0x1000,
+	0x10000,
+	0x100000,
+	0x40000000,
+	0x7fffffff,
+	0x80000000,
+	0xffffffff,
+	0x100000000,
+	0x7fffffffffffffff,
+	0x8000000000000000,
+	0xffffffffffffffff,
+	0xfffffffffffff000,
+	0xfff,
+	0x1001,
+	0x7ffff000,
+	0x200000000000,
+	0x7fffffffffff,
+	0x800000000000,
+	0x441 /* O_CREAT.. */,
+	0x42,
+	0x80000,
+	0x800,
+	0x80801,
+	0x4000,
+	0x10000,
+	0x200000,
+	0x410000,
+	0x22,
+	0x32,
+	0x100022,
+	0x11,
+	0x31,
+	0x8000000,
+	0x5401,
+	0x5421,
+	0x541b,
+	0x5413,
+	0x5410,
+	0x540e,
+	0x80045430,
+	0x100,
+	0x2000,
+	0x400,
+	0x3d0f00,
+	0x50f00,
+	0x4111,
+	0x10900,
+	0x1200011,
+	0x200,
+	0x300,
+	0x17,
+	0x1d,
 };
 
 static uint8_t byte(void)
@@ -238,7 +353,8 @@ static bool one_call(void)
 	/* What would stay when the process has ended, by design. */
 	if (nr == __NR_mount) {
 		a[1] = put_data("d", 1, false);
-		a[3] &= ~(1UL << 12 | 1UL << 18 | 1UL << 20); /* MS_BIND is fine, not MS_REC: bounded work */
+		a[3] &= ~(1UL << 12 | 1UL << 18 |
+			  1UL << 20); /* MS_BIND is fine, not MS_REC: bounded work */
 	}
 	if (nr == __NR_mq_open)
 		a[0] = put_data("mq", 2, false);
@@ -246,8 +362,8 @@ static bool one_call(void)
 		return true;
 	results[result_count++ % RESULTS] = hosted_syscall(nr, a);
 	if (talk)
-		dprintf(2, "  %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx) = %ld\n", e->name, a[0], a[1], a[2], a[3], a[4], a[5],
-			result(0));
+		dprintf(2, "  %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx) = %ld\n", e->name, a[0], a[1],
+			a[2], a[3], a[4], a[5], result(0));
 	if (nr == __NR_shmget || nr == __NR_semget || nr == __NR_msgget)
 		hosted_remember_ipc(nr, result(0));
 	return true;
@@ -289,7 +405,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint64_t objects = hosted_objects(), pages = hosted_pages(), mark = 0, more = 0, more_pages = 0;
+	uint64_t objects = hosted_objects(), pages = hosted_pages(), mark = 0, more = 0,
+		 more_pages = 0;
 	int grew = 0;
 
 	if (size > 4096)
@@ -306,7 +423,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (grew == AGAIN) {
 		hosted_print_newer(mark);
-		hosted_fail("leak: each run leaves %ld objects and %ld pages", (long)more, (long)more_pages);
+		hosted_fail("leak: each run leaves %ld objects and %ld pages", (long)more,
+			    (long)more_pages);
 	}
 	return 0;
 }

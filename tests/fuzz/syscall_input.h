@@ -16,17 +16,17 @@
 #pragma once
 
 enum {
-	P_NULL,			/* NULL */
-	P_DATA,			/* length byte, bytes: copied to fresh scratch memory */
-	P_SPACE,		/* fresh zeroed scratch of 256 bytes */
-	P_OLD,			/* byte n: AREA + 256 * n */
-	P_EDGE,			/* byte n: n bytes before the end of what can be read */
+	P_NULL,	 /* NULL */
+	P_DATA,	 /* length byte, bytes: copied to fresh scratch memory */
+	P_SPACE, /* fresh zeroed scratch of 256 bytes */
+	P_OLD,	 /* byte n: AREA + 256 * n */
+	P_EDGE,	 /* byte n: n bytes before the end of what can be read */
 	P_READ_ONLY,
 	P_UNMAPPED,
-	P_KERNEL,		/* enclave memory */
-	P_WILD,			/* 8 bytes: any address */
-	P_RESULT,		/* byte n: result n calls ago */
-	P_ARENA,		/* 2 bytes: that page of the arena's first 256 MiB */
-	P_LONG,			/* 2 bytes length: space of that many bytes at AREA */
+	P_KERNEL, /* enclave memory */
+	P_WILD,	  /* 8 bytes: any address */
+	P_RESULT, /* byte n: result n calls ago */
+	P_ARENA,  /* 2 bytes: that page of the arena's first 256 MiB */
+	P_LONG,	  /* 2 bytes length: space of that many bytes at AREA */
 	P_WAYS
 };

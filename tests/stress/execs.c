@@ -95,7 +95,8 @@ static void *racer(void *arg)
 			poll(NULL, 0, 1);
 	case 12:
 		for (;;) {
-			void *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			void *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 			if (p != MAP_FAILED) {
 				memset(p, 1, 1 << 16);
@@ -150,7 +151,8 @@ static void one_race(uint64_t seed)
 		race(mask, seed);
 	CHECK(pid > 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	if (status != SIGKILL && (!WIFEXITED(status) || WEXITSTATUS(status) < 10 || WEXITSTATUS(status) > 14))
+	if (status != SIGKILL &&
+	    (!WIFEXITED(status) || WEXITSTATUS(status) < 10 || WEXITSTATUS(status) > 14))
 		FAIL("race %x ended with status %x", mask, status);
 }
 
@@ -174,7 +176,8 @@ static void one_kill(uint64_t seed)
 		syscall(SYS_futex, &racers_go, FUTEX_WAKE_PRIVATE, 1000, NULL, NULL, 0);
 		if (seed & 1 << 21) { /* a stopped one */
 			kill(getpid(), SIGSTOP);
-		} else if (seed & 1 << 22) { /* the parent of a vfork child that hangs for a while */
+		} else if (seed &
+			   1 << 22) { /* the parent of a vfork child that hangs for a while */
 			pid = vfork();
 			if (!pid) {
 				usleep(20000);
@@ -210,7 +213,8 @@ static void vfork_child_killed(void)
 	pid = vfork();
 	if (!pid) {
 		child = getpid();
-		if (write(ready[1], (const void *)(uintptr_t)&child, sizeof(child)) != sizeof(child))
+		if (write(ready[1], (const void *)(uintptr_t)&child, sizeof(child)) !=
+		    sizeof(child))
 			_exit(1);
 		for (;;)
 			pause();

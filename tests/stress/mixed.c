@@ -19,7 +19,7 @@
 struct shared {
 	_Atomic bool stop;
 	_Atomic uint64_t progress[PROCESSES * THREADS];
-	pthread_mutex_t mutex;			/* shared by all processes */
+	pthread_mutex_t mutex; /* shared by all processes */
 	uint64_t under_mutex, under_mutex_again;
 	_Atomic uint64_t locked;
 };
@@ -41,7 +41,8 @@ static void verify(const unsigned char *p, size_t n, uint64_t seed, const char *
 {
 	for (size_t i = 0; i < n; i++)
 		if (p[i] != (unsigned char)(seed + i * 7))
-			FAIL("%s: byte %zu of %zu is %u, expected %u", what, i, n, p[i], (unsigned char)(seed + i * 7));
+			FAIL("%s: byte %zu of %zu is %u, expected %u", what, i, n, p[i],
+			     (unsigned char)(seed + i * 7));
 }
 
 static void all_write(int fd, const void *p, size_t n)
@@ -122,7 +123,8 @@ static void do_map(uint64_t *seed)
 {
 	size_t pages = 2 + stress_random(seed) % 30, size = pages * 4096;
 	int flags = stress_random(seed) & 1 ? MAP_SHARED : MAP_PRIVATE;
-	unsigned char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0), *q;
+	unsigned char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0),
+		      *q;
 
 	CHECK(p != MAP_FAILED);
 	fill(p, size, *seed);
@@ -363,7 +365,8 @@ int main(int argc, char **argv)
 
 	stress_time_limit("mixed", seconds + 120);
 	CHECK(mkdtemp(folder));
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	CHECK(shared != MAP_FAILED);
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
@@ -389,7 +392,8 @@ int main(int argc, char **argv)
 			uint64_t now = atomic_load(&shared->progress[i]);
 
 			if (now == last[i])
-				FAIL("thread %d of process %d hangs after %lu steps", i % THREADS, i / THREADS, now);
+				FAIL("thread %d of process %d hangs after %lu steps", i % THREADS,
+				     i / THREADS, now);
 			last[i] = now;
 		}
 	}

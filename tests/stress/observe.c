@@ -27,8 +27,10 @@ static void read_all(const char *name)
 
 static void look(int pid)
 {
-	static const char *const names[] = { "maps",   "status", "stat", "statm", "cmdline", "environ", "limits", "io",
-					     "mounts", "smaps",  "auxv", "wchan", "comm",    "mem",	"cgroup", "smaps_rollup" };
+	static const char *const names[] = { "maps",	"status",  "stat",   "statm",
+					     "cmdline", "environ", "limits", "io",
+					     "mounts",	"smaps",   "auxv",   "wchan",
+					     "comm",	"mem",	   "cgroup", "smaps_rollup" };
 	static const char *const folders[] = { "fd", "task", "fdinfo", "ns" };
 	char name[400], target[256], data[64];
 	struct iovec local = { data, sizeof(data) }, remote = { (void *)0x400000, sizeof(data) };
@@ -48,10 +50,12 @@ static void look(int pid)
 		snprintf(name, sizeof(name), "/proc/%d/%s", pid, folders[i]);
 		d = opendir(name);
 		while (d && (e = readdir(d))) {
-			snprintf(name, sizeof(name), "/proc/%d/%s/%.200s", pid, folders[i], e->d_name);
+			snprintf(name, sizeof(name), "/proc/%d/%s/%.200s", pid, folders[i],
+				 e->d_name);
 			(void)!readlink(name, target, sizeof(target));
 			if (i == 1) {
-				snprintf(name, sizeof(name), "/proc/%d/task/%.200s/stat", pid, e->d_name);
+				snprintf(name, sizeof(name), "/proc/%d/task/%.200s/stat", pid,
+					 e->d_name);
 				read_all(name);
 			}
 		}

@@ -11,7 +11,8 @@
 
 static bool is_short(int error)
 {
-	return error == ENOMEM || error == ENOSPC || error == ENFILE || error == EMFILE || error == EAGAIN || error == ENOBUFS;
+	return error == ENOMEM || error == ENOSPC || error == ENFILE || error == EMFILE ||
+	       error == EAGAIN || error == ENOBUFS;
 }
 
 static void write_files(void)
@@ -43,7 +44,8 @@ static void write_files(void)
 	for (int i = 0; i <= n; i++) {
 		snprintf(name, sizeof(name), "%s/%d", dir, i);
 		fd = open(name, O_RDONLY);
-		for (ssize_t got; fd >= 0 && (got = read(fd, block, sizeof(block))) > 0; total -= (uint64_t)got)
+		for (ssize_t got; fd >= 0 && (got = read(fd, block, sizeof(block))) > 0;
+		     total -= (uint64_t)got)
 			CHECK(block[0] == 7 && block[got - 1] == 7);
 		close(fd);
 		unlink(name);

@@ -24,24 +24,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAIL(...)                                                              \
-	do {                                                                   \
-		int fe_ = errno;                                               \
-		fprintf(stderr, "FAIL %s:%d: ", __FILE__, __LINE__);           \
-		fprintf(stderr, __VA_ARGS__);                                  \
-		fprintf(stderr, " (errno %d %s)\n", fe_, strerror(fe_));       \
-		fflush(stderr);                                                \
-		_exit(1);                                                      \
+#define FAIL(...)                                                        \
+	do {                                                             \
+		int fe_ = errno;                                         \
+		fprintf(stderr, "FAIL %s:%d: ", __FILE__, __LINE__);     \
+		fprintf(stderr, __VA_ARGS__);                            \
+		fprintf(stderr, " (errno %d %s)\n", fe_, strerror(fe_)); \
+		fflush(stderr);                                          \
+		_exit(1);                                                \
 	} while (0)
-#define CHECK(c)                                                               \
-	do {                                                                   \
-		if (!(c))                                                      \
-			FAIL("not true: %s", #c);                              \
+#define CHECK(c)                                  \
+	do {                                      \
+		if (!(c))                         \
+			FAIL("not true: %s", #c); \
 	} while (0)
-#define CHECK_EQ(a, b)                                                         \
-	do {                                                                   \
-		long long a_ = (long long)(a), b_ = (long long)(b);            \
-		if (a_ != b_)                                                  \
+#define CHECK_EQ(a, b)                                                          \
+	do {                                                                    \
+		long long a_ = (long long)(a), b_ = (long long)(b);             \
+		if (a_ != b_)                                                   \
 			FAIL("%s is %lld, expected %s = %lld", #a, a_, #b, b_); \
 	} while (0)
 
@@ -76,7 +76,8 @@ static inline pid_t stress_wait(pid_t pid, int expect)
 		got = waitpid(pid, &status, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0 || status != expect)
-		FAIL("child %d (asked for %d) ended with status %x, expected %x", (int)got, (int)pid, status, expect);
+		FAIL("child %d (asked for %d) ended with status %x, expected %x", (int)got,
+		     (int)pid, status, expect);
 	return got;
 }
 

@@ -12,11 +12,22 @@
 
 #include "stress.h"
 
-enum { FUTEX_CALL, READ_CALL, POLL_CALL, NANOSLEEP_CALL, SUSPEND_CALL, EPOLL_CALL, WAIT_CALL, RECEIVE_CALL, ACCEPT_CALL, POLL_HOST_CALL };
+enum {
+	FUTEX_CALL,
+	READ_CALL,
+	POLL_CALL,
+	NANOSLEEP_CALL,
+	SUSPEND_CALL,
+	EPOLL_CALL,
+	WAIT_CALL,
+	RECEIVE_CALL,
+	ACCEPT_CALL,
+	POLL_HOST_CALL
+};
 
 struct shared {
-	_Atomic uint32_t asked;		/* rounds the receiver entered */
-	_Atomic uint32_t handled;	/* signals its handler saw */
+	_Atomic uint32_t asked;	  /* rounds the receiver entered */
+	_Atomic uint32_t handled; /* signals its handler saw */
 	_Atomic uint32_t stop;
 };
 static struct shared *shared;
@@ -175,8 +186,9 @@ static void *blocked_sender(void *arg)
 
 static void other_calls(uint32_t count)
 {
-	static const int calls[] = { FUTEX_CALL, READ_CALL, POLL_CALL, NANOSLEEP_CALL, WAIT_CALL,
-				     EPOLL_CALL, RECEIVE_CALL, ACCEPT_CALL, POLL_HOST_CALL, RECEIVE_CALL };
+	static const int calls[] = { FUTEX_CALL,     READ_CALL,	  POLL_CALL,	NANOSLEEP_CALL,
+				     WAIT_CALL,	     EPOLL_CALL,  RECEIVE_CALL, ACCEPT_CALL,
+				     POLL_HOST_CALL, RECEIVE_CALL };
 	pid_t ids[2] = { getpid(), (pid_t)syscall(SYS_gettid) };
 	pthread_t t;
 
@@ -266,7 +278,8 @@ int main(int argc, char **argv)
 {
 	uint32_t count = argc > 1 ? (uint32_t)atoi(argv[1]) : 2000;
 	struct sigaction action = { .sa_handler = on_signal };
-	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in here = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sender_ids ids = { getpid(), (pid_t)syscall(SYS_gettid) };
 	pthread_t t;
 	pid_t pid;

@@ -8,16 +8,16 @@
 
 #include "tests/syscall/test.h"
 
-#define ROOT()                                                                 \
-	do {                                                                   \
-		if (syscall(SYS_geteuid))                                      \
-			SKIP("needs root");                                    \
+#define ROOT()                              \
+	do {                                \
+		if (syscall(SYS_geteuid))   \
+			SKIP("needs root"); \
 	} while (0)
 /* A container may have dropped some. */
-#define CAP(cap)                                                               \
-	do {                                                                   \
-		if (!(caps(0) >> (cap)&1))                                     \
-			SKIP("needs a capability");                            \
+#define CAP(cap)                                    \
+	do {                                        \
+		if (!(caps(0) >> (cap)&1))          \
+			SKIP("needs a capability"); \
 	} while (0)
 
 static uint64_t caps(int which) /* 0 effective, 1 permitted, 2 inheritable */
@@ -26,9 +26,9 @@ static uint64_t caps(int which) /* 0 effective, 1 permitted, 2 inheritable */
 	struct __user_cap_data_struct d[2] = { 0 };
 
 	EXPECT_OK(syscall(SYS_capget, &h, d));
-	return which == 0 ? d[0].effective | (uint64_t)d[1].effective << 32 :
-	       which == 1 ? d[0].permitted | (uint64_t)d[1].permitted << 32 :
-			    d[0].inheritable | (uint64_t)d[1].inheritable << 32;
+	return which == 0   ? d[0].effective | (uint64_t)d[1].effective << 32
+	       : which == 1 ? d[0].permitted | (uint64_t)d[1].permitted << 32
+			    : d[0].inheritable | (uint64_t)d[1].inheritable << 32;
 }
 
 static long set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
@@ -36,7 +36,8 @@ static long set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritabl
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct d[2] = {
 		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
-		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
+		  (uint32_t)(inheritable >> 32) },
 	};
 
 	return syscall(SYS_capset, &h, d);
@@ -312,7 +313,8 @@ TEST(prctl, ambient_capabilities)
 	EXPECT_EQ(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0), 0);
 	EXPECT_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 64, 0, 0), EINVAL);
 	EXPECT_ERR(prctl(PR_CAP_AMBIENT, 9, CAP_KILL, 0, 0), EINVAL);
-	EXPECT_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0), EPERM); /* not inheritable */
+	EXPECT_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0),
+		   EPERM); /* not inheritable */
 	EXPECT_OK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
 	ROOT();
 	CAP(CAP_KILL);
@@ -331,8 +333,10 @@ TEST(prctl, secure_bits)
 		return;
 	}
 	CAP(CAP_SETPCAP);
-	EXPECT_OK(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED, 0, 0, 0));
-	EXPECT_EQ(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED);
+	EXPECT_OK(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED,
+			0, 0, 0));
+	EXPECT_EQ(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0),
+		  SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED);
 	EXPECT_ERR(prctl(PR_SET_SECUREBITS, 0, 0, 0, 0), EPERM);
 	uint64_t before = caps(0);
 	EXPECT_OK(syscall(SYS_setresuid, 1000, 1000, 1000));
@@ -341,7 +345,8 @@ TEST(prctl, secure_bits)
 
 static void exec_status(void)
 {
-	execl("/bin/sh", "sh", "-c", "grep -q '^CapEff:.*0000000000000000' /proc/self/status", NULL);
+	execl("/bin/sh", "sh", "-c", "grep -q '^CapEff:.*0000000000000000' /proc/self/status",
+	      NULL);
 	_exit(2);
 }
 

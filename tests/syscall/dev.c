@@ -170,8 +170,8 @@ TEST(stat, device_numbers)
 		const char *path;
 		unsigned int major, minor;
 	} devices[] = {
-		{ "/dev/null", 1, 3 },	 { "/dev/zero", 1, 5 }, { "/dev/full", 1, 7 }, { "/dev/random", 1, 8 },
-		{ "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+		{ "/dev/null", 1, 3 },	 { "/dev/zero", 1, 5 },	   { "/dev/full", 1, 7 },
+		{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 	};
 	struct stat st;
 

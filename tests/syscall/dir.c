@@ -73,7 +73,8 @@ TEST(getdents64, errors)
 	EXPECT_ERR(syscall(SYS_getdents64, -1, b, sizeof(b)), EBADF);
 	EXPECT_ERR(syscall(SYS_getdents64, EXPECT_OK(open("f", O_RDONLY)), b, sizeof(b)), ENOTDIR);
 	EXPECT_ERR(syscall(SYS_getdents64, fd, b, 10), EINVAL);
-	EXPECT_ERR(syscall(SYS_getdents64, fd, mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096),
+	EXPECT_ERR(syscall(SYS_getdents64, fd,
+			   mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096),
 		   EFAULT);
 	EXPECT(syscall(SYS_getdents64, fd, b, sizeof(b)) > 0);
 	EXPECT_ERR(syscall(SYS_getdents64, EXPECT_OK(open(".", O_PATH)), b, sizeof(b)), EBADF);
@@ -214,7 +215,6 @@ TEST(mkdir, deep_trees)
 	}
 	EXPECT_ERR(stat("deep", &st), ENOENT);
 }
-
 
 static void churn(void)
 {

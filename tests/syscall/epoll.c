@@ -430,7 +430,8 @@ TEST(epoll_wait, periodic_timer_with_edges)
 
 static void tcp_pair(int *ret_a, int *ret_b)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(sin);
 	int l = (int)EXPECT_OK(socket(AF_INET, SOCK_STREAM, 0));
 

@@ -294,7 +294,8 @@ TEST(timerfd_settime, one_shot)
 
 	set_timer(fd, 0, 20 * MS, 0);
 	EXPECT_EQ(timerfd_gettime(fd, &left), 0);
-	EXPECT(left.it_value.tv_sec == 0 && left.it_value.tv_nsec > 0 && left.it_value.tv_nsec <= 20 * MS);
+	EXPECT(left.it_value.tv_sec == 0 && left.it_value.tv_nsec > 0 &&
+	       left.it_value.tv_nsec <= 20 * MS);
 	EXPECT_EQ(read(fd, &v, 8), 8);
 	EXPECT_EQ(v, 1);
 	EXPECT(now_ns(CLOCK_MONOTONIC) - before >= 20 * MS);
@@ -346,7 +347,8 @@ TEST(timerfd_settime, disarm_and_old_value)
 	struct itimerspec zero = { 0 }, old;
 	uint64_t v;
 
-	set_timer(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, now_ns(CLOCK_REALTIME) + 100000 * MS, 3000 * MS);
+	set_timer(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+		  now_ns(CLOCK_REALTIME) + 100000 * MS, 3000 * MS);
 	EXPECT_EQ(timerfd_settime(fd, 0, &zero, &old), 0);
 	EXPECT(old.it_value.tv_sec >= 90 && old.it_value.tv_sec <= 100);
 	EXPECT_EQ(old.it_interval.tv_sec, 3);
@@ -390,7 +392,9 @@ TEST(timerfd_gettime, errors_and_fdinfo)
 	EXPECT_ERR(timerfd_gettime(0, &its), EINVAL);
 	EXPECT_ERR(timerfd_gettime(999, &its), EBADF);
 	EXPECT_ERR(timerfd_gettime(fd, BAD), EFAULT);
-	EXPECT(fdinfo_has(fd, "clockid: 1\nticks: 0\nsettime flags: 00\nit_value: (0, 0)\nit_interval: (0, 0)\n"));
+	EXPECT(fdinfo_has(
+		fd,
+		"clockid: 1\nticks: 0\nsettime flags: 00\nit_value: (0, 0)\nit_interval: (0, 0)\n"));
 }
 
 TEST_MAIN

@@ -28,12 +28,12 @@ static int child_arguments(int argc, char **argv)
 	return 0;
 }
 
-#define REQUIRE(c)                                                             \
-	do {                                                                   \
-		if (!(c)) {                                                    \
-			printf("child: not true: %s\n", #c);                   \
-			return 1;                                              \
-		}                                                              \
+#define REQUIRE(c)                                           \
+	do {                                                 \
+		if (!(c)) {                                  \
+			printf("child: not true: %s\n", #c); \
+			return 1;                            \
+		}                                            \
 	} while (0)
 
 static int child_auxv(char **argv)
@@ -71,7 +71,8 @@ static int child_signals(void)
 
 	REQUIRE(!sigaction(SIGUSR1, NULL, &a) && a.sa_handler == SIG_DFL);
 	REQUIRE(!sigaction(SIGUSR2, NULL, &a) && a.sa_handler == SIG_IGN);
-	REQUIRE(!sigprocmask(SIG_BLOCK, NULL, &set) && sigismember(&set, SIGHUP) && !sigismember(&set, SIGTERM));
+	REQUIRE(!sigprocmask(SIG_BLOCK, NULL, &set) && sigismember(&set, SIGHUP) &&
+		!sigismember(&set, SIGTERM));
 	REQUIRE(!sigpending(&set) && sigismember(&set, SIGHUP));
 	return 0;
 }
@@ -99,7 +100,8 @@ static int child_main(int argc, char **argv)
 	if (!strcmp(what, "name"))
 		return child_name(argv[2]);
 	if (!strcmp(what, "fds"))
-		return fcntl(atoi(argv[2]), F_GETFD) == 0 && fcntl(atoi(argv[3]), F_GETFD) < 0 ? 0 : 1;
+		return fcntl(atoi(argv[2]), F_GETFD) == 0 && fcntl(atoi(argv[3]), F_GETFD) < 0 ? 0
+											       : 1;
 	if (!strcmp(what, "cwd"))
 		return getcwd(cwd, sizeof(cwd)) && !strcmp(cwd, argv[2]) ? 0 : 1;
 	if (!strcmp(what, "pid"))
@@ -195,7 +197,8 @@ static char output[65536], expected[16384];
 
 static void exec_arguments(void)
 {
-	execve(self, ARGUMENTS(S("zero"), S("child:arguments"), S(""), S("two words")), ARGUMENTS(S("A=1"), S("B="), S("odd")));
+	execve(self, ARGUMENTS(S("zero"), S("child:arguments"), S(""), S("two words")),
+	       ARGUMENTS(S("A=1"), S("B="), S("odd")));
 }
 
 TEST(execve, passes_arguments_and_environment)
@@ -222,7 +225,8 @@ static char big[100000];
 static void exec_big(void)
 {
 	memset(big, 'x', sizeof(big) - 1);
-	char *arguments[8] = { S("zero"), S("child:arguments"), big, big + 50000, big, big, big, NULL };
+	char *arguments[8] = { S("zero"), S("child:arguments"), big, big + 50000, big, big, big,
+			       NULL };
 
 	execve(self, arguments, ARGUMENTS(big));
 }
@@ -292,7 +296,8 @@ TEST(execve, resets_handlers_keeps_mask_and_pending)
 
 static void exec_name(void)
 {
-	execve("./a-name-longer-than-fifteen", ARGUMENTS(S("zero"), S("child:name"), S("a-name-longer-t")), environ);
+	execve("./a-name-longer-than-fifteen",
+	       ARGUMENTS(S("zero"), S("child:name"), S("a-name-longer-t")), environ);
 }
 
 TEST(execve, sets_the_command_name)
@@ -510,8 +515,12 @@ static void make_elf(struct small_elf *e)
 	e->header.e_ehsize = sizeof(Elf64_Ehdr);
 	e->header.e_phentsize = sizeof(Elf64_Phdr);
 	e->header.e_phnum = 1;
-	e->segments[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x10000000,
-				       .p_filesz = sizeof(*e), .p_memsz = sizeof(*e), .p_align = 4096 };
+	e->segments[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				       .p_flags = PF_R | PF_X,
+				       .p_vaddr = 0x10000000,
+				       .p_filesz = sizeof(*e),
+				       .p_memsz = sizeof(*e),
+				       .p_align = 4096 };
 	memcpy(e->code, code, sizeof(code));
 }
 
@@ -543,10 +552,10 @@ TEST(execve, clears_bss)
 {
 	/* rsi = 0x10001000 + sizeof(e); exit(*rsi | rsi[3000] | rsi[5000]) */
 	static const unsigned char code[] = {
-		0x8a, 0x0c, 0x25, 0, 0x12, 0, 0x10,	/* mov 0x10001200,%cl */
-		0x0a, 0x0c, 0x25, 0, 0x19, 0, 0x10,	/* or 0x10001900,%cl */
-		0x0a, 0x0c, 0x25, 0, 0x29, 0, 0x10,	/* or 0x10002900,%cl */
-		0x0f, 0xb6, 0xf9, 0xb8, 60, 0, 0, 0, 0x0f, 0x05,
+		0x8a, 0x0c, 0x25, 0,	0x12, 0, 0x10, /* mov 0x10001200,%cl */
+		0x0a, 0x0c, 0x25, 0,	0x19, 0, 0x10, /* or 0x10001900,%cl */
+		0x0a, 0x0c, 0x25, 0,	0x29, 0, 0x10, /* or 0x10002900,%cl */
+		0x0f, 0xb6, 0xf9, 0xb8, 60,   0, 0,    0, 0x0f, 0x05,
 	};
 	struct {
 		struct small_elf e;
@@ -557,8 +566,12 @@ TEST(execve, clears_bss)
 	memset(file.more, 0xff, sizeof(file.more));
 	memcpy(file.e.code, code, sizeof(code));
 	file.e.header.e_phnum = 2;
-	file.e.segments[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_vaddr = 0x10001000,
-					   .p_filesz = 0x200, .p_memsz = 0x2000, .p_align = 4096 };
+	file.e.segments[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+					   .p_flags = PF_R | PF_W,
+					   .p_vaddr = 0x10001000,
+					   .p_filesz = 0x200,
+					   .p_memsz = 0x2000,
+					   .p_align = 4096 };
 	make_file("elf", &file, sizeof(file), 0755);
 	EXPECT_EQ(run(exec_elf, output, sizeof(output)), 0);
 }
@@ -617,8 +630,12 @@ static void make_interpreted(const char *interpreter)
 	snprintf(e.interpreter, sizeof(e.interpreter), "%s", interpreter);
 	e.header.e_phnum = 2;
 	e.segments[1] = e.segments[0];
-	e.segments[0] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_flags = PF_R, .p_offset = offsetof(struct small_elf, interpreter),
-				      .p_filesz = strlen(interpreter) + 1, .p_memsz = strlen(interpreter) + 1, .p_align = 1 };
+	e.segments[0] = (Elf64_Phdr){ .p_type = PT_INTERP,
+				      .p_flags = PF_R,
+				      .p_offset = offsetof(struct small_elf, interpreter),
+				      .p_filesz = strlen(interpreter) + 1,
+				      .p_memsz = strlen(interpreter) + 1,
+				      .p_align = 1 };
 	make_file("elf", &e, sizeof(e), 0755);
 }
 
@@ -666,7 +683,8 @@ static void expect_script(const char *format, const char *argument)
 	snprintf(line, sizeof(line), format, self);
 	make_script("script", line);
 	EXPECT_EQ(run(exec_script, output, sizeof(output)), 0);
-	snprintf(expected, sizeof(expected), "[%s][%s][./script][one][two]\n{E=1}\n", self, argument);
+	snprintf(expected, sizeof(expected), "[%s][%s][./script][one][two]\n{E=1}\n", self,
+		 argument);
 	EXPECT_STR(output, expected);
 }
 
@@ -709,7 +727,8 @@ TEST(execve, script_in_script)
 	make_script("inner", line);
 	make_script("script", "#!./inner x y\n");
 	EXPECT_EQ(run(exec_script, output, sizeof(output)), 0);
-	snprintf(expected, sizeof(expected), "[%s][child:arguments][./inner][x y][./script][one][two]\n{E=1}\n", self);
+	snprintf(expected, sizeof(expected),
+		 "[%s][child:arguments][./inner][x y][./script][one][two]\n{E=1}\n", self);
 	EXPECT_STR(output, expected);
 }
 
@@ -809,7 +828,8 @@ static const char *at_path;
 
 static void exec_at(void)
 {
-	syscall(SYS_execveat, at_fd, at_path, ARGUMENTS(S("x"), S("child:arguments")), ARGUMENTS(S("E=2")), at_flags);
+	syscall(SYS_execveat, at_fd, at_path, ARGUMENTS(S("x"), S("child:arguments")),
+		ARGUMENTS(S("E=2")), at_flags);
 }
 
 TEST(execveat, relative_to_a_directory)
@@ -855,7 +875,8 @@ TEST(execveat, errors)
 	EXPECT_ERR(syscall(SYS_execveat, AT_FDCWD, "x", plain, environ, 0x4000), EINVAL);
 	make_script("script", "#!/bin/sh\n");
 	EXPECT_OK(symlink("script", "link"));
-	EXPECT_ERR(syscall(SYS_execveat, AT_FDCWD, "link", plain, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
+	EXPECT_ERR(syscall(SYS_execveat, AT_FDCWD, "link", plain, environ, AT_SYMLINK_NOFOLLOW),
+		   ELOOP);
 	at_fd = (int)EXPECT_OK(open("script", O_RDONLY));
 	EXPECT_ERR(syscall(SYS_execveat, at_fd, "x", plain, environ, 0), ENOTDIR);
 }

@@ -220,7 +220,8 @@ TEST(openat2, resolve_flags)
 	EXPECT_OK(openat2_(dir, "../../f", O_RDONLY, 0, RESOLVE_IN_ROOT));
 	EXPECT_ERR(openat2_(dir, "rel", O_RDONLY, 0, RESOLVE_NO_SYMLINKS), ELOOP);
 	EXPECT_OK(openat2_(dir, "rel", O_RDONLY, 0, RESOLVE_NO_MAGICLINKS));
-	EXPECT_ERR(openat2_(AT_FDCWD, "/proc/self/cwd/.", O_RDONLY, 0, RESOLVE_NO_MAGICLINKS), ELOOP);
+	EXPECT_ERR(openat2_(AT_FDCWD, "/proc/self/cwd/.", O_RDONLY, 0, RESOLVE_NO_MAGICLINKS),
+		   ELOOP);
 	EXPECT_ERR(openat2_(AT_FDCWD, "/proc/self/status", O_RDONLY, 0, RESOLVE_NO_XDEV), EXDEV);
 }
 
@@ -629,7 +630,8 @@ TEST(fcntl, flags)
 	EXPECT_OK(fcntl(fd, F_SETFD, 0));
 	EXPECT_EQ(fcntl(fd, F_GETFD), 0);
 	EXPECT_OK(fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK | O_RDONLY));
-	EXPECT_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR | O_APPEND | O_NONBLOCK);
+	EXPECT_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK),
+		  O_RDWR | O_APPEND | O_NONBLOCK);
 	EXPECT_ERR(fcntl(fd, 9999, 0), EINVAL);
 	EXPECT_ERR(fcntl(99, F_GETFL), EBADF);
 	EXPECT_ERR(fcntl(99, F_GETFD), EBADF);
@@ -667,7 +669,8 @@ TEST(fcntl, owner)
 
 TEST(fcntl, seals)
 {
-	int fd = EXPECT_OK(memfd_create("m", MFD_ALLOW_SEALING)), plain = make("f", "x"), m = EXPECT_OK(memfd_create("n", 0));
+	int fd = EXPECT_OK(memfd_create("m", MFD_ALLOW_SEALING)), plain = make("f", "x"),
+	    m = EXPECT_OK(memfd_create("n", 0));
 
 	EXPECT_EQ(fcntl(fd, F_GET_SEALS), 0);
 	EXPECT_EQ(write(fd, "abc", 3), 3);

@@ -13,7 +13,8 @@
 #define SYS_futex_waitv 449
 #endif
 
-static long futex(void *at, int op, unsigned int value, const void *timeout, void *at2, unsigned int value3)
+static long futex(void *at, int op, unsigned int value, const void *timeout, void *at2,
+		  unsigned int value3)
 {
 	return syscall(SYS_futex, at, op, value, timeout, at2, value3);
 }
@@ -140,7 +141,8 @@ TEST(futex, absolute_timeouts)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	EXPECT(now.tv_sec > ts.tv_sec || (now.tv_sec == ts.tv_sec && now.tv_nsec >= ts.tv_nsec));
 	ts = after_ms(CLOCK_REALTIME, 20);
-	EXPECT_ERR(futex(&w, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &ts, NULL, ~0u), ETIMEDOUT);
+	EXPECT_ERR(futex(&w, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &ts, NULL, ~0u),
+		   ETIMEDOUT);
 	ts = (struct timespec){ 0, 0 };
 	EXPECT_ERR(futex(&w, FUTEX_WAIT_BITSET, 0, &ts, NULL, ~0u), ETIMEDOUT);
 }
@@ -256,7 +258,8 @@ TEST(futex, private_words_of_processes_are_apart)
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(!(futex(&word, FUTEX_WAIT_PRIVATE, 0, &little, NULL, 0) == -1 && errno == ETIMEDOUT));
+		_exit(!(futex(&word, FUTEX_WAIT_PRIVATE, 0, &little, NULL, 0) == -1 &&
+			errno == ETIMEDOUT));
 	for (int i = 0; i < 10; i++, usleep(1000))
 		EXPECT_EQ(futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 0);
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
@@ -291,7 +294,8 @@ TEST(futex, signals_and_timeouts)
 	EXPECT_OK(sigaction(SIGUSR1, &sa, NULL));
 	EXPECT_EQ(pthread_create(&t, NULL, signal_main, &tid), 0);
 	EXPECT_ERR(futex(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0), EINTR);
-	EXPECT_ERR(futex(&word, FUTEX_WAIT_PRIVATE, 0, &(struct timespec){ 10, 0 }, NULL, 0), EINTR);
+	EXPECT_ERR(futex(&word, FUTEX_WAIT_PRIVATE, 0, &(struct timespec){ 10, 0 }, NULL, 0),
+		   EINTR);
 	EXPECT_EQ(pthread_join(t, NULL), 0);
 	EXPECT_SOON(load(&woken) > 1);
 	/* An ignored signal does not, and the timeout stays what it was. */
@@ -317,7 +321,8 @@ TEST(futex, requeue)
 	EXPECT_ERR(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)10, &word2, 7), EAGAIN);
 	EXPECT_ERR(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)-1L, &word2, 0), EINVAL);
 	for (int i = 0; i < 10000 && moved < 4; i++, usleep(1000))
-		moved += EXPECT_OK(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)10, &word2, 0));
+		moved += EXPECT_OK(
+			futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)10, &word2, 0));
 	EXPECT_EQ(moved, 4);
 	EXPECT_EQ(woken, 0);
 	EXPECT_EQ(futex(&word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0), 0);
@@ -337,18 +342,29 @@ TEST(futex, wake_op)
 	uint32_t a = 0, b = 5;
 
 	/* b += 3 if ... ; compares the old value */
-	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b, FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)), 0);
+	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b,
+			FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)),
+		  0);
 	EXPECT_EQ(b, 8);
-	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b, FUTEX_OP(FUTEX_OP_SET, 0xff, FUTEX_OP_CMP_GT, 5)), 0);
+	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b,
+			FUTEX_OP(FUTEX_OP_SET, 0xff, FUTEX_OP_CMP_GT, 5)),
+		  0);
 	EXPECT_EQ(b, 0xff);
-	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b, FUTEX_OP(FUTEX_OP_ANDN, 0xf, FUTEX_OP_CMP_LT, 5)), 0);
+	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b,
+			FUTEX_OP(FUTEX_OP_ANDN, 0xf, FUTEX_OP_CMP_LT, 5)),
+		  0);
 	EXPECT_EQ(b, 0xf0);
-	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b, FUTEX_OP(FUTEX_OP_XOR, 0xff, FUTEX_OP_CMP_NE, 5)), 0);
+	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b,
+			FUTEX_OP(FUTEX_OP_XOR, 0xff, FUTEX_OP_CMP_NE, 5)),
+		  0);
 	EXPECT_EQ(b, 0x0f);
 	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b,
-			FUTEX_OP((FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT), 8, FUTEX_OP_CMP_GE, 5)), 0);
+			FUTEX_OP((FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT), 8, FUTEX_OP_CMP_GE, 5)),
+		  0);
 	EXPECT_EQ(b, 0x10f);
-	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b, FUTEX_OP(FUTEX_OP_SET, 0xfff, FUTEX_OP_CMP_LE, 0)), 0);
+	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b,
+			FUTEX_OP(FUTEX_OP_SET, 0xfff, FUTEX_OP_CMP_LE, 0)),
+		  0);
 	EXPECT_EQ(b, ~0u); /* twelve bits, signed */
 	EXPECT_ERR(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, (void *)8, 0), EFAULT);
 }
@@ -395,7 +411,8 @@ static void *pi_locker(void *arg)
 	(void)arg;
 	for (int i = 0; i < 500; i++) {
 		zero = 0;
-		if (!__atomic_compare_exchange_n(&pi_lock, &zero, tid, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		if (!__atomic_compare_exchange_n(&pi_lock, &zero, tid, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
 			if (futex(&pi_lock, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0))
 				return (void *)1;
 		if ((load(&pi_lock) & FUTEX_TID_MASK) != tid)
@@ -404,7 +421,8 @@ static void *pi_locker(void *arg)
 		if (i % 50 == 0)
 			usleep(100);
 		uint32_t mine = tid;
-		if (!__atomic_compare_exchange_n(&pi_lock, &mine, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		if (!__atomic_compare_exchange_n(&pi_lock, &mine, 0, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
 			if (futex(&pi_lock, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0))
 				return (void *)3;
 	}
@@ -509,7 +527,8 @@ TEST(futex, requeue_pi)
 	/* Held by us: all move; they get the lock one after the other. */
 	EXPECT_OK(futex(&pi_lock, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
 	for (int i = 0; i < 10000 && done < 3; i++, usleep(1000))
-		done += EXPECT_OK(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)10, &pi_lock, 0));
+		done += EXPECT_OK(
+			futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)10, &pi_lock, 0));
 	EXPECT_EQ(done, 3);
 	EXPECT_EQ(woken, 0);
 	EXPECT_OK(futex(&pi_lock, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
@@ -528,7 +547,8 @@ TEST(futex, requeue_pi_takes_a_free_lock)
 
 	EXPECT_EQ(pthread_create(&t, NULL, requeue_pi_waiter, NULL), 0);
 	for (int i = 0; i < 10000 && !done; i++, usleep(1000))
-		done = EXPECT_OK(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)10, &pi_lock, 0));
+		done = EXPECT_OK(
+			futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)10, &pi_lock, 0));
 	EXPECT_EQ(done, 1);
 	EXPECT_EQ(pthread_join(t, &ret), 0);
 	EXPECT_EQ((long)ret, 0);
@@ -541,7 +561,8 @@ struct robust_lock {
 	uint32_t word;
 };
 
-static void use_robust_list(struct robust_list_head *head, struct robust_lock *locks, int count, bool pi)
+static void use_robust_list(struct robust_list_head *head, struct robust_lock *locks, int count,
+			    bool pi)
 {
 	head->futex_offset = offsetof(struct robust_lock, word);
 	head->list_op_pending = NULL;

@@ -127,7 +127,8 @@ TEST(connect, tcp_names)
 	EXPECT_ERR(getpeername(client, (struct sockaddr *)&got, &len), ENOTCONN);
 	EXPECT_OK(connect(client, (struct sockaddr *)&a, sizeof(a)));
 	EXPECT_ERR(connect(client, (struct sockaddr *)&a, sizeof(a)), EISCONN);
-	server = (int)EXPECT_OK(accept4(listener, (struct sockaddr *)&got, &len, SOCK_CLOEXEC | SOCK_NONBLOCK));
+	server = (int)EXPECT_OK(
+		accept4(listener, (struct sockaddr *)&got, &len, SOCK_CLOEXEC | SOCK_NONBLOCK));
 	EXPECT_EQ(len, sizeof(got));
 	EXPECT_EQ(fcntl(server, F_GETFL), O_RDWR | O_NONBLOCK);
 	EXPECT_EQ(fcntl(server, F_GETFD), FD_CLOEXEC);
@@ -165,7 +166,8 @@ TEST(recvfrom, tcp_bytes_and_end)
 TEST(readv, tcp_vectors)
 {
 	char a[3], b[5];
-	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cdefgh", 6 } }, in[2] = { { a, 3 }, { b, 5 } };
+	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cdefgh", 6 } },
+		     in[2] = { { a, 3 }, { b, 5 } };
 	struct msghdr m = { .msg_iov = in, .msg_iovlen = 2 };
 	int s[2];
 
@@ -304,7 +306,8 @@ TEST(connect, tcp_refused)
 TEST(connect, tcp_nonblocking)
 {
 	struct sockaddr_in a;
-	int listener = listening(&a), fd = (int)EXPECT_OK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), r;
+	int listener = listening(&a),
+	    fd = (int)EXPECT_OK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), r;
 
 	r = connect(fd, (struct sockaddr *)&a, sizeof(a));
 	EXPECT(r == 0 || errno == EINPROGRESS);
@@ -570,8 +573,12 @@ TEST(recvmsg, udp_truncation_and_packet_info)
 	} control;
 	char b[3];
 	struct iovec iov = { b, 3 };
-	struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
-			    .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_name = &from,
+			    .msg_namelen = sizeof(from),
+			    .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
 
 	set_int(fa, IPPROTO_IP, IP_PKTINFO, 1);
 	EXPECT_EQ(sendto(fc, "hello", 5, 0, (struct sockaddr *)&a, sizeof(a)), 5);
@@ -605,8 +612,12 @@ TEST(sendmsg, udp_with_packet_info)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { "q", 1 };
-	struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov, .msg_iovlen = 1,
-			    .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_name = &a,
+			    .msg_namelen = sizeof(a),
+			    .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
 	char b;
 
 	memset(&control, 0, sizeof(control));
@@ -668,15 +679,19 @@ TEST(sendmmsg, udp_batches)
 	memset(m, 0, sizeof(m));
 	for (int i = 0; i < 3; i++) {
 		iov[i] = (struct iovec){ "abcdef", (size_t)i + 1 };
-		m[i].msg_hdr = (struct msghdr){ .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov[i],
+		m[i].msg_hdr = (struct msghdr){ .msg_name = &a,
+						.msg_namelen = sizeof(a),
+						.msg_iov = &iov[i],
 						.msg_iovlen = 1 };
 	}
 	EXPECT_EQ(sendmmsg(fc, m, 3, 0), 3);
 	EXPECT_EQ(m[2].msg_len, 3);
 	for (int i = 0; i < 3; i++) {
 		iov[i] = (struct iovec){ b[i], 8 };
-		m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof(from[i]),
-						.msg_iov = &iov[i], .msg_iovlen = 1 };
+		m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
+						.msg_namelen = sizeof(from[i]),
+						.msg_iov = &iov[i],
+						.msg_iovlen = 1 };
 	}
 	EXPECT_EQ(recvmmsg(fa, m, 3, 0, NULL), 3);
 	for (int i = 0; i < 3; i++) {
@@ -818,7 +833,8 @@ TEST(ioctl, inet_queue_and_interfaces)
 
 TEST(socket, inet6_tcp)
 {
-	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT }, got;
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT },
+			    got;
 	socklen_t len = sizeof(a);
 	int listener = socket(AF_INET6, SOCK_STREAM, 0), client, server;
 	char b;

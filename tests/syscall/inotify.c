@@ -9,7 +9,7 @@
 static char buffer[65536] __attribute__((aligned(8)));
 static ssize_t have, at;
 
-static int new(void)
+static int new (void)
 {
 	have = at = 0;
 	return EXPECT_OK(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
@@ -35,14 +35,14 @@ static struct inotify_event *next(int fd)
 	return e;
 }
 
-#define EXPECT_EVENT(fd, wd_, mask_, name_)                                    \
-	({                                                                     \
-		struct inotify_event *ev_ = next(fd);                          \
-		EXPECT(ev_);                                                   \
-		EXPECT_EQ(ev_->wd, wd_);                                       \
-		EXPECT_EQ(ev_->mask, mask_);                                   \
-		EXPECT_STR(ev_->len ? ev_->name : "", name_);                  \
-		ev_;                                                           \
+#define EXPECT_EVENT(fd, wd_, mask_, name_)                   \
+	({                                                    \
+		struct inotify_event *ev_ = next(fd);         \
+		EXPECT(ev_);                                  \
+		EXPECT_EQ(ev_->wd, wd_);                      \
+		EXPECT_EQ(ev_->mask, mask_);                  \
+		EXPECT_STR(ev_->len ? ev_->name : "", name_); \
+		ev_;                                          \
 	})
 #define EXPECT_NONE(fd) EXPECT(!next(fd))
 
@@ -76,7 +76,7 @@ TEST(inotify_init, plain)
 
 TEST(inotify_add_watch, create_write_close_delete)
 {
-	int fd = new(), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_ALL_EVENTS));
+	int fd = new (), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_ALL_EVENTS));
 
 	EXPECT_NONE(fd);
 	put("f", "x");
@@ -92,7 +92,7 @@ TEST(inotify_add_watch, create_write_close_delete)
 
 TEST(inotify_add_watch, directories_are_told_apart)
 {
-	int fd = new(), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE | IN_DELETE));
+	int fd = new (), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE | IN_DELETE));
 
 	EXPECT_EQ(mkdir("d", 0755), 0);
 	EXPECT_EVENT(fd, wd, IN_CREATE | IN_ISDIR, "d");
@@ -107,7 +107,7 @@ TEST(inotify_add_watch, directories_are_told_apart)
 
 TEST(inotify_add_watch, file_itself)
 {
-	int fd = new(), wd, f;
+	int fd = new (), wd, f;
 	char c;
 
 	put("f", "x");
@@ -127,7 +127,7 @@ TEST(inotify_add_watch, file_itself)
 
 TEST(inotify_add_watch, attributes_in_directory)
 {
-	int fd = new(), wd;
+	int fd = new (), wd;
 
 	put("f", "x");
 	wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_ATTRIB));
@@ -140,7 +140,7 @@ TEST(inotify_add_watch, attributes_in_directory)
 
 TEST(inotify_add_watch, rename_has_a_cookie)
 {
-	int fd = new(), from, to;
+	int fd = new (), from, to;
 	uint32_t cookie;
 
 	EXPECT_EQ(mkdir("a", 0755), 0);
@@ -161,7 +161,7 @@ TEST(inotify_add_watch, rename_has_a_cookie)
 
 TEST(inotify_add_watch, moved_self)
 {
-	int fd = new(), wd;
+	int fd = new (), wd;
 
 	put("f", "x");
 	wd = EXPECT_OK(inotify_add_watch(fd, "f", IN_MOVE_SELF));
@@ -174,7 +174,7 @@ TEST(inotify_add_watch, moved_self)
 
 TEST(inotify_add_watch, deleted_self_ends_the_watch)
 {
-	int fd = new(), wd;
+	int fd = new (), wd;
 
 	put("f", "x");
 	wd = EXPECT_OK(inotify_add_watch(fd, "f", IN_DELETE_SELF));
@@ -187,7 +187,7 @@ TEST(inotify_add_watch, deleted_self_ends_the_watch)
 
 TEST(inotify_add_watch, deleted_directory)
 {
-	int fd = new(), wd;
+	int fd = new (), wd;
 	struct inotify_event *e;
 
 	EXPECT_EQ(mkdir("d", 0755), 0);
@@ -202,7 +202,7 @@ TEST(inotify_add_watch, deleted_directory)
 
 TEST(inotify_add_watch, link_count_is_an_attribute)
 {
-	int fd = new(), wd;
+	int fd = new (), wd;
 
 	put("f", "x");
 	EXPECT_EQ(link("f", "g"), 0);
@@ -217,7 +217,7 @@ TEST(inotify_add_watch, link_count_is_an_attribute)
 
 TEST(inotify_add_watch, same_inode_same_watch)
 {
-	int fd = new(), wd;
+	int fd = new (), wd;
 
 	put("f", "x");
 	EXPECT_EQ(link("f", "g"), 0);
@@ -237,7 +237,7 @@ TEST(inotify_add_watch, same_inode_same_watch)
 
 TEST(inotify_add_watch, oneshot)
 {
-	int fd = new(), wd;
+	int fd = new (), wd;
 
 	put("f", "x");
 	wd = EXPECT_OK(inotify_add_watch(fd, "f", IN_ATTRIB | IN_ONESHOT));
@@ -251,7 +251,7 @@ TEST(inotify_add_watch, oneshot)
 
 TEST(inotify_add_watch, equal_events_merge)
 {
-	int fd = new(), wd, f;
+	int fd = new (), wd, f;
 
 	put("f", "x");
 	wd = EXPECT_OK(inotify_add_watch(fd, "f", IN_MODIFY | IN_ATTRIB));
@@ -268,7 +268,7 @@ TEST(inotify_add_watch, equal_events_merge)
 
 TEST(inotify_add_watch, errors)
 {
-	int fd = new(), other = EXPECT_OK(open(".", O_RDONLY));
+	int fd = new (), other = EXPECT_OK(open(".", O_RDONLY));
 
 	put("f", "x");
 	EXPECT_EQ(symlink("f", "l"), 0);
@@ -279,7 +279,8 @@ TEST(inotify_add_watch, errors)
 	EXPECT_ERR(inotify_add_watch(fd, "f", IN_ATTRIB | IN_ONLYDIR), ENOTDIR);
 	EXPECT_ERR(syscall(SYS_inotify_add_watch, fd, 8L, IN_ATTRIB), EFAULT);
 	EXPECT(inotify_add_watch(fd, "l", IN_ATTRIB) == inotify_add_watch(fd, "f", IN_ATTRIB));
-	EXPECT(inotify_add_watch(fd, "l", IN_ATTRIB | IN_DONT_FOLLOW) != inotify_add_watch(fd, "f", IN_ATTRIB));
+	EXPECT(inotify_add_watch(fd, "l", IN_ATTRIB | IN_DONT_FOLLOW) !=
+	       inotify_add_watch(fd, "f", IN_ATTRIB));
 	if (geteuid()) {
 		EXPECT_EQ(chmod("f", 0), 0);
 		EXPECT_ERR(inotify_add_watch(fd, "f", IN_ATTRIB), EACCES);
@@ -288,7 +289,7 @@ TEST(inotify_add_watch, errors)
 
 TEST(inotify_rm_watch, ends_with_ignored)
 {
-	int fd = new(), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE)), again;
+	int fd = new (), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE)), again;
 
 	EXPECT_EQ(inotify_rm_watch(fd, wd), 0);
 	put("f", "x");
@@ -305,7 +306,7 @@ TEST(inotify_init1, read_sizes)
 {
 	struct inotify_event *e;
 	char small[sizeof(*e) + 16];
-	int fd = new(), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE)), bytes;
+	int fd = new (), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE)), bytes;
 
 	put("seventeen-letters", "x");
 	put("b", "x");
@@ -323,7 +324,8 @@ TEST(inotify_init1, read_sizes)
 
 TEST(inotify_init1, poll_and_blocking_read)
 {
-	int fd = EXPECT_OK(inotify_init1(0)), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE)), status;
+	int fd = EXPECT_OK(inotify_init1(0)), wd = EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE)),
+	    status;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct inotify_event *e = (struct inotify_event *)buffer;
 	pid_t pid;
@@ -352,7 +354,7 @@ TEST(inotify_init1, poll_and_blocking_read)
 TEST(inotify_init1, overflow)
 {
 	struct inotify_event *e = NULL, *one;
-	int fd = new(), seen = 0, max = 16384;
+	int fd = new (), seen = 0, max = 16384;
 	FILE *f = fopen("/proc/sys/fs/inotify/max_queued_events", "r");
 
 	if (f && fscanf(f, "%d", &max) != 1)
@@ -384,7 +386,7 @@ TEST(inotify_init1, overflow)
 
 TEST(inotify_init1, close_with_watches)
 {
-	int fd = new(), other = EXPECT_OK(inotify_init1(IN_NONBLOCK));
+	int fd = new (), other = EXPECT_OK(inotify_init1(IN_NONBLOCK));
 
 	EXPECT_OK(inotify_add_watch(fd, ".", IN_CREATE));
 	EXPECT_OK(inotify_add_watch(other, ".", IN_CREATE));

@@ -128,7 +128,8 @@ TEST(prlimit64, not_of_others)
 		if (setresuid(1000, 1000, 1000))
 			_exit(1);
 		errno = 0;
-		_exit(!(syscall(SYS_prlimit64, root, RLIMIT_NOFILE, NULL, &old) == -1 && errno == EPERM));
+		_exit(!(syscall(SYS_prlimit64, root, RLIMIT_NOFILE, NULL, &old) == -1 &&
+			errno == EPERM));
 	}
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);

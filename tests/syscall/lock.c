@@ -21,14 +21,18 @@ static int again(void)
 
 static int set(int fd, int cmd, int type, long start, long length)
 {
-	struct flock l = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+	struct flock l = {
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = length
+	};
 
 	return fcntl(fd, cmd, &l);
 }
 
 static struct flock get(int fd, int cmd, int type, long start, long length)
 {
-	struct flock l = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+	struct flock l = {
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = length
+	};
 
 	EXPECT_EQ(fcntl(fd, cmd, &l), 0);
 	return l;
@@ -176,7 +180,9 @@ TEST(flock, independent_of_record_locks)
 /* What another process sees of a range: 'u' free, or 'r'/'w' of the first conflicting lock. */
 static int seen(long start, long length, struct flock *ret)
 {
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+	struct flock l = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length
+	};
 	int pipefd[2];
 	pid_t pid;
 

@@ -73,7 +73,8 @@ static int make_file(const char *name, size_t size)
 	for (size_t i = 0; i < size; i += 8) {
 		uint64_t v = i;
 
-		EXPECT_EQ(pwrite(fd, &v, size - i < 8 ? size - i : 8, (off_t)i), size - i < 8 ? size - i : 8);
+		EXPECT_EQ(pwrite(fd, &v, size - i < 8 ? size - i : 8, (off_t)i),
+			  size - i < 8 ? size - i : 8);
 	}
 	return fd;
 }
@@ -104,11 +105,16 @@ TEST(mmap, bad_arguments)
 	EXPECT_ERR((long)mmap(NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);
 	EXPECT_ERR((long)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, -1, 0), EBADF);
 	EXPECT_ERR((long)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 100), EINVAL);
-	EXPECT_ERR((long)mmap((void *)0x123456UL, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), EINVAL);
+	EXPECT_ERR((long)mmap((void *)0x123456UL, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0),
+		   EINVAL);
 	EXPECT_ERR((long)mmap(NULL, SIZE_MAX - 10000, PROT_READ, ANON, -1, 0), ENOMEM);
-	EXPECT_ERR((long)mmap((void *)(0x7ffffffff000UL - PAGE), 4 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), ENOMEM);
-	EXPECT_ERR((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x200, fd, 0), EOPNOTSUPP);
-	EXPECT_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, fd, 0x7ffffffffffff000UL), EOVERFLOW);
+	EXPECT_ERR((long)mmap((void *)(0x7ffffffff000UL - PAGE), 4 * PAGE, PROT_READ,
+			      ANON | MAP_FIXED, -1, 0),
+		   ENOMEM);
+	EXPECT_ERR((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x200, fd, 0),
+		   EOPNOTSUPP);
+	EXPECT_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, fd, 0x7ffffffffffff000UL),
+		   EOVERFLOW);
 	r = (int)EXPECT_OK(open("f", O_RDONLY));
 	w = (int)EXPECT_OK(open("f", O_WRONLY));
 	dir = (int)EXPECT_OK(open(".", O_RDONLY));
@@ -136,7 +142,8 @@ TEST(mmap, fixed_noreplace_keeps)
 
 	EXPECT_ERR((long)mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
 	EXPECT_OK(munmap(p + PAGE, PAGE));
-	EXPECT_EQ((long)mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), (long)(p + PAGE));
+	EXPECT_EQ((long)mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
+		  (long)(p + PAGE));
 }
 
 TEST(mmap, hint_is_taken_when_free)
@@ -175,7 +182,8 @@ TEST(mmap, private_file_copies_on_write)
 TEST(mmap, shared_file_is_the_file)
 {
 	int fd = make_file("f", 3 * PAGE);
-	char *p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, PAGE), *q = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	char *p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, PAGE),
+	     *q = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	uint64_t v = 77;
 
 	EXPECT(p != MAP_FAILED && q != MAP_FAILED);
@@ -287,7 +295,8 @@ TEST(mmap, grows_down)
 	char *p = map(600, RW, ANON), *stack;
 
 	EXPECT_OK(munmap(p, 600 * PAGE));
-	stack = mmap(p + 598 * PAGE, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN, -1, 0);
+	stack = mmap(p + 598 * PAGE, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN, -1,
+		     0);
 	EXPECT_EQ((long)stack, (long)(p + 598 * PAGE));
 	EXPECT_EQ(touch(stack - PAGE, true), 0);
 	EXPECT_EQ(touch(stack - 3 * PAGE, true), 0);
@@ -464,7 +473,8 @@ TEST(mremap, shrinks_and_grows)
 	EXPECT_EQ((long)mremap(p, 4 * PAGE, 8 * PAGE, 0), (long)p);
 	EXPECT_EQ(p[4 * PAGE - 1], 1);
 	EXPECT_EQ(p[4 * PAGE], 0);
-	EXPECT_EQ((long)mmap(p + 8 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0), (long)(p + 8 * PAGE));
+	EXPECT_EQ((long)mmap(p + 8 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0),
+		  (long)(p + 8 * PAGE));
 	EXPECT_OK(mprotect(p + 8 * PAGE, PAGE, PROT_READ));
 	EXPECT_ERR((long)mremap(p, 8 * PAGE, 20 * PAGE, 0), ENOMEM);
 	q = mremap(p, 8 * PAGE, 20 * PAGE, MREMAP_MAYMOVE);
@@ -482,7 +492,8 @@ TEST(mremap, fixed)
 
 	memset(p, 5, 4 * PAGE);
 	memset(q, 6, 8 * PAGE);
-	EXPECT_EQ((long)mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q + 2 * PAGE), (long)(q + 2 * PAGE));
+	EXPECT_EQ((long)mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q + 2 * PAGE),
+		  (long)(q + 2 * PAGE));
 	EXPECT_EQ(q[2 * PAGE - 1], 6);
 	EXPECT_EQ(q[2 * PAGE], 5);
 	EXPECT_EQ(q[6 * PAGE - 1], 5);
@@ -498,7 +509,8 @@ TEST(mremap, errors)
 	EXPECT_ERR((long)mremap(p, PAGE, 0, 0), EINVAL);
 	EXPECT_ERR((long)mremap(p, PAGE, PAGE, 64), EINVAL);
 	EXPECT_ERR((long)mremap(p, PAGE, PAGE, MREMAP_FIXED, p), EINVAL);
-	EXPECT_ERR((long)mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p + PAGE), EINVAL);
+	EXPECT_ERR((long)mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p + PAGE),
+		   EINVAL);
 	EXPECT_ERR((long)mremap(p, 0, PAGE, MREMAP_MAYMOVE), EINVAL);
 	EXPECT_OK(munmap(p + PAGE, 3 * PAGE));
 	EXPECT_ERR((long)mremap(p, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE), EFAULT);
@@ -538,13 +550,17 @@ TEST(mremap, dontunmap_leaves_empty_memory)
 	char *p = map(3, RW, ANON), *q;
 
 	memset(p, 4, 3 * PAGE);
-	q = (char *)syscall(SYS_mremap, p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
+	q = (char *)syscall(SYS_mremap, p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+			    0);
 	EXPECT(q != MAP_FAILED && q != p);
 	EXPECT_EQ(q[3 * PAGE - 1], 4);
 	EXPECT_EQ(p[0], 0);
 	p[0] = 1;
-	EXPECT_ERR(syscall(SYS_mremap, p, 3 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0), EINVAL);
-	EXPECT_ERR(syscall(SYS_mremap, p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 100), EINVAL);
+	EXPECT_ERR(syscall(SYS_mremap, p, 3 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0),
+		   EINVAL);
+	EXPECT_ERR(syscall(SYS_mremap, p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+			   100),
+		   EINVAL);
 }
 
 /* --- madvise, mincore, msync ----------------------------------------------------------------------------------------------------- */
@@ -601,8 +617,8 @@ TEST(madvise, errors)
 
 TEST(madvise, hints_are_taken)
 {
-	static const int hints[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTDUMP, MADV_DODUMP,
-				     MADV_COLD, MADV_PAGEOUT };
+	static const int hints[] = { MADV_NORMAL,   MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+				     MADV_DONTDUMP, MADV_DODUMP, MADV_COLD,	  MADV_PAGEOUT };
 	char *p = map(4, RW, ANON);
 
 	p[0] = 1;
@@ -640,7 +656,9 @@ TEST(madvise, fork_behaviour)
 		int ok = wiped[0] == 0 && kept[0] == 1 && touch(gone, false) == SIGSEGV;
 
 		wiped[0] = 5;
-		_exit(ok && mmap(gone, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == gone ? 0 : 1);
+		_exit(ok && mmap(gone, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == gone
+			      ? 0
+			      : 1);
 	}
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);

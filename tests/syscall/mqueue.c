@@ -281,7 +281,9 @@ TEST(mq_getsetattr, changes_blocking_only)
 
 TEST(mq_notify, by_signal)
 {
-	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 42 };
+	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL,
+			      .sigev_signo = SIGUSR1,
+			      .sigev_value.sival_int = 42 };
 	struct timespec limit = { 10, 0 }, none = { 0, 0 };
 	int fd = make(0, 3, 16);
 	siginfo_t info;

@@ -44,7 +44,8 @@ static void ask(int fd, int type, int flags)
 	r.h.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
 	r.h.nlmsg_seq = 42;
 	r.g.rtgen_family = AF_UNSPEC;
-	EXPECT_EQ(sendto(fd, &r, sizeof(r), 0, (struct sockaddr *)&kernel, sizeof(kernel)), sizeof(r));
+	EXPECT_EQ(sendto(fd, &r, sizeof(r), 0, (struct sockaddr *)&kernel, sizeof(kernel)),
+		  sizeof(r));
 }
 
 /* Counts the answers of this type until NLMSG_DONE. */
@@ -57,7 +58,10 @@ static int answers(int fd, int type, void (*look)(struct nlmsghdr *h))
 	for (;;) {
 		struct sockaddr_nl from;
 		struct iovec iov = { buf, sizeof(buf) };
-		struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1 };
+		struct msghdr m = { .msg_name = &from,
+				    .msg_namelen = sizeof(from),
+				    .msg_iov = &iov,
+				    .msg_iovlen = 1 };
 		ssize_t left = EXPECT_OK(recvmsg(fd, &m, 0));
 
 		EXPECT_EQ(m.msg_flags & MSG_TRUNC, 0);
@@ -92,7 +96,8 @@ TEST(sendto, netlink_looks_no_further_than_sense)
 	r.h.nlmsg_type = RTM_GETADDR;
 	r.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	r.h.nlmsg_seq = 42;
-	EXPECT_EQ(sendto(fd, &r, sizeof(r), 0, (struct sockaddr *)&kernel, sizeof(kernel)), sizeof(r));
+	EXPECT_EQ(sendto(fd, &r, sizeof(r), 0, (struct sockaddr *)&kernel, sizeof(kernel)),
+		  sizeof(r));
 	EXPECT(answers(fd, RTM_NEWADDR, NULL) > 0);
 	EXPECT_EQ(send(fd, r.zeros, sizeof(r.zeros), 0), sizeof(r.zeros));
 	EXPECT_EQ(send(fd, r.zeros, 3, 0), 3);
@@ -129,7 +134,8 @@ TEST(bind, netlink_port)
 
 TEST(bind, netlink_chosen_port)
 {
-	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_pid = (uint32_t)getpid() | 0x40000000 };
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK,
+				 .nl_pid = (uint32_t)getpid() | 0x40000000 };
 	int fd = (int)EXPECT_OK(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
 
 	EXPECT_OK(bind(fd, (struct sockaddr *)&a, sizeof(a)));

@@ -2,8 +2,8 @@
 /* Names and attributes: stat, access, links, rename, permissions, owners, times, mounts, the working directory. */
 #include "tests/syscall/test.h"
 
-#include <linux/stat.h>
 #include <linux/fs.h>
+#include <linux/stat.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -685,7 +685,8 @@ TEST(linkat, flags)
 	EXPECT_ERR(linkat(AT_FDCWD, "f", AT_FDCWD, "x", 0x40000000), EINVAL);
 	EXPECT_ERR(linkat(999, "f", AT_FDCWD, "x", 0), EBADF);
 	if (!geteuid())
-		EXPECT_OK(linkat(EXPECT_OK(open("f", O_RDONLY)), "", AT_FDCWD, "f3", AT_EMPTY_PATH));
+		EXPECT_OK(
+			linkat(EXPECT_OK(open("f", O_RDONLY)), "", AT_FDCWD, "f3", AT_EMPTY_PATH));
 }
 
 /* --- rename ------------------------------------------------------------------------------------------------------------- */
@@ -783,9 +784,13 @@ TEST(renameat2, flags)
 	EXPECT_OK(syscall(SYS_renameat2, AT_FDCWD, "h", AT_FDCWD, "d", RENAME_EXCHANGE));
 	EXPECT(S_ISDIR(mode_of("h")) && S_ISREG(mode_of("d")));
 	EXPECT(S_ISDIR(mode_of("h/in")));
-	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "h", AT_FDCWD, "none", RENAME_EXCHANGE), ENOENT);
-	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "h", AT_FDCWD, "h/in", RENAME_EXCHANGE), EINVAL);
-	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "g", AT_FDCWD, "x", RENAME_EXCHANGE | RENAME_NOREPLACE), EINVAL);
+	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "h", AT_FDCWD, "none", RENAME_EXCHANGE),
+		   ENOENT);
+	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "h", AT_FDCWD, "h/in", RENAME_EXCHANGE),
+		   EINVAL);
+	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "g", AT_FDCWD, "x",
+			   RENAME_EXCHANGE | RENAME_NOREPLACE),
+		   EINVAL);
 	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "g", AT_FDCWD, "x", 0x100), EINVAL);
 }
 

@@ -582,7 +582,8 @@ TEST(open, pipe_again_waits_for_nobody)
 TEST(readv, pipe_vectors)
 {
 	char a[4] = "", b[4] = "";
-	struct iovec out[2] = { { (void *)"abc", 3 }, { (void *)"defg", 4 } }, in[2] = { { a, 3 }, { b, 4 } };
+	struct iovec out[2] = { { (void *)"abc", 3 }, { (void *)"defg", 4 } },
+		     in[2] = { { a, 3 }, { b, 4 } };
 	int p[2];
 
 	EXPECT_EQ(pipe(p), 0);

@@ -152,7 +152,8 @@ TEST(poll, many_files)
 		many[i] = (struct pollfd){ (int)EXPECT_OK(eventfd(0, 0)), POLLIN, 0 };
 	pid = fork();
 	if (!pid)
-		_exit(poll(many, COUNT, -1) != 1 || many[COUNT - 1].revents != POLLIN || many[0].revents);
+		_exit(poll(many, COUNT, -1) != 1 || many[COUNT - 1].revents != POLLIN ||
+		      many[0].revents);
 	EXPECT_SOON(sleeping(pid));
 	EXPECT_EQ(eventfd_write(many[COUNT - 1].fd, 1), 0);
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
@@ -291,7 +292,8 @@ TEST(select, three_sets)
 	FD_SET(a[1], &w);
 	FD_SET(a[0], &e);
 	EXPECT_EQ(select(b[1] + 1, &r, &w, &e, &tv), 2);
-	EXPECT(!FD_ISSET(a[0], &r) && FD_ISSET(b[0], &r) && FD_ISSET(a[1], &w) && !FD_ISSET(a[0], &e));
+	EXPECT(!FD_ISSET(a[0], &r) && FD_ISSET(b[0], &r) && FD_ISSET(a[1], &w) &&
+	       !FD_ISSET(a[0], &e));
 	EXPECT(tv.tv_sec == 9 || (tv.tv_sec == 10 && !tv.tv_usec));
 }
 

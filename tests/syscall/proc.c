@@ -36,7 +36,8 @@ static const char *line(const char *key)
 
 	for (char *at = text; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
 		if (!strncmp(at, key, len)) {
-			snprintf(value, sizeof(value), "%.*s", (int)strcspn(at + len, "\n"), at + len);
+			snprintf(value, sizeof(value), "%.*s", (int)strcspn(at + len, "\n"),
+				 at + len);
 			return value;
 		}
 	}
@@ -180,7 +181,10 @@ TEST(read, proc_status)
 	EXPECT_EQ(atoi(line("Threads:\t")), 1);
 	EXPECT_EQ(strtoull(line("SigIgn:\t"), NULL, 16) >> (SIGUSR1 - 1) & 1, 1);
 	EXPECT_EQ(strtoull(line("SigBlk:\t"), NULL, 16), 1ULL << (SIGUSR2 - 1));
-	EXPECT_EQ((strtoull(line("ShdPnd:\t"), NULL, 16) | strtoull(line("SigPnd:\t"), NULL, 16)) >> (SIGUSR2 - 1) & 1, 1);
+	EXPECT_EQ((strtoull(line("ShdPnd:\t"), NULL, 16) | strtoull(line("SigPnd:\t"), NULL, 16)) >>
+				  (SIGUSR2 - 1) &
+			  1,
+		  1);
 	EXPECT_EQ(strlen(line("CapEff:\t")), 16);
 	EXPECT(atol(line("VmSize:\t")) > 0);
 	EXPECT(atol(line("VmRSS:\t")) > 0);
@@ -207,7 +211,8 @@ static int run_self(const char *mode)
 {
 	char self[512];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *argv[] = { (char *)"argument zero", (char *)mode, (char *)"", (char *)"last one", NULL };
+	char *argv[] = { (char *)"argument zero", (char *)mode, (char *)"", (char *)"last one",
+			 NULL };
 	char *envp[] = { (char *)"FIRST=1", (char *)"SECOND=two", NULL };
 	int status;
 	pid_t pid;
@@ -490,9 +495,14 @@ TEST(read, proc_limits)
 	EXPECT_OK(setrlimit(RLIMIT_NOFILE, &limit));
 	EXPECT_OK(setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }));
 	slurp("/proc/self/limits");
-	EXPECT_STR(line("Max open files "), "           123                  456                  files     ");
-	EXPECT_STR(line("Max core file size "), "       0                    0                    bytes     ");
-	EXPECT(!strncmp(text, "Limit                     Soft Limit           Hard Limit           Units     \n", 79));
+	EXPECT_STR(line("Max open files "),
+		   "           123                  456                  files     ");
+	EXPECT_STR(line("Max core file size "),
+		   "       0                    0                    bytes     ");
+	EXPECT(!strncmp(
+		text,
+		"Limit                     Soft Limit           Hard Limit           Units     \n",
+		79));
 }
 
 TEST(read, proc_oom_score_adj)
@@ -548,7 +558,9 @@ TEST(read, proc_times)
 	EXPECT_EQ(sscanf(text, "%lf", &again), 1);
 	EXPECT(again >= up && up > 0);
 	slurp("/proc/loadavg");
-	EXPECT_EQ(sscanf(text, "%f %f %f %d/%d %d", &load[0], &load[1], &load[2], &running, &all, &last), 6);
+	EXPECT_EQ(sscanf(text, "%f %f %f %d/%d %d", &load[0], &load[1], &load[2], &running, &all,
+			 &last),
+		  6);
 	EXPECT(running >= 1 && all >= running && last > 0);
 	slurp("/proc/stat");
 	EXPECT(!strncmp(text, "cpu  ", 5));
@@ -637,11 +649,13 @@ TEST(open, proc_errors)
 	struct statfs s;
 
 	EXPECT_ERR(open("/proc/nothing", O_RDONLY), ENOENT);
-	EXPECT(open("/proc/new", O_CREAT | O_WRONLY, 0600) < 0 && (errno == ENOENT || errno == EACCES));
+	EXPECT(open("/proc/new", O_CREAT | O_WRONLY, 0600) < 0 &&
+	       (errno == ENOENT || errno == EACCES));
 	EXPECT_ERR(open("/proc/self/stat/x", O_RDONLY), ENOTDIR);
 	EXPECT_ERR(open("/proc/99999999", O_RDONLY), ENOENT);
 	EXPECT_ERR(open("/proc/01", O_RDONLY), ENOENT);
-	EXPECT(mkdir("/proc/new", 0700) < 0 && (errno == ENOENT || errno == EACCES || errno == EPERM));
+	EXPECT(mkdir("/proc/new", 0700) < 0 &&
+	       (errno == ENOENT || errno == EACCES || errno == EPERM));
 	EXPECT_ERR(open("/proc/self", O_WRONLY), EISDIR);
 	EXPECT_OK(statfs("/proc/self", &s));
 	EXPECT_EQ(s.f_type, 0x9fa0);

@@ -18,11 +18,13 @@
 int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 #define STACK_SIZE (64 << 10)
-#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+#define THREAD_FLAGS \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
 static char *new_stack(void)
 {
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stack =
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	EXPECT(stack != MAP_FAILED);
 	return stack + STACK_SIZE;
@@ -179,8 +181,8 @@ TEST(clone, thread_with_all_its_words)
 	int parent_tid = 0, child_tid = -1, tid;
 
 	tid = clone(look_around, new_stack(),
-		    THREAD_FLAGS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, &sees, &parent_tid,
-		    NULL, &child_tid);
+		    THREAD_FLAGS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		    &sees, &parent_tid, NULL, &child_tid);
 	EXPECT(tid > 0);
 	EXPECT_EQ(parent_tid, tid);
 	while (!__atomic_load_n(&sees.ran, __ATOMIC_SEQ_CST))
@@ -208,7 +210,8 @@ TEST(clone, shares_what_it_is_told_to)
 	EXPECT_EQ(fcntl(kept, F_GETFD), 0);
 	EXPECT(getcwd(after, sizeof(after)));
 	EXPECT_STR(after, before);
-	EXPECT_EQ(reap(clone(close_and_move, new_stack(), CLONE_FILES | CLONE_FS | SIGCHLD, &fd)), 0);
+	EXPECT_EQ(reap(clone(close_and_move, new_stack(), CLONE_FILES | CLONE_FS | SIGCHLD, &fd)),
+		  0);
 	EXPECT_ERR(fcntl(fd, F_GETFD), EBADF);
 	EXPECT(getcwd(after, sizeof(after)));
 	EXPECT_STR(after, "/");
@@ -235,7 +238,8 @@ TEST(clone, tells_the_parent_by_the_signal_it_was_given)
 	signal(SIGUSR2, note_signal);
 	pid = clone(return_five, new_stack(), SIGUSR2, NULL);
 	EXPECT(pid > 0);
-	EXPECT_ERR(waitpid(pid, &status, 0), ECHILD); /* not a child that wait sees without __WALL or __WCLONE */
+	EXPECT_ERR(waitpid(pid, &status, 0),
+		   ECHILD); /* not a child that wait sees without __WALL or __WCLONE */
 	EXPECT_EQ(TEMP_FAILURE_RETRY(waitpid(pid, &status, __WCLONE)), pid);
 	EXPECT_EQ(status, 5 << 8);
 	EXPECT_EQ(got_signal, SIGUSR2);
@@ -283,7 +287,8 @@ TEST(clone, flags_that_do_not_go_together)
 	EXPECT_ERR(syscall(SYS_clone, CLONE_THREAD | SIGCHLD, 0, 0, 0, 0), EINVAL);
 	EXPECT_ERR(syscall(SYS_clone, CLONE_THREAD | CLONE_VM, 0, 0, 0, 0), EINVAL);
 	EXPECT_ERR(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0), EINVAL);
-	EXPECT_ERR(syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, 0, 0, 0, 0), EINVAL);
+	EXPECT_ERR(syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, 0, 0, 0, 0),
+		   EINVAL);
 }
 
 TEST(clone3, process_with_ids)
@@ -384,7 +389,8 @@ TEST(exit, of_one_thread_leaves_the_others)
 {
 	int word = -1;
 
-	EXPECT(clone(stop_here, new_stack(), THREAD_FLAGS | CLONE_CHILD_CLEARTID, NULL, NULL, NULL, &word) > 0);
+	EXPECT(clone(stop_here, new_stack(), THREAD_FLAGS | CLONE_CHILD_CLEARTID, NULL, NULL, NULL,
+		     &word) > 0);
 	wait_for_clear(&word);
 	EXPECT_EQ(getpid(), syscall(SYS_gettid));
 }
@@ -409,7 +415,8 @@ TEST(exit, process_ends_with_its_last_thread)
 	int status = test_in_child(main_thread_leaves_first);
 
 	EXPECT(WIFEXITED(status));
-	EXPECT_EQ(WEXITSTATUS(status), 6); /* the last thread's word counts (Linux 5.17 and later) */
+	EXPECT_EQ(WEXITSTATUS(status),
+		  6); /* the last thread's word counts (Linux 5.17 and later) */
 }
 
 static int tid_result, tid_word;
@@ -540,7 +547,8 @@ TEST(wait4, interrupted_by_a_handler)
 	int status;
 
 	EXPECT_OK(sigaction(SIGALRM, &action, NULL));
-	EXPECT_OK(timer_create(CLOCK_MONOTONIC, NULL, &timer)); /* SIGALRM, again and again: no race with the call */
+	EXPECT_OK(timer_create(CLOCK_MONOTONIC, NULL,
+			       &timer)); /* SIGALRM, again and again: no race with the call */
 	EXPECT_OK(timer_settime(timer, 0, &every, NULL));
 	EXPECT_ERR(wait4(pid, &status, 0, NULL), EINTR);
 	EXPECT_OK(timer_delete(timer));
@@ -735,7 +743,8 @@ TEST(setregid, rules)
 	EXPECT_OK(syscall(SYS_setregid, 1000, 2000));
 	groups(1000, 2000, 2000); /* the saved id follows when the real one is set */
 	EXPECT_OK(syscall(SYS_setregid, -1, 3000));
-	groups(1000, 3000, 3000); /* or the effective one becomes something else than the real one */
+	groups(1000, 3000,
+	       3000); /* or the effective one becomes something else than the real one */
 	EXPECT_OK(setuid(65534));
 	EXPECT_OK(syscall(SYS_setregid, 3000, 1000)); /* exchanging is always allowed */
 	groups(3000, 1000, 1000);
@@ -791,7 +800,8 @@ TEST(accept4, sets_the_flags_it_is_told)
 	for (int n = 0; n < 2; n++) {
 		c = socket(AF_INET, SOCK_STREAM, 0);
 		EXPECT_OK(connect(c, (struct sockaddr *)&address, sizeof(address)));
-		a = accept4(s, (struct sockaddr *)&peer, &size, n ? SOCK_CLOEXEC | SOCK_NONBLOCK : 0);
+		a = accept4(s, (struct sockaddr *)&peer, &size,
+			    n ? SOCK_CLOEXEC | SOCK_NONBLOCK : 0);
 		EXPECT(a >= 0);
 		EXPECT_EQ(fcntl(a, F_GETFD), n ? FD_CLOEXEC : 0);
 		EXPECT_EQ(fcntl(a, F_GETFL) & O_NONBLOCK, n ? O_NONBLOCK : 0);
@@ -856,7 +866,8 @@ TEST(lchown, errors)
 	memset(name, 'a', sizeof(name));
 	name[sizeof(name) - 1] = 0;
 	EXPECT_OK(symlink("nowhere", "link"));
-	EXPECT_OK(syscall(SYS_lchown, "link", -1, -1)); /* the link itself, so where it leads does not matter */
+	EXPECT_OK(syscall(SYS_lchown, "link", -1,
+			  -1)); /* the link itself, so where it leads does not matter */
 	EXPECT_ERR(syscall(SYS_lchown, "link/x", -1, -1), ENOENT);
 	EXPECT_ERR(syscall(SYS_lchown, "", -1, -1), ENOENT);
 	EXPECT_ERR(syscall(SYS_lchown, name, -1, -1), ENAMETOOLONG);
@@ -875,7 +886,8 @@ TEST(statx, errors)
 	EXPECT_ERR(syscall(SYS_statx, -1, "absent", 0, 0x7ff, x), EBADF);
 	EXPECT_ERR(syscall(SYS_statx, 0, "absent", 0, 0x7ff, x), ENOTDIR);
 	EXPECT_ERR(syscall(SYS_statx, AT_FDCWD, ".", 1, 0x7ff, x), EINVAL);
-	EXPECT_ERR(syscall(SYS_statx, AT_FDCWD, ".", 0x6000, 0x7ff, x), EINVAL); /* both sync types */
+	EXPECT_ERR(syscall(SYS_statx, AT_FDCWD, ".", 0x6000, 0x7ff, x),
+		   EINVAL); /* both sync types */
 	EXPECT_ERR(syscall(SYS_statx, AT_FDCWD, ".", 0, 0x80000000, x), EINVAL);
 	EXPECT_ERR(syscall(SYS_statx, AT_FDCWD, ".", 0, 0x7ff, 8), EFAULT);
 	EXPECT_ERR(syscall(SYS_statx, AT_FDCWD, 8, 0, 0x7ff, x), EFAULT);

@@ -215,7 +215,8 @@ TEST(shmctl, set_and_permissions)
 		p = shmat(id, NULL, 0);
 		if (p != FAILED || errno != EACCES)
 			_exit(3);
-		if (ds.shm_perm.uid != geteuid() && (shmctl(id, IPC_RMID, NULL) == 0 || errno != EPERM))
+		if (ds.shm_perm.uid != geteuid() &&
+		    (shmctl(id, IPC_RMID, NULL) == 0 || errno != EPERM))
 			_exit(4);
 		_exit(0);
 	}
@@ -251,7 +252,8 @@ TEST(shmctl, locking)
 {
 	int id = segment(IPC_PRIVATE, PAGE, 0600);
 	int lock = shmctl(id, SHM_LOCK, NULL), locked = stat_of(id).shm_perm.mode & SHM_LOCKED;
-	int unlock = shmctl(id, SHM_UNLOCK, NULL), unlocked = stat_of(id).shm_perm.mode & SHM_LOCKED;
+	int unlock = shmctl(id, SHM_UNLOCK, NULL),
+	    unlocked = stat_of(id).shm_perm.mode & SHM_LOCKED;
 
 	remove_segments();
 	EXPECT_EQ(lock, 0);
@@ -357,7 +359,8 @@ TEST(memfd_create, future_writes_sealed)
 
 TEST(memfd_create, not_sealable_by_default)
 {
-	int fd = (int)EXPECT_OK(memfd_create("s", 0)), file = (int)EXPECT_OK(open("f", O_CREAT | O_RDWR, 0600));
+	int fd = (int)EXPECT_OK(memfd_create("s", 0)),
+	    file = (int)EXPECT_OK(open("f", O_CREAT | O_RDWR, 0600));
 	int pipes[2];
 
 	EXPECT_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
@@ -384,7 +387,8 @@ TEST(memfd_create, shared_by_fork)
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(pread(fd, &c, 1, 99 * (off_t)PAGE), 1);
 	EXPECT_EQ(c, 7);
-	EXPECT_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 99 * (off_t)PAGE, PAGE));
+	EXPECT_OK(
+		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 99 * (off_t)PAGE, PAGE));
 	EXPECT_EQ(pread(fd, &c, 1, 99 * (off_t)PAGE), 1);
 	EXPECT_EQ(c, 0);
 }

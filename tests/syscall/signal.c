@@ -111,7 +111,8 @@ static char state_of(pid_t pid)
 
 TEST(rt_sigaction, sets_and_reports)
 {
-	struct sigaction sa = { .sa_handler = count_signal, .sa_flags = SA_RESTART | SA_NODEFER }, old;
+	struct sigaction sa = { .sa_handler = count_signal, .sa_flags = SA_RESTART | SA_NODEFER },
+			 old;
 
 	sigaddset(&sa.sa_mask, SIGUSR2);
 	sigaddset(&sa.sa_mask, SIGKILL);
@@ -408,7 +409,9 @@ TEST(rt_tgsigqueueinfo, to_a_thread)
 
 TEST(rt_sigqueueinfo, limited_by_sigpending)
 {
-	struct { uint64_t current, max; } limit = { 8, 8 };
+	struct {
+		uint64_t current, max;
+	} limit = { 8, 8 };
 	int queued = 0;
 
 	EXPECT_OK(syscall(SYS_prlimit64, 0, 11 /* RLIMIT_SIGPENDING */, &limit, NULL));
@@ -700,7 +703,10 @@ static void look_at_altstack(int sig)
 
 TEST(sigaltstack, autodisarm)
 {
-	stack_t s = { .ss_sp = altstack, .ss_size = sizeof(altstack), .ss_flags = (int)SS_AUTODISARM }, old;
+	stack_t s = { .ss_sp = altstack,
+		      .ss_size = sizeof(altstack),
+		      .ss_flags = (int)SS_AUTODISARM },
+		old;
 
 	EXPECT_OK(sigaltstack(&s, NULL));
 	on(SIGUSR1, look_at_altstack, SA_ONSTACK);
@@ -840,9 +846,12 @@ static void *volatile info_address;
 
 __attribute__((target("avx"))) static void dirty_avx(void)
 {
-	__asm__ volatile("vpcmpeqd %%xmm0, %%xmm0, %%xmm0\n vinsertf128 $1, %%xmm0, %%ymm0, %%ymm0\n"
-			 "vmovaps %%ymm0, %%ymm1\n vmovaps %%ymm0, %%ymm7\n vmovaps %%ymm0, %%ymm15\n"
-			 : : : "xmm0", "xmm1", "xmm7", "xmm15");
+	__asm__ volatile(
+		"vpcmpeqd %%xmm0, %%xmm0, %%xmm0\n vinsertf128 $1, %%xmm0, %%ymm0, %%ymm0\n"
+		"vmovaps %%ymm0, %%ymm1\n vmovaps %%ymm0, %%ymm7\n vmovaps %%ymm0, %%ymm15\n"
+		:
+		:
+		: "xmm0", "xmm1", "xmm7", "xmm15");
 }
 
 static void skip_ud2(int sig, siginfo_t *info, void *context)
@@ -1053,7 +1062,10 @@ TEST(rt_sigaction, other_faults)
 
 	on_info(SIGFPE, fpe_info, 0);
 	if (!sigsetjmp(jump, 1))
-		__asm__ volatile("xor %%edx, %%edx\n idivl %1" : "=a"(sink) : "r"(zero), "a"(7) : "edx");
+		__asm__ volatile("xor %%edx, %%edx\n idivl %1"
+				 : "=a"(sink)
+				 : "r"(zero), "a"(7)
+				 : "edx");
 	EXPECT_EQ(last_signal, SIGFPE);
 	EXPECT_EQ(info_code, FPE_INTDIV);
 	on_info(SIGTRAP, fpe_info, 0);
@@ -1511,7 +1523,8 @@ static void *busy_thread(void *arg)
 
 TEST(kill, stop_stops_all_threads)
 {
-	volatile unsigned long *ticks = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile unsigned long *ticks =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned long seen;
 	int status;
 	pid_t pid;
@@ -1661,7 +1674,8 @@ TEST(kill, process_whose_main_thread_has_ended)
 
 TEST(rt_sigaction, exec_keeps_mask_and_pending)
 {
-	static const char script[] = "while read k v; do case $k in ShdPnd:|SigBlk:) echo $v;; esac; done </proc/self/status";
+	static const char script[] =
+		"while read k v; do case $k in ShdPnd:|SigBlk:) echo $v;; esac; done </proc/self/status";
 	char text[128] = "";
 	int fds[2], status;
 	pid_t pid;

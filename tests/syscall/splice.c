@@ -204,7 +204,8 @@ TEST(splice, nonblocking_and_errors)
 	EXPECT_ERR(splice(fd, NULL, p[1], NULL, 1, 0x100), EINVAL);
 	EXPECT_EQ(splice(fd, NULL, p[1], NULL, 0, 0), 0);
 	EXPECT_EQ(write(p[1], "y", 1), 1);
-	EXPECT_ERR(splice(p[0], NULL, EXPECT_OK(open("f", O_WRONLY | O_APPEND)), NULL, 1, 0), EINVAL);
+	EXPECT_ERR(splice(p[0], NULL, EXPECT_OK(open("f", O_WRONLY | O_APPEND)), NULL, 1, 0),
+		   EINVAL);
 }
 
 static void in_a_moment(int fd)
@@ -289,7 +290,9 @@ TEST(copy_file_range, errors)
 	EXPECT_ERR(copy_file_range(in, &from, in, &to, 5, 0), EINVAL);
 	EXPECT_ERR(copy_file_range(-1, NULL, out, NULL, 1, 0), EBADF);
 	EXPECT_ERR(copy_file_range(in, NULL, EXPECT_OK(open("out", O_RDONLY)), NULL, 1, 0), EBADF);
-	EXPECT_ERR(copy_file_range(in, NULL, EXPECT_OK(open("out", O_WRONLY | O_APPEND)), NULL, 1, 0), EBADF);
+	EXPECT_ERR(copy_file_range(in, NULL, EXPECT_OK(open("out", O_WRONLY | O_APPEND)), NULL, 1,
+				   0),
+		   EBADF);
 	EXPECT_ERR(copy_file_range(p[0], NULL, out, NULL, 1, 0), EINVAL);
 	EXPECT_ERR(copy_file_range(EXPECT_OK(open(".", O_RDONLY)), NULL, out, NULL, 1, 0), EISDIR);
 }

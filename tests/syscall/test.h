@@ -33,71 +33,66 @@ struct test_case {
 };
 static struct test_case *test_first, **test_end = &test_first;
 
-#define TEST(call_, name_)                                                     \
-	static void test_##call_##_##name_(void);                              \
-	static struct test_case case_##call_##_##name_ = {                     \
-		#call_, #name_, test_##call_##_##name_, NULL                   \
-	};                                                                     \
-	__attribute__((constructor)) static void add_##call_##_##name_(void)   \
-	{                                                                      \
-		*test_end = &case_##call_##_##name_;                           \
-		test_end = &case_##call_##_##name_.next;                       \
-	}                                                                      \
+#define TEST(call_, name_)                                                                         \
+	static void test_##call_##_##name_(void);                                                  \
+	static struct test_case case_##call_##_##name_ = { #call_, #name_, test_##call_##_##name_, \
+							   NULL };                                 \
+	__attribute__((constructor)) static void add_##call_##_##name_(void)                       \
+	{                                                                                          \
+		*test_end = &case_##call_##_##name_;                                               \
+		test_end = &case_##call_##_##name_.next;                                           \
+	}                                                                                          \
 	static void test_##call_##_##name_(void)
 
-#define TEST_FAIL(...)                                                         \
-	do {                                                                   \
-		printf("  %s:%d: ", __FILE__, __LINE__);                       \
-		printf(__VA_ARGS__);                                           \
-		printf("\n");                                                  \
-		fflush(stdout);                                                \
-		_exit(1);                                                      \
+#define TEST_FAIL(...)                                   \
+	do {                                             \
+		printf("  %s:%d: ", __FILE__, __LINE__); \
+		printf(__VA_ARGS__);                     \
+		printf("\n");                            \
+		fflush(stdout);                          \
+		_exit(1);                                \
 	} while (0)
-#define SKIP(reason)                                                           \
-	do {                                                                   \
-		printf("  skipped: %s\n", reason);                             \
-		fflush(stdout);                                                \
-		_exit(77);                                                     \
+#define SKIP(reason)                               \
+	do {                                       \
+		printf("  skipped: %s\n", reason); \
+		fflush(stdout);                    \
+		_exit(77);                         \
 	} while (0)
-#define EXPECT(c)                                                              \
-	do {                                                                   \
-		if (!(c))                                                      \
-			TEST_FAIL("not true: %s (errno %d %s)", #c, errno,     \
-				  strerror(errno));                            \
+#define EXPECT(c)                                                                            \
+	do {                                                                                 \
+		if (!(c))                                                                    \
+			TEST_FAIL("not true: %s (errno %d %s)", #c, errno, strerror(errno)); \
 	} while (0)
-#define EXPECT_EQ(a, b)                                                        \
-	do {                                                                   \
-		long long ea_ = (long long)(a), eb_ = (long long)(b);          \
-		if (ea_ != eb_)                                                \
-			TEST_FAIL("%s is %lld, expected %s = %lld (errno %d)", \
-				  #a, ea_, #b, eb_, errno);                    \
+#define EXPECT_EQ(a, b)                                                                          \
+	do {                                                                                     \
+		long long ea_ = (long long)(a), eb_ = (long long)(b);                            \
+		if (ea_ != eb_)                                                                  \
+			TEST_FAIL("%s is %lld, expected %s = %lld (errno %d)", #a, ea_, #b, eb_, \
+				  errno);                                                        \
 	} while (0)
-#define EXPECT_STR(a, b)                                                       \
-	do {                                                                   \
-		const char *sa_ = (a), *sb_ = (b);                             \
-		if (strcmp(sa_, sb_))                                          \
-			TEST_FAIL("%s is \"%s\", expected \"%s\"", #a, sa_,    \
-				  sb_);                                        \
+#define EXPECT_STR(a, b)                                                          \
+	do {                                                                      \
+		const char *sa_ = (a), *sb_ = (b);                                \
+		if (strcmp(sa_, sb_))                                             \
+			TEST_FAIL("%s is \"%s\", expected \"%s\"", #a, sa_, sb_); \
 	} while (0)
 /* The call returns -1 with this errno. */
-#define EXPECT_ERR(call, error)                                                \
-	do {                                                                   \
-		errno = 0;                                                     \
-		long long er_ = (long long)(call);                             \
-		int en_ = errno;                                               \
-		if (er_ != -1 || en_ != (error))                               \
-			TEST_FAIL("%s returned %lld, errno %d (%s), expected " \
-				  "errno %d (%s)",                             \
-				  #call, er_, en_, strerror(en_), (error),     \
-				  strerror(error));                            \
+#define EXPECT_ERR(call, error)                                                              \
+	do {                                                                                 \
+		errno = 0;                                                                   \
+		long long er_ = (long long)(call);                                           \
+		int en_ = errno;                                                             \
+		if (er_ != -1 || en_ != (error))                                             \
+			TEST_FAIL("%s returned %lld, errno %d (%s), expected "               \
+				  "errno %d (%s)",                                           \
+				  #call, er_, en_, strerror(en_), (error), strerror(error)); \
 	} while (0)
-#define EXPECT_OK(call)                                                        \
-	({                                                                     \
-		long long ok_ = (long long)(call);                             \
-		if (ok_ < 0)                                                   \
-			TEST_FAIL("%s failed: errno %d (%s)", #call, errno,    \
-				  strerror(errno));                            \
-		ok_;                                                           \
+#define EXPECT_OK(call)                                                                       \
+	({                                                                                    \
+		long long ok_ = (long long)(call);                                            \
+		if (ok_ < 0)                                                                  \
+			TEST_FAIL("%s failed: errno %d (%s)", #call, errno, strerror(errno)); \
+		ok_;                                                                          \
 	})
 
 /* Runs fn in a child; its exit status as waitpid gives it. */
@@ -119,12 +114,12 @@ __attribute__((unused)) static int test_in_child(void (*fn)(void))
 }
 
 /* For waiting on a condition without guessing how long: polls up to 10 s. */
-#define EXPECT_SOON(c)                                                         \
-	do {                                                                   \
-		int es_ = 0;                                                   \
-		while (!(c) && es_++ < 10000)                                  \
-			usleep(1000);                                          \
-		EXPECT(c);                                                     \
+#define EXPECT_SOON(c)                        \
+	do {                                  \
+		int es_ = 0;                  \
+		while (!(c) && es_++ < 10000) \
+			usleep(1000);         \
+		EXPECT(c);                    \
 	} while (0)
 
 static int test_run_one(struct test_case *t)
@@ -159,7 +154,8 @@ static int test_run_one(struct test_case *t)
 		return 0;
 	}
 	if (status) {
-		printf("FAIL %s %s (%s %d)\n", t->call, t->name, WIFSIGNALED(status) ? "signal" : "exit",
+		printf("FAIL %s %s (%s %d)\n", t->call, t->name,
+		       WIFSIGNALED(status) ? "signal" : "exit",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		return 1;
 	}
@@ -189,8 +185,8 @@ static int test_main(int argc, char **argv)
 	return failed != 0;
 }
 
-#define TEST_MAIN                                                              \
-	int main(int argc, char **argv)                                        \
-	{                                                                      \
-		return test_main(argc, argv);                                  \
+#define TEST_MAIN                             \
+	int main(int argc, char **argv)       \
+	{                                     \
+		return test_main(argc, argv); \
 	}

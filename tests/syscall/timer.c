@@ -72,9 +72,11 @@ static void use_cpu(void)
 
 TEST(clock_gettime, all_clocks)
 {
-	static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
-					 CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-					 CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI };
+	static const clockid_t ids[] = {
+		CLOCK_REALTIME,		 CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
+		CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+		CLOCK_MONOTONIC_COARSE,	 CLOCK_BOOTTIME,      CLOCK_TAI
+	};
 	struct timespec ts;
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
@@ -112,7 +114,8 @@ TEST(clock_gettime, realtime_agrees)
 
 TEST(clock_gettime, cpu_clocks_advance)
 {
-	long long thread = now_ns(CLOCK_THREAD_CPUTIME_ID), process = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+	long long thread = now_ns(CLOCK_THREAD_CPUTIME_ID),
+		  process = now_ns(CLOCK_PROCESS_CPUTIME_ID);
 
 	EXPECT(thread <= process);
 	while (now_ns(CLOCK_THREAD_CPUTIME_ID) < thread + 2 * MS)
@@ -282,7 +285,8 @@ TEST(nanosleep, goes_on_after_stop)
 
 TEST(clock_nanosleep, clocks)
 {
-	static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI };
+	static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
+					 CLOCK_TAI };
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		long long end = now_ns(ids[i]) + 5 * MS;
@@ -385,7 +389,8 @@ TEST(getitimer, remaining_and_errors)
 
 	EXPECT_EQ(setitimer(ITIMER_VIRTUAL, &it, NULL), 0);
 	EXPECT_EQ(getitimer(ITIMER_VIRTUAL, &it), 0);
-	EXPECT(it.it_value.tv_sec == 49 || (it.it_value.tv_sec == 50 && it.it_value.tv_usec < 100000));
+	EXPECT(it.it_value.tv_sec == 49 ||
+	       (it.it_value.tv_sec == 50 && it.it_value.tv_usec < 100000));
 	EXPECT_EQ(it.it_interval.tv_sec, 7);
 	EXPECT_EQ(it.it_interval.tv_usec, 8);
 	EXPECT_ERR(syscall(SYS_getitimer, 3, &it), EINVAL);
@@ -455,7 +460,9 @@ static void set_timer(int timer, int flags, long long value, long long interval)
 
 TEST(timer_create, signal_with_value)
 {
-	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1, .sigev_value.sival_int = 42 };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+			       .sigev_signo = SIGRTMIN + 1,
+			       .sigev_value.sival_int = 42 };
 	int timer = new_timer(CLOCK_MONOTONIC, &ev);
 
 	handle(SIGRTMIN + 1, 0);
@@ -491,7 +498,9 @@ TEST(timer_create, errors)
 	EXPECT_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer), EINVAL);
 	ev = (struct sigevent){ .sigev_notify = 77, .sigev_signo = SIGUSR1 };
 	EXPECT_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer), EINVAL);
-	ev = (struct sigevent){ .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1, ._sigev_un._tid = 1 };
+	ev = (struct sigevent){ .sigev_notify = SIGEV_THREAD_ID,
+				.sigev_signo = SIGUSR1,
+				._sigev_un._tid = 1 };
 	EXPECT_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer), EINVAL);
 	EXPECT_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, BAD, &timer), EFAULT);
 	EXPECT_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, BAD), EFAULT);
@@ -590,7 +599,8 @@ TEST(timer_gettime, remaining)
 TEST(timer_settime, old_value_disarm_and_errors)
 {
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-	struct itimerspec its = { .it_value = { 50, 0 }, .it_interval = { 1, 0 } }, old, zero = { 0 };
+	struct itimerspec its = { .it_value = { 50, 0 }, .it_interval = { 1, 0 } }, old,
+			  zero = { 0 };
 	int timer = new_timer(CLOCK_MONOTONIC, &ev);
 
 	EXPECT_EQ(syscall(SYS_timer_settime, timer, 0, &its, NULL), 0);

@@ -276,7 +276,8 @@ TEST(read, tty_raw_large)
 
 TEST(ioctl, tty_numbers_and_lock)
 {
-	int master = EXPECT_OK(open("/dev/ptmx", O_RDWR | O_NOCTTY)), number = -1, locked = 0, one = 1, peer;
+	int master = EXPECT_OK(open("/dev/ptmx", O_RDWR | O_NOCTTY)), number = -1, locked = 0,
+	    one = 1, peer;
 	char name[32], link[64];
 	struct stat st;
 

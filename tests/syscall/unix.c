@@ -34,7 +34,8 @@ static socklen_t name_abstract(struct sockaddr_un *un, const char *what)
 {
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
-	return (socklen_t)(PATH_OFFSET + 1 + (size_t)sprintf(un->sun_path + 1, "syscall-test-%d-%s", getpid(), what));
+	return (socklen_t)(PATH_OFFSET + 1 +
+			   (size_t)sprintf(un->sun_path + 1, "syscall-test-%d-%s", getpid(), what));
 }
 
 static int bound(int type, const struct sockaddr_un *un, socklen_t len)
@@ -107,7 +108,7 @@ TEST(socketpair, errors)
 	EXPECT_ERR(socketpair(AF_UNIX, SOCK_RDM, 0, sv), ESOCKTNOSUPPORT);
 	EXPECT_ERR(syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, (void *)8), EFAULT);
 	sv[0] = dup(0);
-	EXPECT(sv[0] >= 0);	/* the failed call left nothing open */
+	EXPECT(sv[0] >= 0); /* the failed call left nothing open */
 	close(sv[0]);
 	EXPECT_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	EXPECT_EQ(pair[0], sv[0]);
@@ -148,7 +149,8 @@ TEST(socketpair, stream_moves_bytes_both_ways)
 TEST(readv, stream_vectors)
 {
 	char a[3], b[4];
-	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cdefg", 5 } }, in[2] = { { a, 3 }, { b, 4 } };
+	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cdefg", 5 } },
+		     in[2] = { { a, 3 }, { b, 4 } };
 
 	make_pair(SOCK_STREAM);
 	EXPECT_EQ(writev(pair[0], out, 3), 7);
@@ -263,7 +265,7 @@ TEST(recvfrom, stream_receive_errors)
 	EXPECT_EQ(write(pair[0], "data", 4), 4);
 	EXPECT_ERR(recv(pair[1], (void *)8, 4, 0), EFAULT);
 	EXPECT_ERR(send(pair[0], (void *)8, 4, 0), EFAULT);
-	EXPECT_EQ(recv(pair[1], b, 8, 0), 4);	/* nothing was lost */
+	EXPECT_EQ(recv(pair[1], b, 8, 0), 4); /* nothing was lost */
 }
 
 TEST(sendto, stream_broken_pipe)
@@ -391,7 +393,7 @@ TEST(recvfrom, interrupted)
 	EXPECT_ERR(read(pair[0], &b, 1), EINTR);
 	sa.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &sa, NULL);
-	set_timeout(pair[0], SO_RCVTIMEO, 5000);	/* with a timeout it is never restarted */
+	set_timeout(pair[0], SO_RCVTIMEO, 5000); /* with a timeout it is never restarted */
 	EXPECT_ERR(read(pair[0], &b, 1), EINTR);
 }
 
@@ -488,7 +490,8 @@ TEST(epoll_wait, unix_edges)
 	EXPECT_EQ(read(pair[1], b, 4), 1);
 	close(pair[0]);
 	EXPECT_EQ(epoll_wait(ep, &ev, 1, 1000), 1);
-	EXPECT((ev.events & (EPOLLHUP | EPOLLRDHUP | EPOLLIN)) == (EPOLLHUP | EPOLLRDHUP | EPOLLIN));
+	EXPECT((ev.events & (EPOLLHUP | EPOLLRDHUP | EPOLLIN)) ==
+	       (EPOLLHUP | EPOLLRDHUP | EPOLLIN));
 }
 
 /* --- names and connections -------------------------------------------------------------------------------------- */
@@ -512,7 +515,7 @@ TEST(bind, path_makes_a_socket_file)
 	EXPECT_ERR(bind(other, (struct sockaddr *)&un, len), EADDRINUSE);
 	EXPECT_ERR(bind(fd, (struct sockaddr *)&un, name_path(&un, "sock2")), EINVAL);
 	close(fd);
-	EXPECT_OK(lstat("sock", &st));	/* the file stays */
+	EXPECT_OK(lstat("sock", &st)); /* the file stays */
 	EXPECT_ERR(connect(other, (struct sockaddr *)&un, name_path(&un, "sock")), ECONNREFUSED);
 }
 
@@ -554,7 +557,8 @@ TEST(bind, abstract_names)
 {
 	struct sockaddr_un un, got;
 	socklen_t len = name_abstract(&un, "a"), got_len = sizeof(got);
-	int fd = bound(SOCK_STREAM, &un, len), other = (int)EXPECT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	int fd = bound(SOCK_STREAM, &un, len),
+	    other = (int)EXPECT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	EXPECT_OK(getsockname(fd, (struct sockaddr *)&got, &got_len));
 	EXPECT_EQ(got_len, len);
@@ -614,7 +618,8 @@ TEST(getpeername, unix_errors)
 
 static void connect_and_talk(int type, struct sockaddr_un *un, socklen_t len)
 {
-	int listener = bound(type, un, len), client = (int)EXPECT_OK(socket(AF_UNIX, type, 0)), server;
+	int listener = bound(type, un, len), client = (int)EXPECT_OK(socket(AF_UNIX, type, 0)),
+	    server;
 	struct sockaddr_un got;
 	socklen_t got_len = sizeof(got);
 	char b[8];
@@ -629,7 +634,7 @@ static void connect_and_talk(int type, struct sockaddr_un *un, socklen_t len)
 	EXPECT_EQ(revents(listener, POLLIN), POLLIN);
 	EXPECT_ERR(connect(client, (struct sockaddr *)un, len), EISCONN);
 	EXPECT_ERR(listen(client, 5), EINVAL);
-	EXPECT_EQ(send(client, "early", 5, 0), 5);	/* before accept */
+	EXPECT_EQ(send(client, "early", 5, 0), 5); /* before accept */
 	server = (int)EXPECT_OK(accept4(listener, (struct sockaddr *)&got, &got_len, SOCK_CLOEXEC));
 	EXPECT_EQ(got_len, PATH_OFFSET);
 	EXPECT_EQ(fcntl(server, F_GETFD), FD_CLOEXEC);
@@ -694,7 +699,8 @@ TEST(connect, needs_write_permission)
 {
 	struct sockaddr_un un;
 	socklen_t len = name_path(&un, "guarded");
-	int listener = bound(SOCK_STREAM, &un, len), fd = (int)EXPECT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	int listener = bound(SOCK_STREAM, &un, len),
+	    fd = (int)EXPECT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	EXPECT_OK(listen(listener, 1));
 	EXPECT_OK(chmod("guarded", 0444));
@@ -734,7 +740,8 @@ TEST(connect, listener_closed_before_accept)
 {
 	struct sockaddr_un un;
 	socklen_t len = name_abstract(&un, "gone");
-	int listener = bound(SOCK_STREAM, &un, len), fd = (int)EXPECT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	int listener = bound(SOCK_STREAM, &un, len),
+	    fd = (int)EXPECT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
 	char b;
 
 	EXPECT_OK(listen(listener, 3));
@@ -749,7 +756,7 @@ TEST(listen, unix_errors)
 {
 	int fd = (int)EXPECT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
 
-	EXPECT_ERR(listen(fd, 1), EINVAL);	/* no name */
+	EXPECT_ERR(listen(fd, 1), EINVAL); /* no name */
 	EXPECT_ERR(listen((int)EXPECT_OK(socket(AF_UNIX, SOCK_DGRAM, 0)), 1), EOPNOTSUPP);
 	EXPECT_ERR(listen(0, 1), ENOTSOCK);
 	EXPECT_ERR(listen(-1, 1), EBADF);
@@ -999,7 +1006,9 @@ static ssize_t send_fds(int sock, const int *fds, int count, const char *data, s
 {
 	union control c;
 	struct iovec iov = { (void *)(uintptr_t)data, size };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
 			    .msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count) };
 	struct cmsghdr *h;
 
@@ -1013,11 +1022,14 @@ static ssize_t send_fds(int sock, const int *fds, int count, const char *data, s
 }
 
 /* Number of descriptors in *ret_count. */
-static ssize_t recv_fds(int sock, int *fds, int room, int *ret_count, int *ret_flags, char *data, size_t size, int flags)
+static ssize_t recv_fds(int sock, int *fds, int room, int *ret_count, int *ret_flags, char *data,
+			size_t size, int flags)
 {
 	union control c;
 	struct iovec iov = { data, size };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
 			    .msg_controllen = room ? CMSG_LEN(sizeof(int) * (size_t)room) : 0 };
 	ssize_t r = recvmsg(sock, &m, flags);
 
@@ -1089,7 +1101,7 @@ TEST(recvmsg, rights_dropped_when_not_wanted)
 	EXPECT_EQ(recv(pair[1], b, 8, 0), 1);
 	EXPECT_EQ(recv_fds(pair[1], got, 0, &count, &flags, b, 8, 0), 1);
 	EXPECT_EQ(flags & MSG_CTRUNC, MSG_CTRUNC);
-	close(pair[1]);	/* the third is dropped with the socket */
+	close(pair[1]); /* the third is dropped with the socket */
 	close(pair[0]);
 	EXPECT_EQ(read(p[0], b, 8), 0);
 }
@@ -1204,7 +1216,7 @@ TEST(sendmsg, rights_chain_is_released)
 	for (int i = 0; i < 200; i++) {
 		make_pair(SOCK_DGRAM);
 		if (send_fds(pair[0], &fd, 1, "x", 1) != 1) {
-			EXPECT_EQ(errno, ETOOMANYREFS);	/* kernels before 6.10 stop at some depth */
+			EXPECT_EQ(errno, ETOOMANYREFS); /* kernels before 6.10 stop at some depth */
 			close(pair[0]);
 			close(pair[1]);
 			break;
@@ -1225,7 +1237,9 @@ static ssize_t recv_creds(int sock, struct ucred *uc, int *ret_found, size_t siz
 	char buf[64];
 	union control c;
 	struct iovec iov = { buf, size };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c)
+	};
 	ssize_t r = recvmsg(sock, &m, 0);
 
 	*ret_found = 0;
@@ -1241,7 +1255,10 @@ static ssize_t send_creds(int sock, const struct ucred *uc)
 {
 	union control c;
 	struct iovec iov = { "c", 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = CMSG_SPACE(sizeof(*uc)) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
+			    .msg_controllen = CMSG_SPACE(sizeof(*uc)) };
 	struct cmsghdr *h;
 
 	memset(&c, 0, sizeof(c));

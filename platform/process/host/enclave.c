@@ -45,7 +45,8 @@ struct context {
 	size_t error_size;
 };
 
-static int fail(const struct context *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail(const struct context *x, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 static int fail(const struct context *x, const char *format, ...)
 {
 	va_list ap;
@@ -65,7 +66,8 @@ static int map_region(const struct context *x, struct enclave *e)
 		fd = memfd_create("cloister-enclave", MFD_CLOEXEC);
 	if (fd < 0)
 		return fail(x, "cannot make enclave memory: memfd_create: %s%s", strerror(errno),
-			    errno == EACCES ? " (vm.memfd_noexec=2 forbids it: set it to 0 or 1)" : "");
+			    errno == EACCES ? " (vm.memfd_noexec=2 forbids it: set it to 0 or 1)"
+					    : "");
 	/* Out of the way of the low numbers that programs redirect. */
 	e->memfd = fcntl(fd, F_DUPFD_CLOEXEC, 200);
 	if (e->memfd < 0)
@@ -79,13 +81,16 @@ static int map_region(const struct context *x, struct enclave *e)
 			return fail(x, "no random numbers: %s", strerror(errno));
 		void *at = (void *)((0x1000 + chance % 0x4000) << 32);
 
-		if (mmap(at, REGION_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-			 e->memfd, 0) == at) {
+		if (mmap(at, REGION_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, e->memfd, 0) == at) {
 			e->boot = at;
 			return 0;
 		}
 	}
-	return fail(x, "cannot map enclave memory: %s (is RLIMIT_AS set? 64 GiB of address space are needed)", strerror(errno));
+	return fail(
+		x,
+		"cannot map enclave memory: %s (is RLIMIT_AS set? 64 GiB of address space are needed)",
+		strerror(errno));
 }
 
 static int read_all(int fd, void *to, size_t size, off_t at)
@@ -129,8 +134,8 @@ static void *load_kernel(const struct context *x, struct boot_info *b, const cha
 		fail(x, "cannot open the enclave kernel %s: %s", path, strerror(errno));
 		return NULL;
 	}
-	if (read_all(fd, &eh, sizeof(eh), 0) || memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_phnum > 16 ||
-	    read_all(fd, ph, eh.e_phnum * sizeof(ph[0]), (off_t)eh.e_phoff))
+	if (read_all(fd, &eh, sizeof(eh), 0) || memcmp(eh.e_ident, ELFMAG, SELFMAG) ||
+	    eh.e_phnum > 16 || read_all(fd, ph, eh.e_phnum * sizeof(ph[0]), (off_t)eh.e_phoff))
 		goto bad;
 	for (int i = 0; i < eh.e_phnum; i++) {
 		if (ph[i].p_type != PT_LOAD)
@@ -151,11 +156,13 @@ static void *load_kernel(const struct context *x, struct boot_info *b, const cha
 			continue;
 		uintptr_t start = (uintptr_t)(image + ph[i].p_vaddr) & ~(PAGE - 1);
 		uintptr_t stop = PAGES_UP((uintptr_t)(image + ph[i].p_vaddr + ph[i].p_memsz));
-		int prot = PROT_READ | (ph[i].p_flags & PF_W ? PROT_WRITE : 0) | (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
+		int prot = PROT_READ | (ph[i].p_flags & PF_W ? PROT_WRITE : 0) |
+			   (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
 
 		if (prot & PROT_EXEC)
 			b->kernel_text_end = stop;
-		if (prot != (PROT_READ | PROT_WRITE) && mprotect((void *)start, stop - start, prot)) {
+		if (prot != (PROT_READ | PROT_WRITE) &&
+		    mprotect((void *)start, stop - start, prot)) {
 			fail(x, "cannot protect the kernel's memory: %s", strerror(errno));
 			goto out;
 		}
@@ -205,7 +212,8 @@ static void find_kept(struct boot_info *b)
 	while ((line = strsep(&next, "\n")) != NULL && *line) {
 		bool ours, vdso = strstr(line, "[vdso]") != NULL;
 		char *at;
-		uint64_t start = strtoull(line, &at, 16), end = strtoull(at + (*at == '-'), NULL, 16);
+		uint64_t start = strtoull(line, &at, 16),
+			 end = strtoull(at + (*at == '-'), NULL, 16);
 
 		ours = start >= b->base && start < b->base + b->size;
 		if (vdso)
@@ -264,7 +272,8 @@ static void find_vdso(struct boot_info *b)
 		count++;
 	}
 	for (uint32_t i = 0; symbols && strings && i < count; i++)
-		if (!strcmp(strings + symbols[i].st_name, "__vdso_clock_gettime") && symbols[i].st_shndx)
+		if (!strcmp(strings + symbols[i].st_name, "__vdso_clock_gettime") &&
+		    symbols[i].st_shndx)
 			b->host_clock_gettime = bias + symbols[i].st_value;
 }
 
@@ -319,7 +328,8 @@ static int fill_in(const struct context *x, struct enclave *e, const struct encl
 	b->cwd = add_string(b, &used, c->cwd ? c->cwd : "/");
 	b->hostname = add_string(b, &used, c->hostname ? c->hostname : "cloister");
 	if (c->mount_count > BOOT_MOUNTS_MAX)
-		return fail(x, "too many mounts: %zu, at most %d are possible", c->mount_count, BOOT_MOUNTS_MAX);
+		return fail(x, "too many mounts: %zu, at most %d are possible", c->mount_count,
+			    BOOT_MOUNTS_MAX);
 	for (size_t i = 0; i < c->mount_count; i++) {
 		struct boot_mount *m = &b->mounts[i];
 
@@ -338,13 +348,15 @@ static int fill_in(const struct context *x, struct enclave *e, const struct encl
 	b->version = BOOT_VERSION;
 	return 0;
 too_long:
-	return fail(x, "arguments and environment are too long: at most %u KiB together", BOOT_STRINGS_SIZE >> 10);
+	return fail(x, "arguments and environment are too long: at most %u KiB together",
+		    BOOT_STRINGS_SIZE >> 10);
 }
 
 /* The host kernel must forget every address libc gave it, for that memory is about to go. */
 static void forget_libc(void)
 {
-	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32,
+		RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 	syscall(SYS_set_robust_list, NULL, 24);
 	syscall(SYS_set_tid_address, NULL);
 }
@@ -355,7 +367,8 @@ static void forget_libc(void)
  */
 static void ignore_signals(void)
 {
-	static const int kept[] = { SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGKILL, SIGSTOP, SIGCHLD };
+	static const int kept[] = { SIGSYS,  SIGSEGV, SIGBUS,  SIGILL,	SIGFPE,
+				    SIGTRAP, SIGABRT, SIGKILL, SIGSTOP, SIGCHLD };
 	sigset_t none;
 
 	for (int sig = 1; sig < 32; sig++) {
@@ -419,11 +432,14 @@ int enclave_start(struct enclave *e, const struct enclave_config *c, char *error
 
 	*e = (struct enclave){ .memfd = -1 };
 	if (!(getauxval(AT_HWCAP2) & 2))
-		return fail(&x, "this machine does not let programs use FSGSBASE: the process platform needs Linux >= 5.9 "
-				"on a processor that has it, without nofsgsbase");
+		return fail(
+			&x,
+			"this machine does not let programs use FSGSBASE: the process platform needs Linux >= 5.9 "
+			"on a processor that has it, without nofsgsbase");
 	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
 		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files); /* one host table serves all processes of the enclave */
+		setrlimit(RLIMIT_NOFILE,
+			  &files); /* one host table serves all processes of the enclave */
 	}
 	if (map_region(&x, e))
 		return -1;
@@ -456,18 +472,22 @@ int enclave_poll(struct enclave *e)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
-		if (__atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) || __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE))
+		if (__atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) ||
+		    __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE))
 			continue;
 		/* A host process ends by itself only after its tasks have left the kernel in good order: exit(0). */
-		if (is_foreign(e, pid) || (WIFEXITED(status) && WEXITSTATUS(status) == 0 && pid != e->first))
+		if (is_foreign(e, pid) ||
+		    (WIFEXITED(status) && WEXITSTATUS(status) == 0 && pid != e->first))
 			continue;
-		snprintf(b->reason, sizeof(b->reason), "host process %d of the enclave was ended from outside (%s %d)", (int)pid,
+		snprintf(b->reason, sizeof(b->reason),
+			 "host process %d of the enclave was ended from outside (%s %d)", (int)pid,
 			 WIFSIGNALED(status) ? "signal" : "status",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		b->stopped = 1;
 		return 2;
 	}
-	return __atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) || __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&b->stopped, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&b->exited, __ATOMIC_ACQUIRE);
 }
 
 void enclave_signal_host(const struct enclave *e, int sig)

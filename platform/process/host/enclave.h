@@ -21,14 +21,14 @@ struct enclave_mount {
 };
 
 struct enclave_config {
-	const char *kernel;		/* path of the kernel's ELF file */
+	const char *kernel; /* path of the kernel's ELF file */
 	const char *program;
 	char *const *argv, *const *envp;
 	const char *cwd, *hostname;
 	uint32_t uid, gid;
-	uint64_t memory;		/* bytes the kernel may use; 0: all of the machine's */
-	uint32_t flags;			/* BOOT_* */
-	uint32_t pool_size;		/* 0: default */
+	uint64_t memory;    /* bytes the kernel may use; 0: all of the machine's */
+	uint32_t flags;	    /* BOOT_* */
+	uint32_t pool_size; /* 0: default */
 	int stdio[3];
 	int log_handle;
 	uint16_t rows, columns;
@@ -39,7 +39,7 @@ struct enclave_config {
 struct enclave {
 	struct boot_info *boot;
 	int memfd;
-	pid_t first;			/* first host process */
+	pid_t first;			    /* first host process */
 	pid_t foreign[ENCLAVE_FOREIGN_MAX]; /* children that this process had before */
 	int foreign_count;
 };
@@ -48,7 +48,8 @@ struct enclave {
  * 0, or -1 with a one-line message in error. On success the kernel runs already. SIGCHLD should be blocked before, and
  * waited for by signalfd: it comes at the end, at each death of a host process and at each answer of the kernel.
  */
-int enclave_start(struct enclave *e, const struct enclave_config *c, char *error, size_t error_size);
+int enclave_start(struct enclave *e, const struct enclave_config *c, char *error,
+		  size_t error_size);
 /*
  * Looks for ends of host processes (call on SIGCHLD or when waiting). 0: goes on; 1: the first process has ended or the
  * kernel stopped (boot->exited, boot->stopped, boot->reason); 2: a host process died from outside: reason is filled in.

@@ -60,7 +60,8 @@ void boot_main(struct boot_info *b)
 	boot = b;
 	info = (struct plat_info){
 		.name = "process",
-		.capabilities = PLAT_FORK | PLAT_MAP_HOST | PLAT_REWRITES_TEXT | PLAT_HOST_SEES_USER,
+		.capabilities = PLAT_FORK | PLAT_MAP_HOST | PLAT_REWRITES_TEXT |
+				PLAT_HOST_SEES_USER,
 		.cpus = b->cpus,
 		.memory = b->heap_start,
 		.memory_size = b->base + b->size - b->heap_start,
@@ -78,7 +79,8 @@ void boot_main(struct boot_info *b)
 		info.capabilities &= ~(unsigned int)PLAT_REWRITES_TEXT;
 	t = kernel_early_init();
 	if (!t)
-		plat_panic("not enough memory to start the kernel: give the enclave more with --memory");
+		plat_panic(
+			"not enough memory to start the kernel: give the enclave more with --memory");
 	t->entry = syscall_entry;
 	become_task(t, boot_on_task, NULL);
 }

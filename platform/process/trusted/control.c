@@ -41,7 +41,8 @@ static void wait_for_end(void *arg)
 {
 	struct exec_wait *w = arg;
 
-	while (WAIT_EVENT(&w->process->exit_wait, __atomic_load_n(&w->process->zombie, __ATOMIC_ACQUIRE), NEVER))
+	while (WAIT_EVENT(&w->process->exit_wait,
+			  __atomic_load_n(&w->process->zombie, __ATOMIC_ACQUIRE), NEVER))
 		;
 	w->request->status = w->process->exit_status;
 	__atomic_store_n(&w->request->exited, 1, __ATOMIC_SEQ_CST);
@@ -97,7 +98,11 @@ static int open_stdio(struct control_request *r, struct spawn *s)
 
 static int start_program(struct control_request *r)
 {
-	struct spawn s = { .args = exec_args_new(), .program = r->strings, .cwd = r->cwd, .uid = r->uid, .gid = r->gid };
+	struct spawn s = { .args = exec_args_new(),
+			   .program = r->strings,
+			   .cwd = r->cwd,
+			   .uid = r->uid,
+			   .gid = r->gid };
 	struct exec_wait *w = kzalloc(sizeof(*w));
 	int err = -ENOMEM;
 
@@ -173,7 +178,8 @@ static int list_one(struct process *p, void *arg)
 		t = list_first(&p->tasks, struct task, link);
 	str_copy(comm, gone ? "?" : t->comm, sizeof(comm));
 	fmt_snprintf(r->strings + used, sizeof(r->strings) - used, "%d %d %u %u %s\n", p->pid,
-		     p->parent ? p->parent->pid : 0, p->task_count, gone ? 0 : plat_task(t)->host_pid, comm);
+		     p->parent ? p->parent->pid : 0, p->task_count,
+		     gone ? 0 : plat_task(t)->host_pid, comm);
 	mutex_unlock(&p->lock);
 	return 0;
 }
@@ -226,8 +232,8 @@ static void control_service(void *arg)
 		for (int i = 0; i < CONTROL_SLOTS; i++) {
 			uint32_t posted = 1;
 
-			if (__atomic_compare_exchange_n(&boot->control[i].state, &posted, 2, false, __ATOMIC_ACQUIRE,
-							__ATOMIC_RELAXED))
+			if (__atomic_compare_exchange_n(&boot->control[i].state, &posted, 2, false,
+							__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 				serve(&boot->control[i]);
 		}
 		plat_wait_word(&boot->control_bell, bell);

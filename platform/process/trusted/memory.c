@@ -35,7 +35,8 @@ int plat_map_enclave(uintptr_t at, size_t size, unsigned int prot, const void *f
 	return map(at, size, prot & 7, shared ? MAP_SHARED : MAP_PRIVATE, boot->memfd, offset);
 }
 
-int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle, uint64_t offset, bool shared)
+int plat_map_host(uintptr_t at, size_t size, unsigned int prot, int handle, uint64_t offset,
+		  bool shared)
 {
 	return map(at, size, prot & 7, shared ? MAP_SHARED : MAP_PRIVATE, handle, offset);
 }
@@ -89,7 +90,9 @@ void plat_as_reset(void)
 long plat_peek(struct task *other, uintptr_t at, void *buffer, size_t size, bool write)
 {
 	struct iovec local = { buffer, size }, remote = { (void *)at, size };
-	long pid = plat_task(other)->host_tid; /* the main thread of a vfork child's host process may be gone */
+	long pid =
+		plat_task(other)
+			->host_tid; /* the main thread of a vfork child's host process may be gone */
 
 	if (write)
 		return HOST(process_vm_writev, pid, &local, 1, &remote, 1, 0);
@@ -98,5 +101,6 @@ long plat_peek(struct task *other, uintptr_t at, void *buffer, size_t size, bool
 
 void plat_discard(void *pages, size_t size)
 {
-	HOST(fallocate, boot->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (uintptr_t)pages - boot->base, size, 0, 0);
+	HOST(fallocate, boot->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	     (uintptr_t)pages - boot->base, size, 0, 0);
 }

@@ -14,6 +14,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/signal.h>
+#include <linux/time_types.h>
 
 #include "kernel/mm/kmalloc.h"
 #include "lib/base/string.h"
@@ -28,15 +29,15 @@ static struct slot {
 	uint32_t state;
 	uint32_t host_pid;
 	struct task *task;
-	uintptr_t block;	/* [signal stack | stack] */
-	bool used;		/* has been a guest process before */
+	uintptr_t block; /* [signal stack | stack] */
+	bool used;	 /* has been a guest process before */
 } slots[POOL_MAX];
 
 static size_t signal_stack_size;
-static uint32_t maker_bell;	/* bumped when there is nothing idle */
-static uint32_t idle_bell;	/* bumped when a slot became IDLE and somebody waits */
+static uint32_t maker_bell; /* bumped when there is nothing idle */
+static uint32_t idle_bell;  /* bumped when a slot became IDLE and somebody waits */
 static uint32_t idle_waiters;
-static struct task no_task;	/* what %gs points to in an idle process: kicks that come late find it */
+static struct task no_task; /* what %gs points to in an idle process: kicks that come late find it */
 
 static void ring(uint32_t *bell)
 {
@@ -66,11 +67,12 @@ static struct slot *claim(unsigned int most)
 		uint32_t empty = SLOT_EMPTY;
 
 		if (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) ||
-		    !__atomic_compare_exchange_n(&slot->state, &empty, SLOT_STARTING, false, __ATOMIC_ACQUIRE,
-						 __ATOMIC_RELAXED))
+		    !__atomic_compare_exchange_n(&slot->state, &empty, SLOT_STARTING, false,
+						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		if (!slot->block)
-			slot->block = (uintptr_t)pages_alloc((signal_stack_size + STACK_SIZE) / PAGE_SIZE);
+			slot->block = (uintptr_t)pages_alloc((signal_stack_size + STACK_SIZE) /
+							     PAGE_SIZE);
 		if (slot->block)
 			return slot;
 		__atomic_store_n(&slot->state, SLOT_EMPTY, __ATOMIC_RELEASE);
@@ -106,6 +108,8 @@ static void pool_become(void *arg)
 	if (slot->used)
 		host_usage_mark(t);
 	__atomic_store_n(&slot->state, SLOT_EMPTY, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&idle_waiters, __ATOMIC_SEQ_CST))
+		ring(&maker_bell); /* it may have found no empty slot */
 	host_thread_settled(t, false);
 	task_first_run(t);
 	/* Only now: the replacement is not urgent, this program is. */
@@ -121,7 +125,8 @@ static void be_idle(struct slot *slot)
 	if (__atomic_load_n(&idle_waiters, __ATOMIC_SEQ_CST))
 		ring(&idle_bell);
 	while (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != SLOT_ASSIGNED)
-		HOST(futex, &slot->state, FUTEX_WAIT, SLOT_IDLE, 0, 0, 0); /* not plat_wait_word: not a task */
+		HOST(futex, &slot->state, FUTEX_WAIT, SLOT_IDLE, 0, 0,
+		     0); /* not plat_wait_word: not a task */
 	become_task(slot->task, pool_become, slot);
 }
 
@@ -152,7 +157,8 @@ static void pool_process(void *arg)
 
 	(void)arg;
 	for (size_t i = 0; i < POOL_MAX; i++)
-		if (__atomic_load_n(&slots[i].state, __ATOMIC_ACQUIRE) == SLOT_STARTING && slots[i].host_pid == pid)
+		if (__atomic_load_n(&slots[i].state, __ATOMIC_ACQUIRE) == SLOT_STARTING &&
+		    slots[i].host_pid == pid)
 			slot = &slots[i];
 	assert(slot);
 	use_signal_stack(slot);
@@ -160,6 +166,14 @@ static void pool_process(void *arg)
 	if ((uint32_t)HOST(getppid, 0, 0, 0, 0, 0, 0) != boot->launcher_pid)
 		HOST(kill, pid, SIGKILL, 0, 0, 0, 0);
 	be_idle(slot);
+}
+
+static bool any_idle(void)
+{
+	for (int i = 0; i < POOL_MAX; i++)
+		if (__atomic_load_n(&slots[i].state, __ATOMIC_SEQ_CST) == SLOT_IDLE)
+			return true;
+	return false;
 }
 
 int plat_start_clean(struct task *t)
@@ -171,8 +185,8 @@ int plat_start_clean(struct task *t)
 			uint32_t idle = SLOT_IDLE;
 
 			if (__atomic_load_n(&slots[i].state, __ATOMIC_RELAXED) != SLOT_IDLE ||
-			    !__atomic_compare_exchange_n(&slots[i].state, &idle, SLOT_STARTING, false, __ATOMIC_ACQUIRE,
-							 __ATOMIC_RELAXED))
+			    !__atomic_compare_exchange_n(&slots[i].state, &idle, SLOT_STARTING,
+							 false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 				continue;
 			slots[i].task = t;
 			__atomic_store_n(&slots[i].state, SLOT_ASSIGNED, __ATOMIC_SEQ_CST);
@@ -182,7 +196,8 @@ int plat_start_clean(struct task *t)
 		}
 		__atomic_fetch_add(&idle_waiters, 1, __ATOMIC_SEQ_CST);
 		ring(&maker_bell);
-		if (!count_idle() || __atomic_load_n(&idle_bell, __ATOMIC_SEQ_CST) == bell)
+		/* Who goes idle sees that we wait, or we see it now. */
+		if (!any_idle())
 			plat_wait_word(&idle_bell, bell);
 		__atomic_fetch_sub(&idle_waiters, 1, __ATOMIC_SEQ_CST);
 	}
@@ -198,20 +213,28 @@ void pool_init(void)
 /* Runs in the first host process, for ever. */
 void pool_main(void)
 {
+	static const struct __kernel_timespec soon = { 0, 10000000 };
+
 	for (;;) {
 		uint32_t bell = __atomic_load_n(&maker_bell, __ATOMIC_SEQ_CST);
+		bool failed = false;
 		struct slot *slot;
 
 		while ((slot = claim(boot->pool_size))) {
 			slot->used = false;
 			COUNT_CALL(clone);
-			if (host_clone(CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD, stack_top(slot),
-				       &slot->host_pid, &no_task, pool_process) < 0) {
-				/* the host is short of processes: try again when rung */
+			if (host_clone(CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD,
+				       stack_top(slot), &slot->host_pid, &no_task,
+				       pool_process) < 0) {
+				/* the host is short of processes; nobody rings when it no longer is */
 				__atomic_store_n(&slot->state, SLOT_EMPTY, __ATOMIC_SEQ_CST);
+				failed = true;
 				break;
 			}
 		}
-		plat_wait_word(&maker_bell, bell);
+		if (failed)
+			HOST(futex, &maker_bell, FUTEX_WAIT, bell, &soon, 0, 0);
+		else
+			plat_wait_word(&maker_bell, bell);
 	}
 }

@@ -7,23 +7,24 @@
  * Parking: a task sleeps on its own `work` word with a host futex, so any setter of a bit in `work` that then looks
  * at `parked` wakes it: no wake-up can fall between. The same word cancels blocking host calls (entry.S).
  */
+#include <linux/errno.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/signal.h>
 #include <linux/time_types.h>
-#include <linux/errno.h>
 
 #include "kernel/mm/kmalloc.h"
 #include "lib/base/string.h"
 #include "platform/process/trusted/process.h"
 
-#define HOST_THREAD                                                                                \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |        \
+#define HOST_THREAD                                                                         \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
 	 CLONE_PARENT_SETTID)
 #define HOST_FORK (CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD)
 
-static uint32_t running = 1; /* tasks that are not parked: spinning beyond the processors is harmful */
+static uint32_t running =
+	1; /* tasks that are not parked: spinning beyond the processors is harmful */
 
 uint32_t boot_host_pid;
 
@@ -80,7 +81,8 @@ static int start_in_this_process(struct task *t)
 	p->home = me->home;
 	__atomic_fetch_add(&p->home->threads, 1, __ATOMIC_RELAXED);
 	COUNT_CALL(clone);
-	ret = host_clone(HOST_THREAD, (void *)(t->kstack - sizeof(struct regs)), &p->host_tid, t, start_thread);
+	ret = host_clone(HOST_THREAD, (void *)(t->kstack - sizeof(struct regs)), &p->host_tid, t,
+			 start_thread);
 	/* From here on the child may be gone, and t with it. */
 	if (ret >= 0)
 		return 0;
@@ -108,7 +110,8 @@ int plat_task_start(struct task *t, enum plat_start how)
 		return plat_start_clean(t);
 	p->host_pid = 0;
 	COUNT_CALL(clone);
-	ret = host_clone(HOST_FORK, (void *)(t->kstack - sizeof(struct regs)), &p->host_tid, t, start_process);
+	ret = host_clone(HOST_FORK, (void *)(t->kstack - sizeof(struct regs)), &p->host_tid, t,
+			 start_process);
 	if (ret >= 0)
 		return 0;
 	kfree(home);
@@ -340,10 +343,12 @@ void plat_cputime(struct task *t, bool whole_process, uint64_t *ret_user, uint64
 		system = less(system, system_before);
 	} else {
 		/* Clock id of another process or thread: see the host's posix-timers: ~pid << 3 | CPUCLOCK_SCHED (| thread). */
-		int32_t id = whole_process ? (int32_t)(~p->host_pid << 3 | 2) : (int32_t)(~p->host_tid << 3 | 6);
+		int32_t id = whole_process ? (int32_t)(~p->host_pid << 3 | 2)
+					   : (int32_t)(~p->host_tid << 3 | 6);
 
 		HOST(clock_gettime, id, &ts, 0, 0, 0, 0);
-		user = less((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec, user_before + system_before);
+		user = less((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec,
+			    user_before + system_before);
 	}
 	*ret_user = ret_system ? user : user + system;
 	if (ret_system)

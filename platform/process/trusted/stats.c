@@ -14,9 +14,11 @@
 #include "lib/base/string.h"
 #include "platform/process/trusted/process.h"
 
-_Static_assert(SYSCALL_COUNT <= ARRAY_SIZE(((struct boot_info *)0)->syscall_counts), "system calls fit");
+_Static_assert(SYSCALL_COUNT <= ARRAY_SIZE(((struct boot_info *)0)->syscall_counts),
+	       "system calls fit");
 _Static_assert(HC_COUNT <= ARRAY_SIZE(((struct boot_info *)0)->hostcall_counts), "host calls fit");
-_Static_assert(PC_COUNT <= ARRAY_SIZE(((struct boot_info *)0)->platform_calls), "platform calls fit");
+_Static_assert(PC_COUNT <= ARRAY_SIZE(((struct boot_info *)0)->platform_calls),
+	       "platform calls fit");
 
 static const char *const hostcall_names[HC_COUNT] = {
 #define HOSTCALL(name, linux_name, may_block) #linux_name,

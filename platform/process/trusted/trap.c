@@ -27,7 +27,8 @@
 struct host_context {
 	uint64_t flags, link;
 	uint64_t stack_sp, stack_flags, stack_size;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip,
+		eflags;
 	uint16_t cs, gs, fs, ss;
 	uint64_t err, trapno, oldmask, cr2;
 };
@@ -59,7 +60,8 @@ static bool in_range(uintptr_t ip, const void *start, const void *end)
 	return ip >= (uintptr_t)start && ip < (uintptr_t)end;
 }
 
-static void enter_kernel(struct task *t, struct host_context *uc, uint64_t kind, void (*entry)(void))
+static void enter_kernel(struct task *t, struct host_context *uc, uint64_t kind,
+			 void (*entry)(void))
 {
 	struct regs *r = task_regs(t);
 
@@ -120,8 +122,8 @@ static void on_fault(struct task *t, int sig, struct host_siginfo *info, struct 
 		/* Deliver the details to the panic on the task's own stack. */
 		panic("signal %d (code %d) in the kernel: rip %lx (+%lx), address %lx, rsp %lx, rbp %lx, rdi %lx, "
 		      "rsi %lx, rax %lx, task %d",
-		      sig, info->code, uc->rip, uc->rip - boot->kernel_start, info->fault.address, uc->rsp, uc->rbp,
-		      uc->rdi, uc->rsi, uc->rax, t ? t->tid : -1);
+		      sig, info->code, uc->rip, uc->rip - boot->kernel_start, info->fault.address,
+		      uc->rsp, uc->rbp, uc->rdi, uc->rsi, uc->rax, t ? t->tid : -1);
 	}
 	t->fault_signal = sig;
 	t->fault_code = info->code;
@@ -177,7 +179,9 @@ struct host_sigaction {
 
 void traps_init(void)
 {
-	static const int handled[] = { SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, KICK_SIGNAL };
+	static const int handled[] = {
+		SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, KICK_SIGNAL
+	};
 	struct host_sigaction action = {
 		.handler = (uintptr_t)on_host_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | SA_RESTORER_FLAG,
