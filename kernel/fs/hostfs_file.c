@@ -32,13 +32,12 @@
 
 /* --- the page cache --------------------------------------------------------------------------------------------------- */
 
-static int hostfs_fill(struct mapping *m, uint64_t index, size_t count, void *to)
+static long hostfs_read_past(struct mapping *m, void *to, size_t size, uint64_t pos)
 {
 	struct inode *i = m->owner;
 	struct hostfs *h = hostfs_of(i);
 	struct host_node *n = node_of(i);
-	size_t size = count * PAGE_SIZE, done = 0;
-	uint64_t pos = index * PAGE_SIZE;
+	size_t done = 0;
 	int handle;
 	long r = 0;
 
@@ -59,13 +58,21 @@ static int hostfs_fill(struct mapping *m, uint64_t index, size_t count, void *to
 		hostfs_handle_put(h, n);
 	else
 		host_close(handle);
-	if (r < 0)
-		return (int)r;
-	memset((char *)to + done, 0, size - done);
+	return r < 0 ? r : (long)done;
+}
+
+static int hostfs_fill(struct mapping *m, uint64_t index, size_t count, void *to)
+{
+	size_t size = count * PAGE_SIZE;
+	long got = hostfs_read_past(m, to, size, index * PAGE_SIZE);
+
+	if (got < 0)
+		return (int)got;
+	memset((char *)to + got, 0, size - (size_t)got);
 	return 0;
 }
 
-const struct mapping_ops hostfs_mapping_ops = { .fill = hostfs_fill };
+const struct mapping_ops hostfs_mapping_ops = { .fill = hostfs_fill, .read_past = hostfs_read_past };
 
 /* --- cached files ------------------------------------------------------------------------------------------------------- */
 

@@ -32,9 +32,15 @@ struct candidates {
 	size_t count, capacity, bound; /* bound: bytes of stubs at most */
 };
 
+/* Text is looked at once and then mapped: it is not to fill the page cache. */
 static long read_file(void *context, void *to, size_t size, uint64_t offset)
 {
-	return file_read_kernel(context, to, size, offset);
+	struct file *file = context;
+	struct mapping *m = file->inode->data;
+
+	if (m->ops && m->ops->read_past)
+		return m->ops->read_past(m, to, size, offset);
+	return file_read_kernel(file, to, size, offset);
 }
 
 static int candidate_add(struct candidates *c, uint64_t address, size_t bound)
@@ -61,7 +67,7 @@ static int read_range(struct file *file, uint8_t *to, size_t size, uint64_t offs
 	size_t done = 0;
 
 	while (done < size) {
-		long got = file_read_kernel(file, to + done, size - done, offset + done);
+		long got = read_file(file, to + done, size - done, offset + done);
 
 		if (got < 0)
 			return (int)got;

@@ -18,6 +18,8 @@ struct uio;
 struct mapping_ops {
 	/* Fill `count` pages at kernel address `to` from page `index` on; past the end: zeros. 0 or error. NULL: zeros. */
 	int (*fill)(struct mapping *m, uint64_t index, size_t count, void *to);
+	/* Reads past the cache, for what is looked at once: bytes, 0 at the end. NULL: not possible. */
+	long (*read_past)(struct mapping *m, void *to, size_t size, uint64_t pos);
 	/* Write back; NULL: nothing to do. */
 	int (*write_back)(struct mapping *m, uint64_t index, size_t count, const void *from);
 };

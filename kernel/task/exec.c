@@ -430,9 +430,19 @@ int process_spawn(struct spawn *s, struct process **ret_process)
 	process_get(p); /* the caller's */
 	*ret_process = p;
 	err = plat_task_start(t, PLAT_START_CLEAN);
-	if (err)
-		panic("cannot start a process: error %d", -err);
-	return 0;
+	if (!err)
+		return 0;
+	/* It never ran: out of everybody's sight again. */
+	process_put(p);
+	task_unpublish(t);
+	process_unpublish(p);
+	mutex_lock(&tree_lock);
+	list_remove(&p->sibling);
+	list_remove(&p->id_link);
+	list_remove(&t->link);
+	p->session = NULL;
+	mutex_unlock(&tree_lock);
+	task_put(t);
 fail:
 	kfree(session);
 	if (p) {

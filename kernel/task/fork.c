@@ -113,7 +113,7 @@ static struct process *new_process(struct task *t, const struct fork_args *a)
 	if (!p)
 		return NULL;
 	p->pgid = from->pgid;
-	p->exit_signal = a->exit_signal;
+	p->exit_signal = a->flags & CLONE_PARENT ? t->process->exit_signal : a->exit_signal;
 	p->dumpable = from->dumpable;
 	p->oom_score_adj = from->oom_score_adj;
 	memcpy(p->limits, from->limits, sizeof(p->limits));

@@ -51,8 +51,6 @@ void hosted_process_end(void);
 bool hosted_pick(
 	unsigned int n); /* the task of the next calls: one of the live ones; false: none left */
 long hosted_syscall(unsigned int number, const unsigned long a[6]);
-void hosted_remember_ipc(unsigned int number,
-			 long id); /* result of shmget, semget, msgget: removed by hosted_tidy */
 void hosted_tidy(void); /* what outlives processes: known names, pending signals, System V objects */
 uint64_t hosted_objects(void), hosted_pages(void);
 /* Pages in each process's arena: readable and writable, read-only, then nothing. */

@@ -25,6 +25,7 @@
 #include "platform/hosted/run.h"
 
 #define WNOHANG 1
+#define WALL 0x40000000
 #define STACK (AREA_READ_ONLY + PAGE_SIZE * 4)
 #define STACK_SIZE (32UL << 10)
 
@@ -301,12 +302,26 @@ bool hosted_pick(unsigned int n)
 	return false;
 }
 
+static struct ipc_made {
+	unsigned int number;
+	long id;
+} ipc_made[64];
+static unsigned int ipc_count;
+
+static void remember_ipc(unsigned int number, long id)
+{
+	if (id >= 0 && ipc_count < ARRAY_SIZE(ipc_made))
+		ipc_made[ipc_count++] = (struct ipc_made){ number, id };
+}
+
 static void do_call(void *arg)
 {
 	struct regs *r = arg;
 	struct task *t = current();
 
 	syscall_dispatch(r);
+	if (r->orig_rax == __NR_shmget || r->orig_rax == __NR_semget || r->orig_rax == __NR_msgget)
+		remember_ipc((unsigned int)r->orig_rax, (long)r->rax);
 	for (int i = 0; i < 64 && __atomic_load_n(&t->work, __ATOMIC_SEQ_CST); i++) {
 		if (hosted_forced)
 			__atomic_fetch_and(&t->work, ~(uint32_t)WORK_STOP, __ATOMIC_SEQ_CST);
@@ -347,22 +362,10 @@ void hosted_process_end(void)
 		}
 	hosted_become(init_task);
 	hosted_sleeps = hosted_forced = 0;
-	while (as_init(sys_wait4, (unsigned long)-1, 0, WNOHANG) > 0)
+	while (as_init(sys_wait4, (unsigned long)-1, 0, WNOHANG | WALL) > 0)
 		;
 	unmount_work();
 	hosted_run_services();
-}
-
-static struct ipc_made {
-	unsigned int number;
-	long id;
-} ipc_made[64];
-static unsigned int ipc_count;
-
-void hosted_remember_ipc(unsigned int number, long id)
-{
-	if (id >= 0 && ipc_count < ARRAY_SIZE(ipc_made))
-		ipc_made[ipc_count++] = (struct ipc_made){ number, id };
 }
 
 static void remove_ipc(void)

@@ -191,7 +191,8 @@ int plat_task_start(struct task *t, enum plat_start how)
 {
 	if (t->process->kernel_task)
 		return start_service(t);
-	if (hosted_allocation_fails())
+	/* The kernel cannot go on when the second half of execve has no host process. */
+	if ((how != PLAT_START_CLEAN || hosted_spawning) && hosted_allocation_fails())
 		return -EAGAIN;
 	for (unsigned int i = 0; i < HOSTED_TASKS; i++) {
 		if (hosted_tasks[i].task)

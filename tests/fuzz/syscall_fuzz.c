@@ -364,8 +364,6 @@ static bool one_call(void)
 	if (talk)
 		dprintf(2, "  %s(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx) = %ld\n", e->name, a[0], a[1],
 			a[2], a[3], a[4], a[5], result(0));
-	if (nr == __NR_shmget || nr == __NR_semget || nr == __NR_msgget)
-		hosted_remember_ipc(nr, result(0));
 	return true;
 }
 

@@ -90,9 +90,15 @@ static void enter_kernel(struct task *t, struct host_context *uc, uint64_t kind,
 	uc->eflags &= ~0x40500UL; /* AC DF TF */
 }
 
+/* The kernel calls the host's vDSO for the time, as applications do: there only the stack tells whose call it is. */
+static bool in_kernel(const struct task *t, const struct host_context *uc)
+{
+	return address_is_ours(uc->rip) || uc->rsp - (t->kstack - KERNEL_STACK_SIZE) < KERNEL_STACK_SIZE;
+}
+
 static void on_kick(struct task *t, struct host_context *uc)
 {
-	if (!address_is_ours(uc->rip)) {
+	if (!in_kernel(t, uc)) {
 		enter_kernel(t, uc, ENTRY_OTHER, ret_to_user);
 	} else if (in_range(uc->rip, intr_begin, intr_end)) {
 		__atomic_fetch_add(&boot->kicks_cancelled, 1, __ATOMIC_RELAXED);
