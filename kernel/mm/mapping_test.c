@@ -97,7 +97,7 @@ static int write_back(struct mapping *m, uint64_t index, size_t count, const voi
 	return 0;
 }
 
-static const struct mapping_ops disk_ops = { fill, write_back };
+static const struct mapping_ops disk_ops = { .fill = fill, .write_back = write_back };
 
 static int account(struct mapping *m, int64_t pages)
 {
