@@ -72,7 +72,8 @@ static int hostfs_fill(struct mapping *m, uint64_t index, size_t count, void *to
 	return 0;
 }
 
-const struct mapping_ops hostfs_mapping_ops = { .fill = hostfs_fill, .read_past = hostfs_read_past };
+const struct mapping_ops hostfs_mapping_ops = { .fill = hostfs_fill,
+						.read_past = hostfs_read_past };
 
 /* --- cached files ------------------------------------------------------------------------------------------------------- */
 

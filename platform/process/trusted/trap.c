@@ -93,7 +93,8 @@ static void enter_kernel(struct task *t, struct host_context *uc, uint64_t kind,
 /* The kernel calls the host's vDSO for the time, as applications do: there only the stack tells whose call it is. */
 static bool in_kernel(const struct task *t, const struct host_context *uc)
 {
-	return address_is_ours(uc->rip) || uc->rsp - (t->kstack - KERNEL_STACK_SIZE) < KERNEL_STACK_SIZE;
+	return address_is_ours(uc->rip) ||
+	       uc->rsp - (t->kstack - KERNEL_STACK_SIZE) < KERNEL_STACK_SIZE;
 }
 
 static void on_kick(struct task *t, struct host_context *uc)
