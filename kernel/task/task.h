@@ -260,7 +260,5 @@ struct task *task_alloc(void);	    /* bare task: stack, canary, lists; for boot 
 /* --- life ------------------------------------------------------------------------------------------------------- */
 noreturn_ void task_exit(int status);	 /* of one task; status counts if it is the last */
 noreturn_ void process_exit(int status); /* exit_group with a wait status (signal or code << 8) */
-/* A new process for `cloister exec` or the first: parent may be NULL. See loader/exec.h for what it runs. */
-struct process *process_new(struct process *parent);
 
 extern uint32_t process_count, task_count; /* of live ones, for limits and leak accounting */

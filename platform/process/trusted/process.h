@@ -82,4 +82,3 @@ void control_init(void);
 void stats_publish(bool orderly); /* for --stats, at the end; orderly: locks can be taken */
 void boot_main(struct boot_info *b);
 void host_thread_settled(struct task *t, bool new_process);
-bool address_is_ours(uintptr_t ip);

@@ -50,7 +50,7 @@ struct fixup {
 };
 extern const struct fixup __start_fixups[], __stop_fixups[];
 
-bool address_is_ours(uintptr_t ip)
+static bool address_is_ours(uintptr_t ip)
 {
 	return ip - boot->kernel_start < boot->kernel_end - boot->kernel_start;
 }
