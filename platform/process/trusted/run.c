@@ -141,13 +141,13 @@ static bool spin(struct task *t)
 {
 	struct plat_task *p = plat_task(t);
 
-	if (boot->cpus < 2 || (boot->flags & BOOT_NO_SPIN))
+	if (boot->cpus < 2)
 		return false;
 	for (uint32_t i = 0; i < p->spin; i++) {
 		for (int k = 0; k < 8; k++) {
 			if (__atomic_load_n(&t->work, __ATOMIC_RELAXED)) {
 				if (p->spin < 1024)
-					p->spin += p->spin / 4 + 1;
+					p->spin = (uint16_t)(p->spin + p->spin / 4 + 1);
 				return true;
 			}
 			__builtin_ia32_pause();
@@ -157,8 +157,56 @@ static bool spin(struct task *t)
 			break;
 	}
 	if (p->spin > 16)
-		p->spin -= p->spin / 8;
+		p->spin = (uint16_t)(p->spin - p->spin / 8);
 	return false;
+}
+
+/*
+ * Partners that share a processor: the other one can only run once this task stops. Giving way costs both together one
+ * host call and one switch, where sleeping costs the sleeper a wait and the other a wake. But a scheduler owes a quick
+ * return to a sleeper and not to one who gave way: where a third one wants the processor, sleeping is what keeps our share.
+ * So giving way is rationed by what came of it: the next try is 2^misses parks away; an answer takes a miss off, no answer
+ * adds one, and a processor that was away for long makes it 14 (about 0.2 s of ping-pong until it is tried at each park again).
+ */
+#define YIELD_LONG (1ULL << 18) /* cycles: about 80 us */
+#define YIELD_MISSES_MAX 10
+#define YIELD_MISSES_LONG 14
+
+static bool give_way(struct task *t)
+{
+	struct plat_task *p = plat_task(t);
+	uint64_t start;
+	bool answered = false, away = false;
+
+	if (p->yield_pause) {
+		p->yield_pause--;
+		return false;
+	}
+	start = __builtin_ia32_rdtsc();
+	for (int i = 0; i < 2 && !answered && !away; i++) {
+		HOST(sched_yield, 0, 0, 0, 0, 0, 0);
+		away = __builtin_ia32_rdtsc() - start > YIELD_LONG;
+		answered = __atomic_load_n(&t->work, __ATOMIC_RELAXED);
+	}
+	if (away)
+		p->yield_misses = YIELD_MISSES_LONG;
+	else if (!answered && p->yield_misses < YIELD_MISSES_MAX)
+		p->yield_misses++;
+	else if (answered && p->yield_misses)
+		p->yield_misses--;
+	p->yield_pause = (uint16_t)(p->yield_misses ? 1 << p->yield_misses : 0);
+	return answered;
+}
+
+/* Whether work came before a sleep was needed. */
+static bool wait_awake(struct task *t)
+{
+	if (boot->flags & BOOT_NO_SPIN)
+		return false;
+	/* What worked last time comes first. */
+	if (!plat_task(t)->yield_misses)
+		return give_way(t) || spin(t);
+	return spin(t) || give_way(t);
 }
 
 int plat_park(struct task *t, uint64_t deadline)
@@ -168,7 +216,7 @@ int plat_park(struct task *t, uint64_t deadline)
 	int flag = private ? FUTEX_PRIVATE_FLAG : 0;
 	long ret;
 
-	if (spin(t))
+	if (wait_awake(t))
 		return 0;
 	__atomic_fetch_sub(&running, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->parked, private ? PARK_FUTEX_PRIVATE : PARK_FUTEX, __ATOMIC_SEQ_CST);
