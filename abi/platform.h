@@ -97,6 +97,12 @@ enum plat_start {
  */
 must_check int plat_task_start(struct task *t, enum plat_start how);
 /*
+ * For execve, before its point of no return: takes what a clean start of `t` needs, so that plat_task_start(t,
+ * PLAT_START_CLEAN) gives 0. -ENOMEM/-EAGAIN if it cannot be had. unreserve: `t` is not started after all.
+ */
+must_check int plat_task_reserve(struct task *t);
+void plat_task_unreserve(struct task *t);
+/*
  * Ends the calling task's execution. As the very last step, with t's stack no longer in use, it stores 1 to
  * *t->gone, after which the kernel may free the task.
  */

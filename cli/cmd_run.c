@@ -152,7 +152,7 @@ static int report_stop(const struct boot_info *b, const char *kernel)
 	fail(&err, "the enclave stopped: %.*s", (int)strcspn(reason, "\n"), reason);
 	complain(&err, EXIT_OURS);
 	if (strchr(reason, '\n'))
-		print_panic(stderr, strchr(reason, '\n') + 1, kernel, b->kernel_start);
+		print_panic(stderr, reason, kernel, b->kernel_start);
 	return EXIT_OURS;
 }
 

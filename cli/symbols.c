@@ -77,15 +77,19 @@ static void print_address(FILE *to, const struct symbols *s, uint64_t offset)
 
 void print_panic(FILE *to, const char *reason, const char *kernel_path, uint64_t kernel_start)
 {
-	const char *trace = strstr(reason, "backtrace:"), *fault = strstr(reason, "rip ");
+	const char *rest = strchr(reason, '\n'), *trace = strstr(reason, "backtrace:"),
+		   *fault = strstr(reason, "rip ");
 	struct symbols s = { 0 };
 	const char *at;
 	char *end;
 
-	if (trace)
-		fwrite(reason, 1, (size_t)(trace - reason), to);
+	rest = rest ? rest + 1 : "";
+	if (trace && trace >= rest)
+		fwrite(rest, 1, (size_t)(trace - rest), to);
 	else
-		fprintf(to, "%s\n", reason);
+		fputs(rest, to);
+	if (fault && fault >= rest)
+		fault = NULL; /* the message has the registers, nothing behind it */
 	if (read_symbols(kernel_path, &s))
 		fprintf(to, "(no symbols in %s)\n", kernel_path);
 	if (fault) {

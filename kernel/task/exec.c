@@ -123,6 +123,12 @@ static void move_signals(struct task *to, struct task *from)
 	mutex_unlock(&s->lock);
 }
 
+static void discard_reserved(struct task *n)
+{
+	plat_task_unreserve(n);
+	task_discard(n);
+}
+
 /* The calling task ends here; a new one in a clean address space goes on as it. */
 static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_args *args)
 {
@@ -165,7 +171,7 @@ static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_
 	task_unpublish(t);
 	mm_put(old);
 	if (plat_task_start(n, PLAT_START_CLEAN))
-		panic("no clean host process for execve");
+		panic("a reserved start failed");
 	task_release_vfork(t);
 	t->state = TASK_DEAD;
 	task_put(t);
@@ -207,12 +213,15 @@ static long do_exec(int dirfd, char *path, struct uptr argv, struct uptr envp, i
 			err = -ENOMEM;
 			goto fail;
 		}
+		err = plat_task_reserve(n);
+		if (err)
+			goto fail;
 	}
 	err = process_stop_others(p);
 	if (err)
 		goto fail;
 	if (n && p->mm->refs.v == 1) {
-		task_discard(n);
+		discard_reserved(n);
 		n = NULL;
 	}
 	err = change(t, args);
@@ -234,7 +243,7 @@ static long do_exec(int dirfd, char *path, struct uptr argv, struct uptr envp, i
 	return 0;
 fail:
 	if (n)
-		task_discard(n);
+		discard_reserved(n);
 	if (mm)
 		mm_put(mm);
 	exec_args_free(args);

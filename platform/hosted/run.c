@@ -187,11 +187,22 @@ static uint64_t next_deadline(void)
 
 /* --- tasks --- */
 
+int plat_task_reserve(struct task *t)
+{
+	(void)t;
+	return hosted_allocation_fails() ? -ENOMEM : 0;
+}
+
+void plat_task_unreserve(struct task *t)
+{
+	(void)t;
+}
+
 int plat_task_start(struct task *t, enum plat_start how)
 {
 	if (t->process->kernel_task)
 		return start_service(t);
-	/* The kernel cannot go on when the second half of execve has no host process. */
+	/* A start that was reserved (the second half of execve) does not fail. */
 	if ((how != PLAT_START_CLEAN || hosted_spawning) && hosted_allocation_fails())
 		return -EAGAIN;
 	for (unsigned int i = 0; i < HOSTED_TASKS; i++) {

@@ -158,6 +158,18 @@ int plat_task_start(struct task *t, enum plat_start how)
 	return -ENOSYS;
 }
 
+/* What a clean start needs and could fail to get; nothing here. */
+int plat_task_reserve(struct task *t)
+{
+	(void)t;
+	return -ENOSYS;
+}
+
+void plat_task_unreserve(struct task *t)
+{
+	(void)t;
+}
+
 /* As the last step, off the stack, store 1 to t->gone. */
 void plat_task_exit(struct task *t)
 {

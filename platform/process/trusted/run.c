@@ -90,6 +90,18 @@ static int start_in_this_process(struct task *t)
 	return ret == -ENOMEM ? -ENOMEM : -EAGAIN;
 }
 
+int plat_task_reserve(struct task *t)
+{
+	plat_task(t)->home = new_home();
+	return plat_task(t)->home ? 0 : -ENOMEM;
+}
+
+void plat_task_unreserve(struct task *t)
+{
+	kfree(plat_task(t)->home);
+	plat_task(t)->home = NULL;
+}
+
 int plat_task_start(struct task *t, enum plat_start how)
 {
 	struct plat_task *p = plat_task(t);
@@ -102,7 +114,9 @@ int plat_task_start(struct task *t, enum plat_start how)
 	t->entry = syscall_entry;
 	if (how == PLAT_START_THREAD)
 		return start_in_this_process(t);
-	home = p->home = new_home();
+	if (!p->home)
+		p->home = new_home();
+	home = p->home;
 	if (!home)
 		return -ENOMEM;
 	/* The kernel's own host process has no user memory: a copy of it is clean. */
@@ -114,7 +128,7 @@ int plat_task_start(struct task *t, enum plat_start how)
 			 start_process);
 	if (ret >= 0)
 		return 0;
-	kfree(home);
+	plat_task_unreserve(t);
 	return ret == -ENOMEM ? -ENOMEM : -EAGAIN;
 }
 
