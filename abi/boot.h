@@ -20,8 +20,7 @@ enum {
 	BOOT_STATS = 2,
 	BOOT_NO_REWRITE = 4,
 	BOOT_NO_SPIN = 8,
-	BOOT_TTY = 16,
-	BOOT_QUIET = 32
+	BOOT_TTY = 16
 };
 
 /* Strings are offsets into strings[]; lists are consecutive NUL-ended strings. */
@@ -34,7 +33,7 @@ struct boot_mount {
 };
 
 /* A request from the launcher: slot state 0 free, 1 posted, 2 taken, 3 done. Futex words, shared. */
-enum { CONTROL_NONE, CONTROL_EXEC, CONTROL_KILL, CONTROL_RESIZE, CONTROL_LIST, CONTROL_WAIT_EXIT };
+enum { CONTROL_NONE, CONTROL_EXEC, CONTROL_KILL, CONTROL_RESIZE, CONTROL_LIST };
 struct control_request {
 	uint32_t state, kind;
 	int32_t pid,

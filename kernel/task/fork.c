@@ -52,22 +52,37 @@ static int check(const struct fork_args *a)
 	return 0;
 }
 
+struct tally {
+	uint32_t uid;
+	uint64_t count;
+};
+
 static int count_own(struct process *p, void *arg)
 {
-	uint64_t *count = arg;
+	struct tally *tally = arg;
+	struct cred *c;
 
-	*count += p->tasks.next != &p->tasks ? p->task_count : 0;
+	if (p->kernel_task || list_empty(&p->tasks))
+		return 0;
+	c = process_cred_get(p);
+	if (!c)
+		return 0;
+	if (c->uid == tally->uid)
+		tally->count += p->task_count;
+	cred_put(c);
 	return 0;
 }
 
+/* Tasks, threads too, of the caller's real user id (getrlimit(2)); the privileged are not held to it. */
 static bool over_process_limit(struct task *t)
 {
-	uint64_t limit = t->process->limits[6 /* RLIMIT_NPROC */].current, count = 0;
+	uint64_t limit = t->process->limits[6 /* RLIMIT_NPROC */].current;
+	struct tally tally = { .uid = t->cred->uid };
 
 	if (limit >= 1 << 20 || t->cred->uid == 0)
 		return false;
-	(void)process_for_each(count_own, &count);
-	return count >= limit;
+	(void)process_for_each(count_own, &tally);
+	return tally.count >= limit;
 }
 
 static int share_or_copy(struct task *child, struct task *t, uint64_t flags)
@@ -276,7 +291,7 @@ static long fork_task(struct fork_args *a)
 	err = check(a);
 	if (err)
 		return err;
-	if (!thread && over_process_limit(t))
+	if (over_process_limit(t))
 		return -EAGAIN;
 	child = task_alloc();
 	if (!child)

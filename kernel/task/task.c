@@ -314,16 +314,6 @@ int process_for_each_in_group_locked(int pgid, int (*fn)(struct process *p, void
 	return ret;
 }
 
-int process_for_each_in_group(int pgid, int (*fn)(struct process *p, void *arg), void *arg)
-{
-	int ret;
-
-	mutex_lock(&tree_lock);
-	ret = process_for_each_in_group_locked(pgid, fn, arg);
-	mutex_unlock(&tree_lock);
-	return ret;
-}
-
 bool process_group_exists(int pgid, struct session *session)
 {
 	struct process *p;

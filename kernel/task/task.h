@@ -226,9 +226,8 @@ static inline void task_get(struct task *t)
 {
 	ref_get(&t->refs);
 }
-/* Calls fn for each process of a group / session / all, with tree_lock held; stops at nonzero and returns it. */
+/* Calls fn for each process, with tree_lock held; stops at nonzero and returns it. */
 int process_for_each(int (*fn)(struct process *p, void *arg), void *arg);
-int process_for_each_in_group(int pgid, int (*fn)(struct process *p, void *arg), void *arg);
 bool process_group_exists(int pgid,
 			  struct session *session); /* tree_lock held; session NULL: any */
 /* POSIX orphaned process group: no member has a parent in another group of the same session. tree_lock held. */

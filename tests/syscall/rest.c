@@ -128,6 +128,38 @@ TEST(fork, refused_above_the_limit_of_processes)
 	EXPECT_ERR(fork(), EAGAIN);
 }
 
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* Tasks of other users do not count, threads do. */
+TEST(fork, limit_counts_the_users_own_tasks)
+{
+	struct rlimit two = { 2, 2 };
+	pthread_t thread;
+	int gate[2];
+	pid_t pid;
+	char c;
+
+	if (getuid() || setuid(54321))
+		SKIP("a user id of its own is needed");
+	EXPECT_OK(setrlimit(RLIMIT_NPROC, &two));
+	EXPECT_OK(pipe(gate));
+	pid = fork();
+	EXPECT_OK(pid);
+	if (!pid) {
+		close(gate[1]);
+		_exit(read(gate[0], &c, 1) == 0 ? 0 : 1);
+	}
+	EXPECT_ERR(fork(), EAGAIN);
+	EXPECT_EQ(pthread_create(&thread, NULL, nothing, NULL), EAGAIN);
+	close(gate[1]);
+	EXPECT_EQ(waitpid(pid, NULL, 0), pid);
+	EXPECT_EQ(pthread_create(&thread, NULL, nothing, NULL), 0);
+	EXPECT_EQ(pthread_join(thread, NULL), 0);
+}
+
 TEST(vfork, shares_memory_and_waits_for_the_child)
 {
 	static volatile int shared;
