@@ -8,7 +8,7 @@ include build/flags.mk
 include build/rules.mk
 
 # One fragment per component; each adds to $(all), $(tests), $(fuzzers) or $(images).
-include $(sort $(wildcard lib/*/Build.mk kernel/Build.mk platform/*/Build.mk cli/Build.mk tests/*/Build.mk bench/Build.mk))
+include $(sort $(wildcard lib/*/Build.mk attest/Build.mk kernel/Build.mk platform/*/Build.mk cli/Build.mk hypervisor/Build.mk tests/*/Build.mk bench/Build.mk))
 
 all: $(all)                     ## build everything for CONFIG
 programs: $(O)/bin/cloister $(O)/bin/cloister-kernel-process
@@ -18,6 +18,7 @@ corpus_runs = $(foreach f,$(fuzzers),'corpus/$(notdir $f)=$(CURDIR)/$f $(CURDIR)
 native_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/native=$(CURDIR)/$t')
 enclave_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/enclave=$(CURDIR)/$(O)/bin/cloister run $(CURDIR)/$t')
 program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),'programs/$(basename $(notdir $t))=$(CURDIR)/$t')
+export EVIDENCE ?= $(CURDIR)/../shared/evidence
 tests_env = CLOISTER=$(CURDIR)/$(O)/bin/cloister O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-logs
 check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
 	@$(MAKE) -j2 all $(tests) $(fuzzers) $(fault_test) $(syscall_tests) $(stress_tests)
@@ -44,6 +45,20 @@ deps-demo:
 demo: deps-demo                 ## install what is missing, build, and show Debian's programs running in an enclave
 	@$(MAKE) -j2 programs
 	@$(tests_env) build/demo
+prefix ?= /usr/local
+libdir ?= $(prefix)/lib
+install: all                    ## into prefix=/usr/local (DESTDIR for packages)
+	install -d $(addprefix $(DESTDIR),$(prefix)/bin $(prefix)/include/cloister $(libdir)/pkgconfig $(prefix)/lib/cloister \
+		$(prefix)/share/bash-completion/completions $(prefix)/share/man/man1 $(prefix)/share/man/man3 $(prefix)/share/man/man5)
+	install $(O)/bin/cloister $(O)/bin/cloister-quoted $(DESTDIR)$(prefix)/bin
+	install $(O)/bin/cloister-kernel-process $(O)/bin/cloister-attest $(DESTDIR)$(prefix)/lib/cloister
+	install -m 644 include/cloister/*.h $(DESTDIR)$(prefix)/include/cloister
+	install -m 644 $(O)/lib/lib*.so.0 $(O)/lib/lib*.a $(DESTDIR)$(libdir)
+	for l in attest tls; do ln -sf libcloister-$$l.so.0 $(DESTDIR)$(libdir)/libcloister-$$l.so; done
+	sed 's|@PREFIX@|$(prefix)|;s|@LIBDIR@|$(libdir)|;s|@VERSION@|0.1|' build/cloister-attest.pc.in \
+		>$(DESTDIR)$(libdir)/pkgconfig/cloister-attest.pc
+	install -m 644 cli/cloister.bash-completion $(DESTDIR)$(prefix)/share/bash-completion/completions/cloister
+	for s in 1 3 5; do install -m 644 docs/man/*.$$s $(DESTDIR)$(prefix)/share/man/man$$s; done
 format:                         ## apply .clang-format
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint: all                       ## house rules, format, shellcheck, cppcheck
@@ -52,4 +67,4 @@ clean:                          ## remove the build folder
 	rm -rf out compile_commands.json
 help:                           ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## /\1\t/p' Makefile
-.PHONY: all programs check check-long check-syscall check-unit unit-tests fuzzers fuzz bench demo format lint deps-check deps-build deps-demo clean help
+.PHONY: all programs install check check-long check-syscall check-unit unit-tests fuzzers fuzz bench demo format lint deps-check deps-build deps-demo clean help

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define BOOT_MAGIC 0x31746f6f62726c63ULL /* "clrboot1" */
-#define BOOT_VERSION 1
+#define BOOT_VERSION 2
 #define BOOT_MOUNTS_MAX 64
 #define BOOT_STRINGS_SIZE (512u << 10)
 #define BOOT_KEEP_MAX 8
@@ -66,6 +66,8 @@ struct boot_info {
 	uint64_t heap_start;
 	uint64_t memory_limit; /* bytes the kernel may use at once */
 	int32_t memfd, log_handle;
+	int32_t evidence_handle; /* abi/evidence.h; -1: none */
+	uint32_t reserved0;
 	uint64_t hwcap, hwcap2, minsigstksz, vdso, vdso_end;
 	uint64_t host_clock_gettime; /* function in the host's vDSO */
 	struct {

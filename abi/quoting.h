@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host's quoting service (cloister-quoted) and its clients say to each other on a unix stream socket. Each message is
- * u32 size and then that many bytes: a struct below and its body. Little endian; reserved fields are zero. A client may send one request after
- * the other on a connection, each after the answer to the one before. What breaks these rules ends the connection.
+ * What the host's quoting service (cloister-quoted) and its clients say to each other on a unix
+ * stream socket. Each message is u32 size and then that many bytes: a struct below and its body.
+ * Little endian; reserved fields are zero. A client may send one request after the other on a
+ * connection, each after the answer to the one before. What breaks these rules ends the connection.
  *
- * Who asks is not proved by anything here but the socket's permissions and the peer's user: what evidence means is proved by what signs it.
+ * Who asks is not proved by anything here but the socket's permissions and the peer's user: what
+ * evidence means is proved by what signs it.
  */
 #pragma once
 
@@ -12,15 +14,16 @@
 
 #define QUOTING_MAGIC 0x71746c63 /* "cltq" */
 #define QUOTING_VERSION 1
-#define QUOTING_REQUEST_MAX 4096	/* u32 size of a request is at most this */
+#define QUOTING_REQUEST_MAX 4096 /* u32 size of a request is at most this */
 #define QUOTING_ANSWER_MAX (4u << 20)
 #define QUOTING_SOCKET "/run/cloister/quoting.socket"
 
 enum quoting_operation {
-	QUOTING_LIST = 1,	 /* body of the answer: u32 for each back end that can be used now */
-	QUOTING_EVIDENCE = 2,	 /* evidence bound to report_data */
-	QUOTING_TARGET_INFO = 3, /* of QUOTING_SGX: TARGETINFO (512 bytes) of who will judge the REPORT */
-	QUOTING_SIM_KEY = 4,	 /* the sim signer's public key, PEM */
+	QUOTING_LIST = 1,     /* body of the answer: u32 for each back end that can be used now */
+	QUOTING_EVIDENCE = 2, /* evidence bound to report_data */
+	QUOTING_TARGET_INFO =
+		3, /* of QUOTING_SGX: TARGETINFO (512 bytes) of who will judge the REPORT */
+	QUOTING_SIM_KEY = 4, /* the sim signer's public key, PEM */
 };
 
 enum quoting_backend {
@@ -39,14 +42,16 @@ struct quoting_request {
 	uint16_t version, operation;
 	uint32_t backend;
 	uint32_t body_size;
-	uint8_t report_data[64]; /* where the body holds one, the same; zero for other operations than EVIDENCE */
+	/* The same as in the body where that holds one; zero for other operations than EVIDENCE. */
+	uint8_t report_data[64];
 };
 _Static_assert(sizeof(struct quoting_request) == 80, "quoting request");
 
 struct quoting_answer {
 	uint32_t magic;
 	uint16_t version, operation;
-	int32_t error; /* 0, or a negative errno: then the body is its message, one line without a NUL */
+	/* 0, or a negative errno: then the body is its message, one line without a NUL. */
+	int32_t error;
 	uint32_t body_size;
 };
 _Static_assert(sizeof(struct quoting_answer) == 16, "quoting answer");

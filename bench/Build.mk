@@ -6,3 +6,8 @@ $(O)/bench/exit0: bench/exit0.c
 	$(call say,BENCH,$@)mkdir -p $(@D); gcc -std=gnu11 -O2 -static $< -o $@
 $(O)/bench/tcp_peer: bench/tcp_peer.c
 	$(call say,BENCH,$@)mkdir -p $(@D); gcc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE $< -o $@
+# Verifications a second, beside the signatures alone: bench/attest-run. Linked as a program of others would be.
+$(O)/bench/attest: bench/attest.c tests/evidence/dcap_synthetic.c tests/evidence/dcap_synthetic.h $(O)/lib/libcloister-attest.a
+	$(call say,BENCH,$@)mkdir -p $(@D); gcc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -I. -Iinclude $< \
+	$(O)/lib/libcloister-attest.a -o $@ $(attest_libs) -pthread
+bench_programs += $(O)/bench/attest

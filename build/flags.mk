@@ -1,5 +1,6 @@
 # A flavour is a set of flags a source file is compiled with; a config changes flavours.
 #   host    programs of the host, with libc
+#   pic     installed libraries and their tests: only marked symbols are seen outside
 #   kern    the enclave kernel: freestanding, general registers only, position independent
 #   unit    unit tests: with libc, include what they test
 #   hosted  the kernel core inside an ordinary process, for sanitizers and fuzzers
@@ -13,6 +14,10 @@ common := -std=gnu11 -g $(warn) $(repro) -I. -Iinclude -fno-common -fno-strict-a
 host.cc    = $(CC)
 host.flags = $(common) -D_GNU_SOURCE -fstack-protector-strong -fPIE $($(CONFIG).flags)
 host.ld    = -pie -Wl,-z,relro,-z,now $($(CONFIG).flags) -pthread
+pic.cc     = $(CC)
+pic.flags  = $(patsubst -O2,-Os,$(filter-out -fPIE,$(host.flags))) -fPIC -fvisibility=hidden \
+             -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+pic.ld     = -Wl,-z,relro,-z,now,--as-needed,--gc-sections $($(CONFIG).flags) -pthread
 kern.cc    = $(CC)
 # kern_defines: for variants of the kernel that tests use (-DWIDE_WINDOW)
 kern.flags = $(common) $(kern_defines) -O2 -ffreestanding -include lib/base/hidden.h -mno-red-zone -mgeneral-regs-only -mpopcnt -fpie \

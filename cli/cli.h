@@ -76,14 +76,16 @@ struct option_parser {
 int option_next(struct option_parser *p, struct error *err);
 
 struct command {
-	const char *name, *operands, *summary;
+	const char *name, *operands, *summary; /* summary NULL: not listed */
 	const struct option *options;
-	int (*run)(char **argv); /* after the command's name; returns the exit status */
+	int (*run)(char **argv); /* after the command's name; returns the exit status. NULL: cloister-attest does it */
 	const char *more;	 /* further text of its help, or NULL */
 	int usage_status;
 };
 extern const struct command commands[];
 int help_command(const struct command *c);
+/* Path of a program of ours: beside our own, or where it was installed (relative to ours). */
+int find_program(const char *beside, const char *installed, char *to, size_t size, struct error *err);
 
 int cmd_run(char **argv);
 int cmd_exec(char **argv);
@@ -93,8 +95,17 @@ int cmd_stop(char **argv);
 int cmd_logs(char **argv);
 int cmd_rm(char **argv);
 int cmd_doctor(char **argv);
+int cmd_help(char **argv);
+int cmd_version(char **argv);
+int cmd_verify(char **argv);
+int cmd_dump(char **argv);
+int cmd_policy(char **argv);
+int cmd_evidence(char **argv);
+int cmd_sgx(char **argv);
+int cmd_tunnel(char **argv);
 extern const struct option run_options[], exec_options[], ps_options[], kill_options[],
-	stop_options[], logs_options[], rm_options[], doctor_options[];
+	stop_options[], logs_options[], rm_options[], doctor_options[], verify_options[],
+	dump_options[], policy_options[], evidence_options[], sgx_options[], tunnel_options[];
 
 /* Numbers and names from the command line. */
 int parse_size(const char *text, uint64_t *ret_bytes);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "cli/evidence_link.h"
 #include "cli/run.h"
 #include "cli/start_error.h"
 #include "cli/stats_report.h"
@@ -33,33 +34,14 @@ static void hold_stdio(int ret_stdio[3])
 	}
 }
 
-/* The kernel lies beside us, or where it was installed. */
 static int find_kernel(char *to, size_t size, struct error *err)
 {
-	static const char *const places[] = { "cloister-kernel-process",
-					      "../lib/cloister/cloister-kernel-process" };
 	const char *chosen = getenv("CLOISTER_KERNEL");
-	char own[3072];
-	ssize_t n;
-	char *slash;
 
-	if (chosen) {
-		snprintf(to, size, "%s", chosen);
-		return 0;
-	}
-	n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	if (n <= 0)
-		return fail(err, "/proc is not mounted: cloister needs it");
-	own[n] = 0;
-	slash = strrchr(own, '/');
-	if (slash)
-		*slash = 0;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(to, size, "%s/%s", own, places[i]);
-		if (!access(to, R_OK))
-			return 0;
-	}
-	return fail(err, "%s/%s: the enclave kernel is missing (make builds it)", own, places[0]);
+	if (!chosen)
+		return find_program("cloister-kernel-process", "../lib/cloister/cloister-kernel-process", to, size, err);
+	snprintf(to, size, "%s", chosen);
+	return 0;
 }
 
 static int limit_cpus(uint64_t count, struct error *err)
@@ -112,6 +94,7 @@ static int start(struct launcher *l, const struct run_config *c, const char *ker
 		.stdio = { stdio[0], stdio[1], stdio[2] },
 		.mounts = c->mounts,
 		.mount_count = c->mount_count,
+		.evidence_handle = l->evidence.kernel,
 	};
 	char *const none[] = { NULL };
 
@@ -125,7 +108,11 @@ static int start(struct launcher *l, const struct run_config *c, const char *ker
 		if (terminal_make_raw(0, err))
 			return -1;
 	}
-	return enclave_start(&l->enclave, &e, err->text, sizeof(err->text));
+	if (enclave_start(&l->enclave, &e, err->text, sizeof(err->text)))
+		return -1;
+	close_fd(&l->evidence.kernel); /* the kernel has its own */
+	l->evidence.kernel = -1;
+	return 0;
 }
 
 /* What the kernel says of a failed start is a sentence for users; anything else is a dump for us. */
@@ -282,9 +269,10 @@ static int report_start(struct launcher *l, int background)
 static int run(struct run_config *c, int stdio[3], int background, struct error *err)
 {
 	static struct launcher l = { .signals = -1 };
-	char kernel[4096];
+	static char kernel[4096];
 
 	l.config = c;
+	l.kernel = kernel;
 	if (find_kernel(kernel, sizeof(kernel), err))
 		return -1;
 	if (c->tty && !isatty(0))
@@ -298,7 +286,7 @@ static int run(struct run_config *c, int stdio[3], int background, struct error 
 			goto failed;
 		hold_stdio(stdio);
 	}
-	if (start(&l, c, kernel, stdio, err))
+	if (evidence_link_open(&l.evidence, c->attester, err) || start(&l, c, kernel, stdio, err))
 		goto failed;
 	registry_write_state(&l.registration, c->argv, c->rootfs ? c->rootfs : "/", c->memory,
 			     c->detach);

@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
+#include "cli/evidence_link.h"
 #include "cli/run.h"
 #include "cli/start_error.h"
 #include "cli/terminal.h"
@@ -397,11 +398,11 @@ static void read_signals(struct launcher *l)
 
 int launcher_loop(struct launcher *l)
 {
-	struct pollfd fds[2 + WIRE_CLIENTS];
+	struct pollfd fds[3 + WIRE_CLIENTS];
 	int place[WIRE_CLIENTS], ended;
 
 	for (;;) {
-		nfds_t n = 2;
+		nfds_t n = 3;
 
 		ended = enclave_poll(&l->enclave);
 		if (ended)
@@ -409,9 +410,10 @@ int launcher_loop(struct launcher *l)
 		look_at_slots(l);
 		fds[0] = (struct pollfd){ .fd = l->signals, .events = POLLIN };
 		fds[1] = (struct pollfd){ .fd = l->registration.listener, .events = POLLIN };
+		fds[2] = (struct pollfd){ .fd = l->evidence.ours, .events = POLLIN };
 		for (int i = 0; i < WIRE_CLIENTS; i++)
 			if (clients[i].socket >= 0) {
-				place[n - 2] = i;
+				place[n - 3] = i;
 				fds[n++] = (struct pollfd){ .fd = clients[i].socket,
 							    .events = POLLIN };
 			}
@@ -422,8 +424,10 @@ int launcher_loop(struct launcher *l)
 			read_signals(l);
 		if (fds[1].revents)
 			accept_client(l);
-		for (nfds_t i = 2; i < n; i++)
-			if (fds[i].revents && clients[place[i - 2]].socket == fds[i].fd)
-				read_client(l, place[i - 2]);
+		if (fds[2].revents)
+			evidence_link_serve(&l->evidence, l);
+		for (nfds_t i = 3; i < n; i++)
+			if (fds[i].revents && clients[place[i - 3]].socket == fds[i].fd)
+				read_client(l, place[i - 3]);
 	}
 }

@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The `cloister` command: finds the subcommand and prints help, both from one table. */
+/*
+ * main() of `cloister` and of `cloister-attest`: finds the subcommand and prints help, both from the program's table (commands.c,
+ * commands_attest.c). A command without a function is cloister-attest's.
+ */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static int cmd_help(char **argv);
-static int cmd_version(char **argv);
-static const struct option no_options[] = { { 0 } };
-
-const struct command commands[] = {
-	{ "run", "PROGRAM [ARG...]", "run a program in an enclave of its own", run_options, cmd_run,
-	  "Exit status: the program's; 128+N if signal N ended it; 125 cloister failed; 126 the program cannot be\n"
-	  "executed; 127 it was not found.",
-	  EXIT_OURS },
-	{ "exec", "ENCLAVE PROGRAM [ARG...]", "run another program in a running enclave",
-	  exec_options, cmd_exec, "Exit status as that of `cloister run`.", EXIT_OURS },
-	{ "ps", "", "list enclaves", ps_options, cmd_ps, NULL, EXIT_USAGE },
-	{ "kill", "ENCLAVE [PID]", "send a signal to a process of an enclave (its first one)",
-	  kill_options, cmd_kill, NULL, EXIT_USAGE },
-	{ "stop", "ENCLAVE", "end an enclave: TERM to its first process, then KILL", stop_options,
-	  cmd_stop, NULL, EXIT_USAGE },
-	{ "logs", "ENCLAVE", "show the output of an enclave started with run -d", logs_options,
-	  cmd_logs, NULL, EXIT_USAGE },
-	{ "rm", "ENCLAVE...", "forget enclaves that have ended", rm_options, cmd_rm, NULL,
-	  EXIT_USAGE },
-	{ "doctor", "", "say what this machine lacks for each platform", doctor_options, cmd_doctor,
-	  "Exit status: 0 if the process platform works here, 1 if not.", EXIT_USAGE },
-	{ "help", "[COMMAND]", "show this, or the options of a command", no_options, cmd_help, NULL,
-	  EXIT_USAGE },
-	{ "version", "", "show the version", no_options, cmd_version, NULL, EXIT_USAGE },
-	{ 0 },
-};
 
 static const struct command *find_command(const char *name)
 {
@@ -64,9 +40,10 @@ int help_command(const struct command *c)
 
 static int help_all(void)
 {
-	printf("Usage: cloister COMMAND [OPTION...]\n\nRuns unmodified Linux programs in enclaves.\n\nCommands:\n");
+	printf("Usage: cloister COMMAND [OPTION...]\n\nRuns unmodified Linux programs in enclaves, and judges evidence of enclaves.\n\nCommands:\n");
 	for (const struct command *c = commands; c->name; c++)
-		printf("  %-10s %s\n", c->name, c->summary);
+		if (c->summary)
+			printf("  %-10s %s\n", c->name, c->summary);
 	printf("\n`cloister help COMMAND` shows a command's options. More: docs/cli.md\n");
 	return fflush(stdout) ? 1 : 0;
 }
@@ -79,17 +56,35 @@ static int unknown(const char *name)
 	return complain(&err, EXIT_USAGE);
 }
 
-static int cmd_help(char **argv)
+/* argv: the command and what follows. */
+static int hand_over(char **argv)
 {
+	static char service[] = "cloister-attest";
+	char program[4096];
+	struct error err;
+
+	if (find_program(service, "../lib/cloister/cloister-attest", program, sizeof(program), &err))
+		return complain(&err, EXIT_USAGE);
+	argv[-1] = service;
+	execv(program, argv - 1);
+	fail(&err, "%s: %s", program, strerror(errno));
+	return complain(&err, EXIT_USAGE);
+}
+
+int cmd_help(char **argv)
+{
+	static char help[] = "help";
 	const struct command *c;
 
 	if (!argv[0])
 		return help_all();
 	c = find_command(argv[0]);
-	return c ? help_command(c) : unknown(argv[0]);
+	if (!c)
+		return unknown(argv[0]);
+	return c->run ? help_command(c) : hand_over((char *[]){ NULL, help, argv[0], NULL } + 1);
 }
 
-static int cmd_version(char **argv)
+int cmd_version(char **argv)
 {
 	(void)argv;
 	printf("cloister %s\n", CLOISTER_VERSION);
@@ -113,9 +108,11 @@ int main(int argc, char **argv)
 	c = find_command(argv[1]);
 	if (!c)
 		return unknown(argv[1]);
+	if (!c->run)
+		return hand_over(argv + 1);
 	/* Anywhere before the operands; a table's own parser would have to know it nine times. */
 	if (argv[2] &&
-	    (!strcmp(argv[2], "--help") || (!strcmp(argv[2], "-h") && c->run != cmd_run)))
+	    (!strcmp(argv[2], "--help") || (!strcmp(argv[2], "-h") && c->usage_status != EXIT_OURS)))
 		return help_command(c);
 	return c->run(argv + 2);
 }

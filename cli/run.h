@@ -8,7 +8,7 @@
 #include "platform/process/host/enclave.h"
 
 struct run_config {
-	const char *rootfs, *workdir, *user, *hostname, *name, *trace_file, *home;
+	const char *rootfs, *workdir, *user, *hostname, *name, *trace_file, *home, *attester;
 	bool tty, detach, remove, stats, clear_env;
 	uint32_t flags; /* BOOT_* */
 	uint64_t memory, pool, cpus;
@@ -26,10 +26,18 @@ struct run_config {
 int run_parse(struct run_config *c, char **argv, struct error *err);
 void run_view(const struct run_config *c, struct guest_view *ret);
 
+/* The launcher's end of the evidence exchange: evidence_link.h. */
+struct evidence_link {
+	int ours;   /* -1: no evidence, or the service has it already */
+	int kernel; /* given to the kernel at the start */
+};
+
 struct launcher {
 	struct enclave enclave;
 	struct registration registration;
 	const struct run_config *config;
+	const char *kernel; /* path of its file */
+	struct evidence_link evidence;
 	int signals;		 /* signalfd */
 	uint64_t hangup_ignored; /* bit per signal that was ignored when we started */
 };

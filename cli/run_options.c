@@ -33,6 +33,7 @@ enum {
 	RUN_STATS,
 	RUN_NO_REWRITE,
 	RUN_NO_SPIN,
+	RUN_ATTESTER,
 	RUN_HELP,
 };
 
@@ -67,6 +68,8 @@ const struct option run_options[] = {
 	[RUN_NO_REWRITE] = { 0, "no-rewrite", NULL,
 			     "let every system call trap (slow; for comparison)" },
 	[RUN_NO_SPIN] = { 0, "no-spin", NULL, "never spin before sleeping" },
+	[RUN_ATTESTER] = { 0, "attester", "NAME[,K=V...]",
+			   "who makes the enclave's evidence: none, sim (default), or what this machine has" },
 	[RUN_HELP] = { 'h', "help", NULL, "show this" },
 	{ 0 },
 };
@@ -357,6 +360,9 @@ static int take_option(struct run_config *c, int option, const char *value, stru
 	case RUN_ROOTFS:
 		c->rootfs = value;
 		return 0;
+	case RUN_ATTESTER:
+		c->attester = value;
+		return *value && *value != ',' ? 0 : fail(err, "--attester: a name is missing (none, sim, tsm, nsm, tpm)");
 	case RUN_HOSTNAME:
 		c->hostname = value;
 		return strlen(value) > 64 || !*value
@@ -455,7 +461,7 @@ int run_parse(struct run_config *c, char **argv, struct error *err)
 	_strings_ struct strings volumes = { 0 };
 	int option;
 
-	*c = (struct run_config){ .rootfs_fd = -1, .mount_count = 1 };
+	*c = (struct run_config){ .rootfs_fd = -1, .mount_count = 1, .attester = "sim" };
 	while ((option = option_next(&p, err)) >= 0)
 		if (take_option(c, option, p.value, &env, &volumes, err))
 			return -1;

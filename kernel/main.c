@@ -8,6 +8,7 @@
 
 #include "abi/boot.h"
 #include "abi/platform.h"
+#include "kernel/fs/evidence.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/init.h"
 #include "kernel/fs/tty.h"
@@ -164,6 +165,9 @@ void kernel_setup(struct boot_info *b)
 	overlay_init();
 	procfs_init();
 	sysfs_init();
+	configfs_init();
+	attestation_init();
+	evidence_init(b->evidence_handle);
 	tty_init();
 	err = make_root(b, reason, sizeof(reason));
 	if (err)

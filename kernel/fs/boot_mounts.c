@@ -27,6 +27,8 @@ static const struct mount_plan own_mounts[] = {
 	{ "tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV },
 	{ "proc", "/proc", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
 	{ "sysfs", "/sys", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
+	{ "configfs", "/sys/kernel/config", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
+	{ "attestation", "/dev/attestation", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
 	{ "tmpfs", "/tmp", "mode=1777", 0 }, /* as where it is a plain folder of the root */
 	{ "tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV },
 };

@@ -413,7 +413,7 @@ static const struct pseudo_node nodes[] = {
 	SHOW("cloister", show_cloister),
 	TEXT("cmdline", "cloister\n"),
 	TEXT("filesystems",
-	     "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevpts\nnodev\tcgroup2\nnodev\tmqueue\nnodev\toverlay\n\terofs\n"),
+	     "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevpts\nnodev\tcgroup2\nnodev\tconfigfs\nnodev\tmqueue\nnodev\toverlay\n\terofs\n"),
 	TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
 	TEXT("diskstats", ""),
 	TEXT("partitions", "major minor  #blocks  name\n\n"),

@@ -150,6 +150,7 @@ void process_put(struct process *p)
 		path_put(p->exe);
 		kfree(p->exe);
 	}
+	kfree(p->report_data);
 	__atomic_fetch_sub(&process_count, 1, __ATOMIC_RELAXED);
 	kfree(p);
 }

@@ -11,6 +11,8 @@
 #include <linux/mount.h>
 #include <setjmp.h>
 
+#include <stdio.h>
+
 #include "abi/boot.h"
 #include "abi/platform.h"
 #include "kernel/fs/file.h"
@@ -159,8 +161,10 @@ static struct task *spawn(uint32_t uid, struct process *parent, struct process *
 	hosted_spawning = true;
 	err = process_spawn(&s, &p);
 	hosted_spawning = false;
-	if (err)
+	if (err) {
+		fprintf(stderr, "hosted: no process: error %d\n", -err);
 		return NULL;
+	}
 	t = p->leader;
 	t->first_run = NULL;
 	t->first_run_arg = NULL;
@@ -186,6 +190,7 @@ void hosted_boot(void)
 	add_mount(&used, "/host", "rw", 4);
 	boot.hostname = put_string(&used, "hosted");
 	boot.cpus = 1;
+	boot.evidence_handle = -1;
 	kernel_setup(&boot);
 	hosted_run_services();
 	init_task = spawn(0, NULL, &init_process);
@@ -219,15 +224,29 @@ static bool map_area(struct task *t)
 	return !IS_ERR(r);
 }
 
+/* An input that ran as root may have unmounted it, and then renamed, removed or replaced the folder. */
+static int find_work(struct path *ret_at)
+{
+	int err = path_lookup(AT_FDCWD, "/w", LOOKUP_DIRECTORY, ret_at);
+
+	if (!err)
+		return 0;
+	(void)!vfs_unlink(AT_FDCWD, "/w", 0);
+	err = vfs_mkdir(AT_FDCWD, "/w", 0777);
+	return err ? err : path_lookup(AT_FDCWD, "/w", LOOKUP_DIRECTORY, ret_at);
+}
+
 static bool mount_work(void)
 {
 	struct path at;
-	int err = path_lookup(AT_FDCWD, "/w", LOOKUP_FOLLOW, &at);
+	int err = find_work(&at);
 
+	if (!err) {
+		err = vfs_mount("tmpfs", "w", "mode=777", 0, &at);
+		path_put(&at);
+	}
 	if (err)
-		return false;
-	err = vfs_mount("tmpfs", "w", "mode=777", 0, &at);
-	path_put(&at);
+		fprintf(stderr, "hosted: /w: error %d\n", -err);
 	return !err;
 }
 

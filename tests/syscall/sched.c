@@ -217,7 +217,8 @@ TEST(sched_setaffinity, sets)
 
 TEST(getpriority, tells)
 {
-	EXPECT_EQ(syscall(SYS_getpriority, PRIO_PROCESS, 0), 20);
+	/* natively whoever runs the tests may have made them nice */
+	EXPECT_EQ(syscall(SYS_getpriority, PRIO_PROCESS, 0), 20 - getpriority(PRIO_PROCESS, 0));
 	EXPECT(syscall(SYS_getpriority, PRIO_PGRP, 0) >= 1);
 	EXPECT(syscall(SYS_getpriority, PRIO_USER, 0) >= 1);
 	EXPECT_ERR(syscall(SYS_getpriority, 3, 0), EINVAL);

@@ -3,6 +3,7 @@
 $(call unit,lib/base/fmt)
 $(call unit,lib/base/rbtree)
 $(call unit,lib/base/string)
+$(call unit,kernel/fs/evidence)
 $(call unit,kernel/fs/tty_line)
 $(call unit,kernel/fs/vfs,$(addprefix kernel/fs/,inode.c dentry.c path.c context.c mount.c file.c fd.c generic.c \
 	names.c open.c tmpfs.c sys_open.c sys_rw.c sys_fcntl.c sys_stat.c sys_path.c sys_attr.c sys_dir.c \

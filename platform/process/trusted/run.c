@@ -23,6 +23,8 @@
 	 CLONE_PARENT_SETTID)
 #define HOST_FORK (CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD)
 
+#define SAME_WAKES 2
+
 static uint32_t running =
 	1; /* tasks that are not parked: spinning beyond the processors is harmful */
 
@@ -226,7 +228,7 @@ static bool wait_awake(struct task *t)
 int plat_park(struct task *t, uint64_t deadline)
 {
 	struct __kernel_timespec until;
-	bool private = plat_task(t)->private_wait;
+	bool private = plat_task(t)->same_wakes >= SAME_WAKES;
 	int flag = private ? FUTEX_PRIVATE_FLAG : 0;
 	long ret;
 
@@ -254,9 +256,18 @@ static void interrupt(struct plat_task *p)
 	HOST(tgkill, p->host_pid, p->host_tid, 64, 0, 0, 0);
 }
 
+static void learn_waker(struct plat_task *p, bool same)
+{
+	if (!same)
+		p->same_wakes = 0;
+	else if (p->same_wakes < SAME_WAKES)
+		p->same_wakes++;
+}
+
 /*
- * A host futex private to one host process saves the host a look at the page. A task waits so if it was last woken from
- * inside its host process; a waker elsewhere then interrupts it, and it waits on the shared futex from then on.
+ * A host futex private to one host process saves the host a look at the page. A task waits so if it was woken from inside
+ * its host process twice in a row (a parent of vfork is woken from inside and outside by turns); a waker elsewhere
+ * then interrupts it, and it waits on the shared futex from then on.
  */
 void plat_kick(struct task *t, bool user)
 {
@@ -266,11 +277,11 @@ void plat_kick(struct task *t, bool user)
 
 	switch (__atomic_load_n(&t->parked, __ATOMIC_SEQ_CST)) {
 	case PARK_FUTEX:
-		p->private_wait = same;
+		learn_waker(p, same);
 		HOST(futex, &t->work, FUTEX_WAKE, 1, 0, 0, 0);
 		break;
 	case PARK_FUTEX_PRIVATE:
-		p->private_wait = same;
+		learn_waker(p, same);
 		if (same)
 			HOST(futex, &t->work, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
 		else

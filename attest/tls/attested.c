@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificate mode: our certificate with evidence in it, and the verification of the peer's in OpenSSL's place for it. There is no other
+ * verification of certificates then: no CA, no names. What OpenSSL's handshake adds is the proof that the peer holds the key.
+ *
+ * Weakness: see include/cloister/tls.h. Kept results: only "trusted", by the digest of the whole certificate, for result_cache_seconds.
+ */
+#include "attest/tls/tls_internal.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two certificates with endorsements and event logs fit; OpenSSL's default of 100 KiB would not. */
+#define MAX_CHAIN (512 * 1024)
+
+static int peer_index = -1;
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+
+static void peer_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	struct attested_peer *peer = ptr;
+
+	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+	if (peer)
+		free(peer->details);
+	free(peer);
+}
+
+static void make_index(void)
+{
+	peer_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, peer_free);
+}
+
+struct attested_peer *attested_peer(const SSL *ssl)
+{
+	pthread_once(&index_once, make_index);
+	return peer_index < 0 ? NULL : SSL_get_ex_data(ssl, peer_index);
+}
+
+static struct attested_peer *new_peer(SSL *ssl)
+{
+	struct attested_peer *peer = attested_peer(ssl);
+
+	if (peer || peer_index < 0)
+		return peer;
+	peer = calloc(1, sizeof(*peer));
+	if (peer && !SSL_set_ex_data(ssl, peer_index, peer)) {
+		free(peer);
+		peer = NULL;
+	}
+	return peer;
+}
+
+/* --- Kept results --- */
+static bool is_cached(struct ctls *c, const uint8_t digest[32])
+{
+	int64_t now = monotonic_ms();
+	bool ret = false;
+
+	if (!c->cache_seconds || c->want_details)
+		return false;
+	pthread_mutex_lock(&c->lock);
+	for (unsigned int i = 0; i < CACHED_RESULTS && !ret; i++)
+		ret = c->cached[i].until > now && !CRYPTO_memcmp(c->cached[i].digest, digest, 32);
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
+static void cache(struct ctls *c, const uint8_t digest[32])
+{
+	if (!c->cache_seconds)
+		return;
+	pthread_mutex_lock(&c->lock);
+	memcpy(c->cached[c->cached_next].digest, digest, 32);
+	c->cached[c->cached_next].until = monotonic_ms() + (int64_t)c->cache_seconds * 1000;
+	c->cached_next = (c->cached_next + 1) % CACHED_RESULTS;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* --- The peer's certificate --- */
+static int verify_certificate(struct ctls *c, X509 *cert, struct attested_peer *peer)
+{
+	struct ctls_evidence evidence = { .type = "ratls-certificate" };
+	uint8_t digest[32], *der = NULL;
+	unsigned int digest_size = sizeof(digest);
+	int rc, size;
+
+	if (!X509_digest(cert, EVP_sha256(), digest, &digest_size))
+		return ctls_fail(&peer->reason, -ENOMEM, "out of memory");
+	if (is_cached(c, digest))
+		return 0;
+	size = i2d_X509(cert, &der);
+	if (size <= 0)
+		return ctls_fail(&peer->reason, -ENOMEM, "out of memory");
+	evidence.data = der;
+	evidence.size = (size_t)size;
+	rc = c->verifier.verify(c->verifier.context, &evidence, c->want_details ? &peer->details : NULL, &peer->reason);
+	OPENSSL_free(der);
+	if (!rc)
+		cache(c, digest);
+	return rc;
+}
+
+static int verify_callback(X509_STORE_CTX *store, void *context)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct ctls *c = context;
+	struct attested_peer *peer = ssl ? new_peer(ssl) : NULL;
+	X509 *cert = X509_STORE_CTX_get0_cert(store);
+
+	if (peer && cert && c->verifier.verify) {
+		peer->trusted = false;
+		peer->reason.text[0] = 0;
+		peer->trusted = !verify_certificate(c, cert, peer);
+		if (!peer->trusted && !peer->reason.text[0])
+			ctls_fail(&peer->reason, 0, "certificate not trusted");
+		ERR_clear_error();
+	}
+	if (peer && peer->trusted) {
+		X509_STORE_CTX_set_error(store, X509_V_OK);
+		return 1;
+	}
+	if (peer)
+		ctls_log(c, "peer refused: %s", peer->reason.text);
+	/* The alert is the same for every reason. */
+	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+	return 0;
+}
+
+/* --- Our certificate --- */
+static int make_own(SSL_CTX *ctx, struct ctls *c, struct cattest_error *err)
+{
+	struct cattest_certificate_request request = { .collect = c->attester.collect,
+						       .context = c->attester.context,
+						       .lifetime = c->lifetime };
+	char *cert = NULL, *key = NULL;
+	int rc = cattest_make_certificate(&request, &cert, &key, err);
+
+	if (rc)
+		return rc;
+	rc = ctls_use_identity(ctx, cert, key, err);
+	OPENSSL_cleanse(key, strlen(key));
+	free(key);
+	free(cert);
+	if (!rc)
+		c->renew_at = monotonic_ms() + (int64_t)c->lifetime * 500;
+	return rc;
+}
+
+int attested_renew(SSL_CTX *ctx, struct ctls *c, struct cattest_error *err)
+{
+	int rc = 0;
+
+	if (c->mode != CTLS_CERTIFICATE || !c->attester.collect)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	if (monotonic_ms() >= c->renew_at)
+		rc = make_own(ctx, c, err);
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+int attested_setup(SSL_CTX *ctx, struct ctls *c, struct cattest_error *err)
+{
+	SSL_CTX_set_max_cert_list(ctx, MAX_CHAIN);
+	/* Also without a verifier: a context that is misused refuses. */
+	if (c->verifier.verify) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_CTX_set_cert_verify_callback(ctx, verify_callback, c);
+	}
+	return c->attester.collect ? make_own(ctx, c, err) : 0;
+}

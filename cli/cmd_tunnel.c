@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `cloister tunnel`: attested TLS for programs that know nothing of it. On the client's side plain connections come in and attested TLS goes
+ * out; on the server's side the other way round. Which side proves itself is --attester, which side judges is --policy.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/attest.h"
+#include "cli/tunnel.h"
+
+enum {
+	LISTEN,
+	CONNECT,
+	MODE,
+	POLICY,
+	ROOT,
+	COLLATERAL,
+	FETCH,
+	CACHE,
+	PCCS,
+	KDS,
+	CA_FILE,
+	OFFLINE,
+	AT,
+	ATTESTER,
+	MUTUAL,
+	CERTIFICATE,
+	KEY,
+	CA,
+	SERVER_NAME,
+	CERTIFICATE_MODE,
+	TLS12,
+	KEEP_RESULTS,
+	HANDSHAKE,
+	IDLE,
+	GRACE,
+	CONNECTIONS,
+	VERBOSE,
+};
+const struct option tunnel_options[] = {
+	[LISTEN] = { 'l', "listen", "ADDRESS", "take connections at host:port, port, or unix:/path" },
+	[CONNECT] = { 'c', "connect", "ADDRESS", "pass them on to host:port or unix:/path" },
+	[MODE] = { 'm', "mode", "client|server", "client: plain in, TLS out; server: TLS in, plain out" },
+	[POLICY] = { 'p', "policy", "FILE", "judge the peer's evidence by this policy" },
+	[ROOT] = { 0, "root", "KIND=FILE", "trust this root too: intel, amd, aws, tpm, ak, sim" },
+	[COLLATERAL] = { 0, "collateral", "PATH", "certificates, CRLs, TCB info: a file, or a folder of them" },
+	[FETCH] = { 0, "fetch", NULL, "get missing collateral from Intel and AMD" },
+	[CACHE] = { 0, "cache", "DIR", "where fetched collateral is kept" },
+	[PCCS] = { 0, "pccs", "URL", "ask this PCCS instead of Intel's service" },
+	[KDS] = { 0, "kds", "URL", "ask this instead of AMD's key service" },
+	[CA_FILE] = { 0, "ca-file", "FILE", "certificate authorities of these servers" },
+	[OFFLINE] = { 0, "offline", NULL, "as --fetch, from the cache only" },
+	[AT] = { 0, "at", "TIME", "judge as of then, for tests" },
+	[ATTESTER] = { 'a', "attester", "NAME[:K=V,...]", "prove this side: sim, tsm, gramine, nsm, tpm, or auto" },
+	[MUTUAL] = { 0, "mutual", NULL, "insist that both sides are proved: needs --policy and --attester" },
+	[CERTIFICATE] = { 0, "certificate", "FILE", "TLS certificate (PEM chain); default: one of this process" },
+	[KEY] = { 0, "key", "FILE", "its key" },
+	[CA] = { 0, "ca", "FILE", "peers also need a certificate of these authorities" },
+	[SERVER_NAME] = { 0, "server-name", "NAME", "with --ca: the server's name" },
+	[CERTIFICATE_MODE] = { 0, "certificate-mode", NULL, "RA-TLS, for peers of others; open to replay and relay" },
+	[TLS12] = { 0, "tls12", NULL, "with --certificate-mode: allow TLS 1.2 too" },
+	[KEEP_RESULTS] = { 0, "keep-results", "SECONDS", "with --certificate-mode: how long a trusted certificate stays so" },
+	[HANDSHAKE] = { 0, "handshake-timeout", "SECONDS", "for TLS and evidence together (30)" },
+	[IDLE] = { 0, "idle", "SECONDS", "cut connections without traffic; 0: never (0)" },
+	[GRACE] = { 0, "grace", "SECONDS", "for open connections when the tunnel is ended (5)" },
+	[CONNECTIONS] = { 0, "connections", "N", "at most so many at once (16384)" },
+	[VERBOSE] = { 'v', "verbose", NULL, "also say when connections open and close" },
+	{ 0 },
+};
+
+struct request {
+	struct tunnel_options tunnel;
+	struct verifier_setup setup;
+	struct ctls_options tls;
+	const char *mode, *attester, *policy, *certificate, *key, *ca;
+	bool mutual;
+};
+
+static int seconds(const char *name, const char *text, uint64_t max, uint64_t *ret, struct error *err)
+{
+	return parse_number(text, max, ret) ? fail(err, "--%s %s: needs a number up to %llu", name, text, (unsigned long long)max) : 0;
+}
+
+static int take_number(struct request *r, int option, const char *value, struct error *err)
+{
+	uint64_t number;
+
+	switch (option) {
+	case KEEP_RESULTS:
+		if (seconds("keep-results", value, 86400, &number, err))
+			return -1;
+		r->tls.result_cache_seconds = (uint32_t)number;
+		return 0;
+	case HANDSHAKE:
+		if (seconds("handshake-timeout", value, 3600, &number, err))
+			return -1;
+		r->tls.handshake_ms = (uint32_t)number * 1000;
+		return number ? 0 : fail(err, "--handshake-timeout 0: peers need some time");
+	case IDLE:
+		return seconds("idle", value, 86400 * 365, &r->tunnel.idle_seconds, err);
+	case GRACE:
+		return seconds("grace", value, 86400, &r->tunnel.grace_seconds, err);
+	default:
+		if (seconds("connections", value, 1000000, &r->tunnel.max_connections, err))
+			return -1;
+		return r->tunnel.max_connections ? 0 : fail(err, "--connections 0: nothing could be passed on");
+	}
+}
+
+static int take_trust(struct request *r, int option, const char *value, struct error *err)
+{
+	struct cattest_http_options *h = &r->setup.http;
+	int64_t when;
+
+	switch (option) {
+	case POLICY:
+		r->policy = value;
+		return setup_policy(&r->setup, value, err);
+	case ROOT:
+		return setup_root(&r->setup, value, err);
+	case COLLATERAL:
+		return setup_collateral(&r->setup, value, err);
+	case AT:
+		if (read_time(value, &when, err))
+			return -1;
+		cattest_set_time(r->setup.verifier, when);
+		return 0;
+	case CACHE:
+		h->cache_dir = value;
+		return 0;
+	case PCCS:
+		h->pccs_url = value;
+		return 0;
+	case KDS:
+		h->kds_url = value;
+		return 0;
+	case CA_FILE:
+		h->ca_file = value;
+		return 0;
+	default:
+		h->offline |= option == OFFLINE;
+		r->setup.fetch = true;
+		return 0;
+	}
+}
+
+static int take_option(struct request *r, int option, const char *value, struct error *err)
+{
+	const char **texts[] = { [LISTEN] = &r->tunnel.listen, [CONNECT] = &r->tunnel.connect,	  [MODE] = &r->mode,
+				 [ATTESTER] = &r->attester,    [CERTIFICATE] = &r->certificate, [KEY] = &r->key,
+				 [CA] = &r->ca,		       [SERVER_NAME] = &r->tls.server_name };
+
+	if (option < (int)(sizeof(texts) / sizeof(texts[0])) && texts[option]) {
+		*texts[option] = value;
+		return 0;
+	}
+	switch (option) {
+	case MUTUAL:
+		r->mutual = true;
+		return 0;
+	case CERTIFICATE_MODE:
+		r->tls.mode = CTLS_CERTIFICATE;
+		return 0;
+	case TLS12:
+		r->tls.allow_tls12 = true;
+		return 0;
+	case VERBOSE:
+		r->tunnel.verbose = true;
+		return 0;
+	case KEEP_RESULTS:
+	case HANDSHAKE:
+	case IDLE:
+	case GRACE:
+	case CONNECTIONS:
+		return take_number(r, option, value, err);
+	default:
+		return take_trust(r, option, value, err);
+	}
+}
+
+/* What would attest nothing, or less than it looks like, is a mistake. */
+static int check_request(struct request *r, struct error *err)
+{
+	const struct cattest_http_options *h = &r->setup.http;
+
+	if (!r->tunnel.listen || !r->tunnel.connect || !r->mode)
+		return fail(err, "tunnel: needs --listen, --connect and --mode client or server");
+	r->tunnel.server = !strcmp(r->mode, "server");
+	if (!r->tunnel.server && strcmp(r->mode, "client"))
+		return fail(err, "--mode %s: is neither client nor server", r->mode);
+	if (!r->policy && !r->attester)
+		return fail(err, "tunnel: needs --policy (judge the peer), --attester (prove this side), or both");
+	if (r->mutual && !(r->policy && r->attester))
+		return fail(err, "--mutual: needs --policy and --attester");
+	if (!r->tunnel.server && !r->policy && !r->ca)
+		return fail(err, "tunnel: a client needs --policy, or --ca to know its server by");
+	if (!r->setup.fetch && (h->cache_dir || h->pccs_url || h->kds_url || h->ca_file))
+		return fail(err, "--cache, --pccs, --kds and --ca-file need --fetch or --offline");
+	if (r->tls.mode != CTLS_CERTIFICATE && (r->tls.allow_tls12 || r->tls.result_cache_seconds))
+		return fail(err, "--tls12 and --keep-results need --certificate-mode");
+	return 0;
+}
+
+static int make_attester(const char *text, struct cattest_attester **ret_attester, struct error *err)
+{
+	_free_ char *name = format_string("%s", text);
+	char *settings = strchr(name, ':');
+	struct cattest_error why;
+
+	if (settings)
+		*settings++ = 0;
+	if (cattest_attester_new(strcmp(name, "auto") ? name : NULL, settings, ret_attester, &why))
+		return fail(err, "--attester %s: %s", name, why.text);
+	return 0;
+}
+
+static int read_text(const char *path, char **ret_text, struct error *err)
+{
+	uint8_t *data;
+	size_t size;
+
+	if (!path)
+		return 0;
+	if (read_input(path, &data, &size, err))
+		return -1;
+	*ret_text = (char *)data;
+	return 0;
+}
+
+static int make_ctls(struct request *r, struct cattest_attester *attester, struct ctls **ret_ctls, struct error *err)
+{
+	_free_ char *certificate = NULL, *key = NULL, *ca = NULL;
+	struct ctls_attester attester_table;
+	struct ctls_verifier verifier_table;
+	struct cattest_error why;
+	int rc;
+
+	if (read_text(r->certificate, &certificate, err) || read_text(r->key, &key, err) || read_text(r->ca, &ca, err))
+		return -1;
+	r->tls.certificate_pem = certificate;
+	r->tls.key_pem = key;
+	r->tls.ca_pem = ca;
+	if (attester) {
+		if (ctls_attester_from(attester, &attester_table))
+			return fail(err, "out of memory");
+		r->tls.attester = &attester_table;
+	}
+	if (r->policy) {
+		if (ctls_verifier_from(r->setup.verifier, &verifier_table))
+			return fail(err, "out of memory");
+		r->tls.verifier = &verifier_table;
+	}
+	rc = ctls_new(&r->tls, ret_ctls, &why);
+	if (key)
+		explicit_bzero(key, strlen(key));
+	return rc ? fail(err, "tunnel: %s", why.text) : 0;
+}
+
+static int run(struct request *r, struct error *err)
+{
+	struct cattest_attester *attester = NULL;
+	struct tunnel *t;
+	int ret = 1;
+
+	if (setup_fetch(&r->setup, err) || (r->attester && make_attester(r->attester, &attester, err)))
+		return complain(err, 1);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		fail(err, "out of memory");
+	else if (!make_ctls(r, attester, &t->ctls, err)) {
+		t->options = r->tunnel;
+		ret = tunnel_run(t, err) ? 1 : 0;
+		ctls_free(t->ctls);
+	}
+	cattest_attester_free(attester);
+	free(t);
+	return ret ? complain(err, ret) : 0;
+}
+
+int cmd_tunnel(char **argv)
+{
+	struct option_parser p = { .table = tunnel_options, .argv = argv };
+	struct request r = { .tunnel = { .max_connections = 16384, .grace_seconds = 5 } };
+	struct error err;
+	int option, ret;
+
+	if (setup_init(&r.setup, &err))
+		return complain(&err, 1);
+	while ((option = option_next(&p, &err)) >= 0)
+		if (take_option(&r, option, p.value, &err)) {
+			option = -2;
+			break;
+		}
+	if (option == -1 && p.argv[0]) {
+		fail(&err, "%s: tunnel takes options only", p.argv[0]);
+		option = -2;
+	}
+	ret = option == -2 || check_request(&r, &err) ? complain(&err, EXIT_USAGE) : run(&r, &err);
+	setup_done(&r.setup);
+	return ret;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `cloister verify`: judges evidence by what the command line gives (roots, collateral, a policy, a time) and shows the result. Without
+ * a policy nothing is trusted; a wrong command line or a file that cannot be read is "not decidable", evidence
+ * that cannot be understood is refused.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/attest.h"
+
+enum {
+	POLICY,
+	COLLATERAL,
+	REPORT_DATA,
+	NONCE,
+	REPORT_DATA_FILE,
+	AT,
+	EVIDENCE_TIME,
+	TYPE,
+	EVENT_LOG,
+	ROOT,
+	FETCH,
+	CACHE,
+	PCCS,
+	KDS,
+	CA_FILE,
+	OFFLINE,
+	JSON,
+	EAR,
+	RAW_EVIDENCE,
+};
+const struct option verify_options[] = {
+	[POLICY] = { 'p', "policy", "FILE",
+		     "appraisal policy, JSON or YAML: without one nothing is trusted" },
+	[COLLATERAL] = { 'c', "collateral", "PATH",
+			 "certificates, CRLs, TCB info: a file, or a folder of them" },
+	[REPORT_DATA] = { 0, "report-data", "HEX",
+			  "what the evidence must be bound to, up to 64 bytes" },
+	[NONCE] = { 0, "nonce", "HEX", "the same, for evidence that calls it a nonce" },
+	[REPORT_DATA_FILE] = { 0, "report-data-file", "FILE", "the same, the bytes of a file" },
+	[AT] = { 0, "at", "TIME", "judge as of then: 2026-01-31T12:00:00Z or @SECONDS" },
+	[EVIDENCE_TIME] = { 0, "evidence-time", NULL,
+			    "judge as of the evidence's own signed time (Nitro)" },
+	[TYPE] = { 't', "type", "TYPE", "accept this type of evidence only" },
+	[EVENT_LOG] = { 0, "event-log", "FILE", "event log to replay (TCG, CCEL)" },
+	[ROOT] = { 0, "root", "KIND=FILE", "trust this root too: intel, amd, aws, tpm, ak, sim" },
+	[FETCH] = { 0, "fetch", NULL, "get missing collateral from Intel and AMD" },
+	[CACHE] = { 0, "cache", "DIR", "where fetched collateral is kept" },
+	[PCCS] = { 0, "pccs", "URL", "ask this PCCS instead of Intel's service" },
+	[KDS] = { 0, "kds", "URL", "ask this instead of AMD's key service" },
+	[CA_FILE] = { 0, "ca-file", "FILE", "certificate authorities of these servers" },
+	[OFFLINE] = { 0, "offline", NULL, "as --fetch, from the cache only" },
+	[JSON] = { 'j', "json", NULL, "for programs" },
+	[EAR] = { 0, "ear", "KEY.pem", "print an EAR token signed with this key" },
+	[RAW_EVIDENCE] = { 0, "raw-evidence", NULL, "include the evidence in the token" },
+	{ 0 },
+};
+
+struct request {
+	struct verifier_setup setup;
+	struct binding binding;
+	struct cattest_expect expect;
+	const char *event_log;
+	struct show show;
+};
+
+static int take_trust_option(struct request *r, int option, const char *value, struct error *err)
+{
+	struct cattest_verifier *v = r->setup.verifier;
+	int64_t when;
+
+	switch (option) {
+	case POLICY:
+		return setup_policy(&r->setup, value, err);
+	case COLLATERAL:
+		return setup_collateral(&r->setup, value, err);
+	case ROOT:
+		return setup_root(&r->setup, value, err);
+	case AT:
+		if (read_time(value, &when, err))
+			return -1;
+		cattest_set_time(v, when);
+		return 0;
+	case EVIDENCE_TIME:
+		cattest_set_evidence_time(v, true);
+		return 0;
+	case OFFLINE:
+		r->setup.http.offline = true;
+		r->setup.fetch = true;
+		return 0;
+	case FETCH:
+		r->setup.fetch = true;
+		return 0;
+	case CACHE:
+		r->setup.http.cache_dir = value;
+		return 0;
+	case PCCS:
+		r->setup.http.pccs_url = value;
+		return 0;
+	case KDS:
+		r->setup.http.kds_url = value;
+		return 0;
+	case CA_FILE:
+		r->setup.http.ca_file = value;
+		return 0;
+	default:
+		return fail(err, "option %d", option);
+	}
+}
+
+static int take_option(struct request *r, int option, const char *value, struct error *err)
+{
+	switch (option) {
+	case REPORT_DATA:
+		return binding_hex(&r->binding, "--report-data", value, err);
+	case NONCE:
+		return binding_hex(&r->binding, "--nonce", value, err);
+	case REPORT_DATA_FILE:
+		return binding_file(&r->binding, value, err);
+	case TYPE:
+		r->expect.type = value;
+		return 0;
+	case EVENT_LOG:
+		r->event_log = value;
+		return 0;
+	case JSON:
+		r->show.json = true;
+		return 0;
+	case EAR:
+		r->show.ear_key = value;
+		return 0;
+	case RAW_EVIDENCE:
+		r->show.raw_evidence = true;
+		return 0;
+	default:
+		return take_trust_option(r, option, value, err);
+	}
+}
+
+/* Options that would do nothing are mistakes: somebody believes that they do something. */
+static int check_options(const struct request *r, struct error *err)
+{
+	const struct cattest_http_options *h = &r->setup.http;
+
+	if (r->show.json && r->show.ear_key)
+		return fail(err,
+			    "--json and --ear do not go together: a token is printed as it is");
+	if (r->show.raw_evidence && !r->show.ear_key)
+		return fail(err, "--raw-evidence: needs --ear");
+	if (!r->setup.fetch && (h->cache_dir || h->pccs_url || h->kds_url || h->ca_file))
+		return fail(err, "--cache, --pccs, --kds and --ca-file need --fetch or --offline");
+	return 0;
+}
+
+/* Unreadable evidence has no result to show; programs still get an object. */
+static int refuse(const struct request *r, const char *path, const struct cattest_error *why,
+		  int code, struct error *err)
+{
+	int status = code == -ENOMEM ? EXIT_UNDECIDED : EXIT_REFUSED;
+
+	fail(err, "%s: %s: %s", path, status == EXIT_REFUSED ? "refused" : "not decided",
+	     why->text);
+	if (r->show.json) {
+		printf("{\"format\":1,\"verdict\":\"%s\",\"reason\":\"",
+		       status == EXIT_REFUSED ? "refused" : "undecided");
+		for (const char *c = why->text; *c; c++)
+			printf(*c == '"' || *c == '\\'	   ? "\\%c"
+			       : (unsigned char)*c >= 0x7f ? "?"
+							   : "%c",
+			       *c);
+		puts("\"}");
+		fflush(stdout);
+	}
+	return complain(err, status);
+}
+
+static int verify(struct request *r, const char *path, struct error *err)
+{
+	_free_ uint8_t *evidence = NULL, *log = NULL;
+	struct cattest_result *result;
+	struct cattest_error why;
+	size_t size;
+	int ret;
+
+	if (setup_fetch(&r->setup, err) || read_input(path, &evidence, &size, err))
+		return complain(err, EXIT_UNDECIDED);
+	if (r->event_log) {
+		if (read_input(r->event_log, &log, &r->expect.event_log_size, err))
+			return complain(err, EXIT_UNDECIDED);
+		r->expect.event_log = log;
+	}
+	if (r->binding.given) {
+		r->expect.report_data = r->binding.data;
+		r->expect.report_data_size = r->binding.size;
+		r->show.nonce = &r->binding;
+	}
+	ret = cattest_verify(r->setup.verifier, evidence, size, &r->expect, &result, &why);
+	if (ret)
+		return refuse(r, path, &why, ret, err);
+	ret = show_result(result, &r->show, err);
+	cattest_result_free(result);
+	return ret;
+}
+
+int cmd_verify(char **argv)
+{
+	struct option_parser p = { .table = verify_options, .argv = argv };
+	struct request r = { 0 };
+	const char *path = NULL;
+	size_t operands = 0;
+	struct error err;
+	int option, ret;
+
+	if (setup_init(&r.setup, &err))
+		return complain(&err, EXIT_UNDECIDED);
+	while ((option = option_or_operand(&p, &path, 1, &operands, &err)) >= 0)
+		if (take_option(&r, option, p.value, &err)) {
+			option = -2;
+			break;
+		}
+	if (option != -2 && !path) {
+		fail(&err, "verify: a FILE with evidence is missing, or - for standard input");
+		option = -2;
+	}
+	if (option == -2 || check_options(&r, &err))
+		ret = complain(&err, EXIT_USAGE);
+	else
+		ret = verify(&r, path, &err);
+	setup_done(&r.setup);
+	return ret;
+}
