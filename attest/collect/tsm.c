@@ -233,9 +233,11 @@ static int collect_from(const struct tsm_state *state, struct entry *e,
 		rc = collect_read_line(path, e->provider, sizeof(e->provider));
 	if (rc)
 		return entry_error(e, "provider", rc, err);
-	if (strcmp(e->provider, "sev_guest") && strcmp(e->provider, "tdx_guest"))
+	/* cloister_*: Cloister's own kernel; what its evidence is shows in the evidence. */
+	if (strcmp(e->provider, "sev_guest") && strcmp(e->provider, "tdx_guest") &&
+	    strncmp(e->provider, "cloister_", 9))
 		return fail(err, -ENOTSUP,
-			    "%s/provider: \"%.20s\" is not known (known: sev_guest, tdx_guest)",
+			    "%s/provider: \"%.20s\" is not known (known: sev_guest, tdx_guest, cloister_*)",
 			    e->path,
 			    safe_text(SPAN(e->provider, strlen(e->provider)), path, sizeof(path)));
 	for (uint64_t i = 0; i < state->tries; i++) {

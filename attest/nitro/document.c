@@ -29,8 +29,9 @@ static bool protected_header_fits(struct span header)
 	struct cbor c;
 
 	cbor_init_lenient(&c, header.data, header.size);
-	return cbor_expect(&c, CBOR_MAP, &item) && item.number == 1 && cbor_expect(&c, CBOR_UINT, &item) &&
-	       item.number == COSE_ALG && cbor_expect(&c, CBOR_NEGATIVE, &item) && item.number == -1 - COSE_ES384 &&
+	return cbor_expect(&c, CBOR_MAP, &item) && item.number == 1 &&
+	       cbor_expect(&c, CBOR_UINT, &item) && item.number == COSE_ALG &&
+	       cbor_expect(&c, CBOR_NEGATIVE, &item) && item.number == -1 - COSE_ES384 &&
 	       cbor_done(&c);
 }
 
@@ -41,7 +42,8 @@ int nitro_cose_parse(struct span in, struct nitro_document *ret_document, struct
 	struct cbor c;
 
 	if (in.size > NITRO_SIZE_MAX)
-		return fail(err, -E2BIG, "nitro: a document of %zu bytes, at most %u are read", in.size, NITRO_SIZE_MAX);
+		return fail(err, -E2BIG, "nitro: a document of %zu bytes, at most %u are read",
+			    in.size, NITRO_SIZE_MAX);
 	cbor_init_lenient(&c, in.data, in.size);
 	if (cbor_peek(&c, &item) && item.type == CBOR_TAG && !cbor_expect_tag(&c, COSE_SIGN1_TAG))
 		return fail(err, -EBADMSG, "nitro: CBOR tag %llu, expected none or 18 (COSE_Sign1)",
@@ -59,7 +61,8 @@ int nitro_cose_parse(struct span in, struct nitro_document *ret_document, struct
 		return fail(err, -EBADMSG, "nitro: the payload is no byte string");
 	d.payload = item_span(&item);
 	if (!cbor_expect(&c, CBOR_BYTES, &item) || item.size != NITRO_SIGNATURE_SIZE)
-		return fail(err, -EBADMSG, "nitro: the signature is not a byte string of %d bytes", NITRO_SIGNATURE_SIZE);
+		return fail(err, -EBADMSG, "nitro: the signature is not a byte string of %d bytes",
+			    NITRO_SIGNATURE_SIZE);
 	d.signature = item_span(&item);
 	if (!cbor_done(&c))
 		return fail(err, -EBADMSG, "nitro: bytes are left over behind the COSE_Sign1");
@@ -68,7 +71,8 @@ int nitro_cose_parse(struct span in, struct nitro_document *ret_document, struct
 }
 
 /* A byte string of least to most bytes, or null if that is allowed. */
-static bool bytes_field(struct cbor *c, size_t least, size_t most, bool null_allowed, struct span *ret)
+static bool bytes_field(struct cbor *c, size_t least, size_t most, bool null_allowed,
+			struct span *ret)
 {
 	struct cbor_item item;
 
@@ -101,7 +105,8 @@ static bool pcrs_field(struct cbor *c, struct nitro_document *d)
 		return false;
 	count = item.number;
 	while (count--) {
-		if (!cbor_expect(c, CBOR_UINT, &key) || key.number >= NITRO_PCR_MAX || !cbor_expect(c, CBOR_BYTES, &item))
+		if (!cbor_expect(c, CBOR_UINT, &key) || key.number >= NITRO_PCR_MAX ||
+		    !cbor_expect(c, CBOR_BYTES, &item))
 			return false;
 		if (item.size != 32 && item.size != 48 && item.size != 64)
 			return false;
@@ -124,15 +129,28 @@ static bool bundle_field(struct cbor *c, struct nitro_document *d)
 	return true;
 }
 
-enum field { MODULE_ID, DIGEST, TIMESTAMP, PCRS, CERTIFICATE, CABUNDLE, PUBLIC_KEY, USER_DATA, NONCE, FIELD_COUNT };
-static const char *const field_names[FIELD_COUNT] = { "module_id", "digest",	 "timestamp", "pcrs", "certificate",
-						      "cabundle",  "public_key", "user_data", "nonce" };
+enum field {
+	MODULE_ID,
+	DIGEST,
+	TIMESTAMP,
+	PCRS,
+	CERTIFICATE,
+	CABUNDLE,
+	PUBLIC_KEY,
+	USER_DATA,
+	NONCE,
+	FIELD_COUNT
+};
+static const char *const field_names[FIELD_COUNT] = { "module_id",  "digest",	   "timestamp",
+						      "pcrs",	    "certificate", "cabundle",
+						      "public_key", "user_data",   "nonce" };
 #define MANDATORY ((1u << PUBLIC_KEY) - 1)
 
 static enum field field_of(const struct cbor_item *key)
 {
 	for (unsigned i = 0; key->type == CBOR_TEXT && i < FIELD_COUNT; i++)
-		if (key->size == strlen(field_names[i]) && !memcmp(key->data, field_names[i], key->size))
+		if (key->size == strlen(field_names[i]) &&
+		    !memcmp(key->data, field_names[i], key->size))
 			return (enum field)i;
 	return FIELD_COUNT;
 }
@@ -143,11 +161,14 @@ static bool field_read(struct cbor *c, enum field field, struct nitro_document *
 
 	switch (field) {
 	case MODULE_ID:
-		return text_field(c, 256, &d->module_id); /* the specification has no limit; real ones have 39 characters */
+		return text_field(
+			c, 256,
+			&d->module_id); /* the specification has no limit; real ones have 39 characters */
 	case DIGEST:
 		return text_field(c, 6, &d->digest) && span_equal(d->digest, SPAN("SHA384", 6));
 	case TIMESTAMP: /* milliseconds; what dates can say */
-		if (!cbor_expect(c, CBOR_UINT, &item) || !item.number || item.number > 253402300799999)
+		if (!cbor_expect(c, CBOR_UINT, &item) || !item.number ||
+		    item.number > 253402300799999)
 			return false;
 		d->timestamp_ms = item.number;
 		return true;
@@ -168,7 +189,8 @@ static bool field_read(struct cbor *c, enum field field, struct nitro_document *
 	}
 }
 
-int nitro_document_parse(struct span in, struct nitro_document *ret_document, struct cattest_error *err)
+int nitro_document_parse(struct span in, struct nitro_document *ret_document,
+			 struct cattest_error *err)
 {
 	struct nitro_document d;
 	struct cbor_item item;
@@ -190,17 +212,22 @@ int nitro_document_parse(struct span in, struct nitro_document *ret_document, st
 			return fail(err, -EBADMSG, "nitro: the payload ends in a field's name");
 		field = field_of(&item);
 		if (field == FIELD_COUNT)
-			return fail(err, -EBADMSG, "nitro: the payload has a field that the specification does not know");
+			return fail(
+				err, -EBADMSG,
+				"nitro: the payload has a field that the specification does not know");
 		if (!field_read(&c, field, &d))
-			return fail(err, -EBADMSG, "nitro: the field \"%s\" has the wrong type or is out of its limits",
-				    field_names[field]);
+			return fail(
+				err, -EBADMSG,
+				"nitro: the field \"%s\" has the wrong type or is out of its limits",
+				field_names[field]);
 		seen |= 1u << field;
 	}
 	if (!cbor_done(&c))
 		return fail(err, -EBADMSG, "nitro: bytes are left over behind the payload's map");
 	for (unsigned i = 0; i < FIELD_COUNT; i++)
 		if (MANDATORY & ~seen & 1u << i)
-			return fail(err, -EBADMSG, "nitro: the field \"%s\" is missing", field_names[i]);
+			return fail(err, -EBADMSG, "nitro: the field \"%s\" is missing",
+				    field_names[i]);
 	*ret_document = d;
 	return 0;
 }

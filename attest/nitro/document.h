@@ -27,6 +27,8 @@ struct nitro_document {
 };
 
 /* Spans point into `in`. 0, -EBADMSG or -E2BIG with a message. */
-int nitro_document_parse(struct span in, struct nitro_document *ret_document, struct cattest_error *err);
+int nitro_document_parse(struct span in, struct nitro_document *ret_document,
+			 struct cattest_error *err);
 /* The COSE_Sign1's parts only, with the form of the protected header checked. */
-int nitro_cose_parse(struct span in, struct nitro_document *ret_document, struct cattest_error *err);
+int nitro_cose_parse(struct span in, struct nitro_document *ret_document,
+		     struct cattest_error *err);

@@ -30,12 +30,14 @@ static bool nitro_detect(struct span in)
 	struct cbor c, value;
 
 	/* 0xd2: tag 18; an array of 4 has the heads 0x84, 0x98 0x04..., 0x9f */
-	if (in.size < 16 || in.size > NITRO_SIZE_MAX || (in.data[0] != 0xd2 && in.data[0] >> 5 != CBOR_ARRAY))
+	if (in.size < 16 || in.size > NITRO_SIZE_MAX ||
+	    (in.data[0] != 0xd2 && in.data[0] >> 5 != CBOR_ARRAY))
 		return false;
 	if (nitro_cose_parse(in, &d, NULL))
 		return false;
 	cbor_init_lenient(&c, d.payload.data, d.payload.size);
-	return cbor_expect(&c, CBOR_MAP, &item) && cbor_map_find_text(&c, item.number, "module_id", &value);
+	return cbor_expect(&c, CBOR_MAP, &item) &&
+	       cbor_map_find_text(&c, item.number, "module_id", &value);
 }
 
 static void state_claims(struct appraisal *a, const struct nitro_document *d)
@@ -65,16 +67,20 @@ static void state_claims(struct appraisal *a, const struct nitro_document *d)
 }
 
 /* Certificates of the document, leaf first as paths are given. */
-static int read_certificates(struct appraisal *a, const struct nitro_document *d, struct x509_list *list)
+static int read_certificates(struct appraisal *a, const struct nitro_document *d,
+			     struct x509_list *list)
 {
 	list->items[0] = x509_from_der(d->certificate);
 	if (!list->items[0])
-		return fail(a->err, -EBADMSG, "nitro: the field \"certificate\" is no DER certificate");
+		return fail(a->err, -EBADMSG,
+			    "nitro: the field \"certificate\" is no DER certificate");
 	list->count = 1;
 	for (size_t i = d->bundle_count; i--;) {
 		list->items[list->count] = x509_from_der(d->bundle[i]);
 		if (!list->items[list->count])
-			return fail(a->err, -EBADMSG, "nitro: certificate %zu of \"cabundle\" is no DER certificate", i);
+			return fail(a->err, -EBADMSG,
+				    "nitro: certificate %zu of \"cabundle\" is no DER certificate",
+				    i);
 		list->count++;
 	}
 	return 0;
@@ -84,20 +90,26 @@ static int read_certificates(struct appraisal *a, const struct nitro_document *d
 static void check_bundle(struct appraisal *a, const struct x509_list *list)
 {
 	for (size_t i = 0; i + 1 < list->count; i++)
-		if (X509_NAME_cmp(X509_get_issuer_name(list->items[i]), X509_get_subject_name(list->items[i + 1]))) {
+		if (X509_NAME_cmp(X509_get_issuer_name(list->items[i]),
+				  X509_get_subject_name(list->items[i + 1]))) {
 			check_fail(a, "nitro.bundle", "root first, each the issuer of the next",
-				   "certificate %zu from the root did not issue the next", list->count - 2 - i);
+				   "certificate %zu from the root did not issue the next",
+				   list->count - 2 - i);
 			return;
 		}
-	check_that(a, verifier_root(a->verifier, CATTEST_ROOT_AWS, x509_spki(list->items[list->count - 1])) != 0,
-		   "nitro.bundle", "a pinned root first", "%zu certificates, root first", list->count - 1);
+	check_that(a,
+		   verifier_root(a->verifier, CATTEST_ROOT_AWS,
+				 x509_spki(list->items[list->count - 1])) != 0,
+		   "nitro.bundle", "a pinned root first", "%zu certificates, root first",
+		   list->count - 1);
 }
 
 /* basicConstraints and keyUsage as the specification (3.2.3.2) wants them of the leaf, and a key that ES384 can use. */
 static bool check_leaf(struct appraisal *a, X509 *leaf)
 {
 	BASIC_CONSTRAINTS *constraints = X509_get_ext_d2i(leaf, NID_basic_constraints, NULL, NULL);
-	bool is_ca = constraints && constraints->ca, has_length = constraints && constraints->pathlen;
+	bool is_ca = constraints && constraints->ca,
+	     has_length = constraints && constraints->pathlen;
 	uint32_t usage = X509_get_key_usage(leaf);
 	char group[32] = "";
 	EVP_PKEY *key = X509_get0_pubkey(leaf);
@@ -106,14 +118,15 @@ static bool check_leaf(struct appraisal *a, X509 *leaf)
 	BASIC_CONSTRAINTS_free(constraints);
 	if (key)
 		EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
-	problem = is_ca			       ? "it is a CA" :
-		  has_length		       ? "it has a path length" :
-		  usage == UINT32_MAX	       ? "it has no key usage" :
-		  !(usage & KU_DIGITAL_SIGNATURE) ? "its key is not for signatures" :
-		  usage & KU_KEY_CERT_SIGN     ? "its key may sign certificates" :
-		  strcmp(group, "secp384r1")   ? "its key is not of P-384" :
-						 NULL;
-	return check_that(a, !problem, "nitro.leaf", "no CA, no path length, digitalSignature, P-384", "%s",
+	problem = is_ca				    ? "it is a CA"
+		  : has_length			    ? "it has a path length"
+		  : usage == UINT32_MAX		    ? "it has no key usage"
+		  : !(usage & KU_DIGITAL_SIGNATURE) ? "its key is not for signatures"
+		  : usage & KU_KEY_CERT_SIGN	    ? "its key may sign certificates"
+		  : strcmp(group, "secp384r1")	    ? "its key is not of P-384"
+						    : NULL;
+	return check_that(a, !problem, "nitro.leaf",
+			  "no CA, no path length, digitalSignature, P-384", "%s",
 			  problem ? problem : "as expected");
 }
 
@@ -142,13 +155,15 @@ static bool signature_verifies(const struct nitro_document *d, EVP_PKEY *key)
 
 static void check_time(struct appraisal *a, const struct nitro_document *d, X509 *leaf)
 {
-	int64_t time = (int64_t)(d->timestamp_ms / 1000), from = x509_not_before(leaf), until = x509_not_after(leaf);
+	int64_t time = (int64_t)(d->timestamp_ms / 1000), from = x509_not_before(leaf),
+		until = x509_not_after(leaf);
 	char shown[32], from_shown[32], until_shown[32], expected[128];
 
 	time_text(time, shown);
-	snprintf(expected, sizeof(expected), "%s to %s, and no more than %d s ahead of the clock", time_text(from, from_shown),
-		 time_text(until, until_shown), CLOCK_SKEW);
-	check_that(a, time >= from && time <= until && time <= a->now + CLOCK_SKEW, "nitro.time", expected, "%s", shown);
+	snprintf(expected, sizeof(expected), "%s to %s, and no more than %d s ahead of the clock",
+		 time_text(from, from_shown), time_text(until, until_shown), CLOCK_SKEW);
+	check_that(a, time >= from && time <= until && time <= a->now + CLOCK_SKEW, "nitro.time",
+		   expected, "%s", shown);
 }
 
 static void check_binding(struct appraisal *a, const struct nitro_document *d)
@@ -159,9 +174,11 @@ static void check_binding(struct appraisal *a, const struct nitro_document *d)
 		memcpy(padded, d->user_data.data, d->user_data.size);
 		check_report_data(a, SPAN_OF(padded));
 	} else if (a->expect->report_data && !a->decode_only) {
-		check_fail(a, "report_data", "user_data of at most 64 bytes", "%s",
-			   d->user_data.data ? "user_data is longer" :
-					      "the document has no user_data (a nonce is for the policy to pin)");
+		check_fail(
+			a, "report_data", "user_data of at most 64 bytes", "%s",
+			d->user_data.data
+				? "user_data is longer"
+				: "the document has no user_data (a nonce is for the policy to pin)");
 	}
 }
 
@@ -188,8 +205,9 @@ static int judge(struct appraisal *a, const struct nitro_document *d)
 			claim_time(a, "collateral.expires", path.valid_until);
 		}
 		check_leaf(a, list.items[0]);
-		check_that(a, signature_verifies(d, X509_get0_pubkey(list.items[0])), "nitro.signature",
-			   "ES384 by the leaf certificate's key", "%s", "COSE signature");
+		check_that(a, signature_verifies(d, X509_get0_pubkey(list.items[0])),
+			   "nitro.signature", "ES384 by the leaf certificate's key", "%s",
+			   "COSE signature");
 		check_time(a, d, list.items[0]);
 	}
 	x509_list_done(&list);

@@ -12,12 +12,12 @@ static const char *folder;
 static int failed;
 static uint8_t document[65536];
 
-#define EXPECT(c, name)                                                            \
-	do {                                                                       \
-		if (!(c)) {                                                        \
+#define EXPECT(c, name)                                                                  \
+	do {                                                                             \
+		if (!(c)) {                                                              \
 			printf("%s:%d: %s: not so: %s\n", __FILE__, __LINE__, name, #c); \
-			failed = 1;                                                \
-		}                                                                  \
+			failed = 1;                                                      \
+		}                                                                        \
 	} while (0)
 
 static size_t load(const char *name)
@@ -43,7 +43,8 @@ static bool all_good(const struct cattest_result *r)
 	for (size_t i = 0; i < cattest_result_checks(r); i++) {
 		const struct cattest_check *c = cattest_result_check(r, i);
 
-		if ((c->outcome == CATTEST_FAIL || c->outcome == CATTEST_MISSING) && strcmp(c->step, "policy"))
+		if ((c->outcome == CATTEST_FAIL || c->outcome == CATTEST_MISSING) &&
+		    strcmp(c->step, "policy"))
 			return false;
 	}
 	return cattest_result_checks(r) > 5;
@@ -52,7 +53,8 @@ static bool all_good(const struct cattest_result *r)
 static bool step_failed(const struct cattest_result *r, const char *step)
 {
 	for (size_t i = 0; i < cattest_result_checks(r); i++)
-		if (!strcmp(cattest_result_check(r, i)->step, step) && cattest_result_check(r, i)->outcome == CATTEST_FAIL)
+		if (!strcmp(cattest_result_check(r, i)->step, step) &&
+		    cattest_result_check(r, i)->outcome == CATTEST_FAIL)
 			return true;
 	return false;
 }
@@ -67,10 +69,13 @@ static void show(const struct cattest_result *r)
 }
 
 /* now: 0 the document's own time, else that. */
-static struct cattest_result *verify(const uint8_t *data, size_t size, int64_t now, const void *report_data, size_t report_size)
+static struct cattest_result *verify(const uint8_t *data, size_t size, int64_t now,
+				     const void *report_data, size_t report_size)
 {
 	struct cattest_verifier *v = cattest_verifier_new();
-	struct cattest_expect expect = { .report_data = report_data, .report_data_size = report_size, .type = "nitro" };
+	struct cattest_expect expect = { .report_data = report_data,
+					 .report_data_size = report_size,
+					 .type = "nitro" };
 	struct cattest_result *r = NULL;
 
 	if (now)
@@ -134,7 +139,9 @@ static void test_good(const char *name, const char *module, int64_t time, bool d
 	cattest_result_free(r);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		r = verify(document, size, time + others[i], NULL, 0);
-		EXPECT(r && cattest_result_verdict(r) == CATTEST_REFUSED && step_failed(r, "nitro.path.dates"), name);
+		EXPECT(r && cattest_result_verdict(r) == CATTEST_REFUSED &&
+			       step_failed(r, "nitro.path.dates"),
+		       name);
 		cattest_result_free(r);
 	}
 	/* With tag 18 it is the same document. */
@@ -155,11 +162,14 @@ static void test_claims(void)
 	EXPECT(r && all_good(r), "anjuna-full-doc");
 	EXPECT(r && claim_is_hex(r, "nitro.user_data", "48656c6c6f20576f726c64210a"), "user_data");
 	EXPECT(r && claim_is_hex(r, "nonce", "4e6f6e63650a"), "nonce");
-	EXPECT(r && claim_is_hex(r, "nitro.pcr.3",
-				 "a466a207decd0af95c65559ac84c78893d516ef0fcb0defa2e9e7c6ea84aaecd0feffed8be620eb1d4b4eb362ed1d8ba"),
+	EXPECT(r && claim_is_hex(
+			    r, "nitro.pcr.3",
+			    "a466a207decd0af95c65559ac84c78893d516ef0fcb0defa2e9e7c6ea84aaecd0feffed8be620eb1d4b4eb362ed1d8ba"),
 	       "pcr3");
-	EXPECT(r && (c = cattest_result_find(r, "nitro.public_key")) && c->size == 294, "public_key");
-	EXPECT(r && (c = cattest_result_find(r, "nitro.digest")) && !strcmp(c->string, "SHA384"), "digest");
+	EXPECT(r && (c = cattest_result_find(r, "nitro.public_key")) && c->size == 294,
+	       "public_key");
+	EXPECT(r && (c = cattest_result_find(r, "nitro.digest")) && !strcmp(c->string, "SHA384"),
+	       "digest");
 	cattest_result_free(r);
 	/* The nonce is not the report data, and neither is part of it. */
 	r = verify(document, size, 0, "Nonce\n", 6);
@@ -177,7 +187,8 @@ static void test_claims(void)
 
 static void test_bad(void)
 {
-	static const char *const names[] = { "neg-veracruz-doc-bad-sig.cbor", "neg-fortanix-tampered-signature.cbor" };
+	static const char *const names[] = { "neg-veracruz-doc-bad-sig.cbor",
+					     "neg-fortanix-tampered-signature.cbor" };
 	struct cattest_verifier *v;
 	struct cattest_error err;
 
@@ -185,13 +196,18 @@ static void test_bad(void)
 		size_t size = load(names[i]);
 		struct cattest_result *r = verify(document, size, 0, NULL, 0);
 
-		EXPECT(r && cattest_result_verdict(r) == CATTEST_REFUSED && step_failed(r, "nitro.signature"), names[i]);
-		EXPECT(r && !step_failed(r, "nitro.path.chain") && !step_failed(r, "nitro.path.dates"), names[i]);
+		EXPECT(r && cattest_result_verdict(r) == CATTEST_REFUSED &&
+			       step_failed(r, "nitro.signature"),
+		       names[i]);
+		EXPECT(r && !step_failed(r, "nitro.path.chain") &&
+			       !step_failed(r, "nitro.path.dates"),
+		       names[i]);
 		cattest_result_free(r);
 	}
 	/* Neither can be added as a root: one does not verify itself, the other is another PKI's and leads nowhere. */
 	v = cattest_verifier_new();
-	cattest_add_root(v, CATTEST_ROOT_AWS, document, load("neg-fortanix-tampered-root.pem"), &err);
+	cattest_add_root(v, CATTEST_ROOT_AWS, document, load("neg-fortanix-tampered-root.pem"),
+			 &err);
 	cattest_verifier_free(v);
 }
 
@@ -225,7 +241,8 @@ int main(void)
 	FILE *f;
 
 	folder = getenv("EVIDENCE");
-	snprintf(path, sizeof(path), "%s/nitro/aws-root.pem", folder ? folder : "../shared/evidence");
+	snprintf(path, sizeof(path), "%s/nitro/aws-root.pem",
+		 folder ? folder : "../shared/evidence");
 	folder = folder ? folder : "../shared/evidence";
 	f = fopen(path, "rb");
 	if (!f) {
@@ -233,12 +250,17 @@ int main(void)
 		return 77;
 	}
 	fclose(f);
-	test_good("anjuna-full-doc.cbor", "i-0e4fe5de7ee5abe78-enc018d3cadd7d66279", 1706120065, true);
-	test_good("anjuna-prod-doc-pubkey.cbor", "i-0a6d65e7122308898-enc017846bcd2f820da", 1616602241, false);
-	test_good("anjuna-prod-doc.cbor", "i-078824548edcf6519-enc01784234ec227b58", 1616018515, false);
+	test_good("anjuna-full-doc.cbor", "i-0e4fe5de7ee5abe78-enc018d3cadd7d66279", 1706120065,
+		  true);
+	test_good("anjuna-prod-doc-pubkey.cbor", "i-0a6d65e7122308898-enc017846bcd2f820da",
+		  1616602241, false);
+	test_good("anjuna-prod-doc.cbor", "i-078824548edcf6519-enc01784234ec227b58", 1616018515,
+		  false);
 	test_good("fortanix-doc.cbor", "i-02e3a660059b27d87-enc017bca11991e5083", 1631182760, true);
-	test_good("fortanix-expired.cbor", "i-02e3a660059b27d87-enc017bca11991e5083", 1631182760, true);
-	test_good("sparsity-doc1.cbor", "i-07fd4cc4df935eab0-enc01915a74e6ed4aa6", 1723799509, true);
+	test_good("fortanix-expired.cbor", "i-02e3a660059b27d87-enc017bca11991e5083", 1631182760,
+		  true);
+	test_good("sparsity-doc1.cbor", "i-07fd4cc4df935eab0-enc01915a74e6ed4aa6", 1723799509,
+		  true);
 	test_claims();
 	test_bad();
 	test_mutations("anjuna-full-doc.cbor");

@@ -8,7 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct cattest_expect expect = { .type = "nitro", .report_data = "x", .report_data_size = 1 };
+	static const struct cattest_expect expect = { .type = "nitro",
+						      .report_data = "x",
+						      .report_data_size = 1 };
 	static struct cattest_verifier *v;
 	struct cattest_result *r = NULL;
 	struct cattest_error err;
@@ -21,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cattest_result_free(r);
 	r = NULL;
 	if (!cattest_verify(v, data, size, &expect, &r, &err)) {
-		if (cattest_result_verdict(r) == CATTEST_TRUSTED || cattest_result_verdict(r) == CATTEST_NONE)
+		if (cattest_result_verdict(r) == CATTEST_TRUSTED ||
+		    cattest_result_verdict(r) == CATTEST_NONE)
 			abort();
 		cattest_result_free(r);
 	}

@@ -18,12 +18,12 @@ static int failed;
 static EVP_PKEY *root_key, *middle_key, *leaf_key, *other_key, *p256_key;
 static X509 *root_cert, *middle_cert, *leaf_cert;
 
-#define EXPECT(c, name)                                                            \
-	do {                                                                       \
-		if (!(c)) {                                                        \
+#define EXPECT(c, name)                                                                  \
+	do {                                                                             \
+		if (!(c)) {                                                              \
 			printf("%s:%d: %s: not so: %s\n", __FILE__, __LINE__, name, #c); \
-			failed = 1;                                                \
-		}                                                                  \
+			failed = 1;                                                      \
+		}                                                                        \
 	} while (0)
 
 struct certificate_options {
@@ -44,7 +44,8 @@ static X509 *make_certificate(const struct certificate_options *o)
 
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)o->name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)o->name, -1, -1,
+				   0);
 	X509_set_issuer_name(cert, o->issuer ? X509_get_subject_name(o->issuer) : name);
 	ASN1_TIME_set(X509_getm_notBefore(cert), NOW + (o->from ? o->from : -3600));
 	ASN1_TIME_set(X509_getm_notAfter(cert), NOW + (o->until ? o->until : 7200));
@@ -52,7 +53,11 @@ static X509 *make_certificate(const struct certificate_options *o)
 	X509V3_set_ctx(&ctx, o->issuer ? o->issuer : cert, cert, NULL, NULL, 0);
 	for (int i = 0; i < 2; i++) {
 		const char *value = i ? o->usage : o->constraints;
-		X509_EXTENSION *extension = value ? X509V3_EXT_conf_nid(NULL, &ctx, i ? NID_key_usage : NID_basic_constraints, value) : NULL;
+		X509_EXTENSION *extension =
+			value ? X509V3_EXT_conf_nid(NULL, &ctx,
+						    i ? NID_key_usage : NID_basic_constraints,
+						    value)
+			      : NULL;
 
 		if (extension)
 			X509_add_ext(cert, extension, -1);
@@ -62,10 +67,17 @@ static X509 *make_certificate(const struct certificate_options *o)
 	return cert;
 }
 
-static X509 *make_leaf(const char *constraints, const char *usage, EVP_PKEY *key, int64_t from, int64_t until)
+static X509 *make_leaf(const char *constraints, const char *usage, EVP_PKEY *key, int64_t from,
+		       int64_t until)
 {
-	return make_certificate(&(struct certificate_options){ .name = "leaf", .key = key, .issuer = middle_cert, .issuer_key = middle_key,
-							       .constraints = constraints, .usage = usage, .from = from, .until = until });
+	return make_certificate(&(struct certificate_options){ .name = "leaf",
+							       .key = key,
+							       .issuer = middle_cert,
+							       .issuer_key = middle_key,
+							       .constraints = constraints,
+							       .usage = usage,
+							       .from = from,
+							       .until = until });
 }
 
 static void make_pki(void)
@@ -75,26 +87,35 @@ static void make_pki(void)
 	leaf_key = EVP_EC_gen("P-384");
 	other_key = EVP_EC_gen("P-384");
 	p256_key = EVP_EC_gen("P-256");
-	root_cert = make_certificate(&(struct certificate_options){ .name = "root", .key = root_key, .issuer_key = root_key,
-								    .constraints = "critical,CA:TRUE", .usage = "critical,keyCertSign,cRLSign" });
-	middle_cert = make_certificate(&(struct certificate_options){ .name = "middle", .key = middle_key, .issuer = root_cert,
-								      .issuer_key = root_key, .constraints = "critical,CA:TRUE,pathlen:0",
-								      .usage = "critical,keyCertSign" });
+	root_cert = make_certificate(
+		&(struct certificate_options){ .name = "root",
+					       .key = root_key,
+					       .issuer_key = root_key,
+					       .constraints = "critical,CA:TRUE",
+					       .usage = "critical,keyCertSign,cRLSign" });
+	middle_cert = make_certificate(
+		&(struct certificate_options){ .name = "middle",
+					       .key = middle_key,
+					       .issuer = root_cert,
+					       .issuer_key = root_key,
+					       .constraints = "critical,CA:TRUE,pathlen:0",
+					       .usage = "critical,keyCertSign" });
 	leaf_cert = make_leaf("critical,CA:FALSE", "digitalSignature", leaf_key, 0, 0);
 }
 
 /* A document; what is not set is as a good one has it. */
 struct options {
-	const char *protected_header; /* hex */
-	const char *unprotected;      /* hex */
-	const char *without;	      /* this field is left out */
-	const char *extra;	      /* hex of a further pair */
-	const char *replace, *by;     /* this field's value, hex */
+	const char *protected_header;	     /* hex */
+	const char *unprotected;	     /* hex */
+	const char *without;		     /* this field is left out */
+	const char *extra;		     /* hex of a further pair */
+	const char *replace, *by;	     /* this field's value, hex */
 	size_t user_data, nonce, public_key; /* sizes; 0: null */
 	uint64_t time_ms;
 	X509 *leaf, *middle, *root;
 	EVP_PKEY *signer;
-	bool indefinite, tagged, root_last, no_middle, twice, detached_rest, debug, high_signature_byte;
+	bool indefinite, tagged, root_last, no_middle, twice, detached_rest, debug,
+		high_signature_byte;
 	unsigned pcr_size;
 };
 
@@ -180,8 +201,9 @@ static void put_field(struct cbor_writer *w, const struct options *o, unsigned f
 
 static size_t make_payload(const struct options *o, uint8_t *out, size_t room)
 {
-	static const char *const names[] = { "module_id", "digest",	"timestamp", "pcrs", "certificate",
-					     "cabundle",  "public_key", "user_data", "nonce" };
+	static const char *const names[] = { "module_id",  "digest",	  "timestamp",
+					     "pcrs",	   "certificate", "cabundle",
+					     "public_key", "user_data",	  "nonce" };
 	struct cbor_writer w;
 
 	cbor_writer_init(&w, out, room);
@@ -232,7 +254,8 @@ static size_t make_document(const struct options *o, uint8_t *out, size_t room)
 	static uint8_t payload[32768], structure[33000];
 	uint8_t header[64], signature[97] = { 0 };
 	const char *header_hex = o->protected_header ? o->protected_header : "a1013822";
-	size_t size = make_payload(o, payload, sizeof(payload)), header_size = strlen(header_hex) / 2;
+	size_t size = make_payload(o, payload, sizeof(payload)),
+	       header_size = strlen(header_hex) / 2;
 	struct cbor_writer w;
 
 	if (hex_parse(header_hex, strlen(header_hex), header, header_size))
@@ -258,7 +281,8 @@ static size_t make_document(const struct options *o, uint8_t *out, size_t room)
 }
 
 /* "" good, else the step that failed first, or "error" with its text. */
-static const char *outcome(const struct options *o, const struct cattest_expect *expect, bool own_time, int64_t now)
+static const char *outcome(const struct options *o, const struct cattest_expect *expect,
+			   bool own_time, int64_t now)
 {
 	static uint8_t document[40000];
 	static char text[600];
@@ -280,7 +304,8 @@ static const char *outcome(const struct options *o, const struct cattest_expect 
 	for (size_t i = 0; r && i < cattest_result_checks(r); i++) {
 		const struct cattest_check *c = cattest_result_check(r, i);
 
-		if (!text[0] && (c->outcome == CATTEST_FAIL || c->outcome == CATTEST_MISSING) && strcmp(c->step, "policy"))
+		if (!text[0] && (c->outcome == CATTEST_FAIL || c->outcome == CATTEST_MISSING) &&
+		    strcmp(c->step, "policy"))
 			snprintf(text, sizeof(text), "%s", c->step);
 	}
 	if (r && cattest_result_find(r, "root"))
@@ -328,7 +353,8 @@ static void test_form(void)
 	CASE("error: nitro: the field \"module_id\"", .replace = "module_id", .by = "60");
 	CASE("error: nitro: the field \"digest\"", .replace = "digest", .by = "66534841323536");
 	CASE("error: nitro: the field \"timestamp\"", .replace = "timestamp", .by = "00");
-	CASE("error: nitro: the field \"timestamp\"", .replace = "timestamp", .by = "1bffffffffffffffff");
+	CASE("error: nitro: the field \"timestamp\"", .replace = "timestamp",
+	     .by = "1bffffffffffffffff");
 	CASE("error: nitro: the field \"timestamp\"", .replace = "timestamp", .by = "20");
 	CASE("error: nitro: the field \"cabundle\"", .replace = "cabundle", .by = "80");
 	CASE("error: nitro: the field \"cabundle\"", .replace = "cabundle", .by = "8140");
@@ -336,9 +362,11 @@ static void test_form(void)
 	     .by = "904100410041004100410041004100410041004100410041004100410041004100");
 	CASE("error: nitro: certificate 0", .replace = "cabundle", .by = "814100");
 	CASE("error: nitro: the field \"certificate\"", .replace = "certificate", .by = "40");
-	CASE("error: nitro: the field \"certificate\" is no DER", .replace = "certificate", .by = "4100");
+	CASE("error: nitro: the field \"certificate\" is no DER", .replace = "certificate",
+	     .by = "4100");
 	for (unsigned i = 0; i < 6; i++) {
-		static const char *const mandatory[] = { "module_id", "digest", "timestamp", "pcrs", "certificate", "cabundle" };
+		static const char *const mandatory[] = { "module_id", "digest",	     "timestamp",
+							 "pcrs",      "certificate", "cabundle" };
 		struct options o = { .without = mandatory[i] };
 
 		expect_outcome(mandatory[i], &o, "error: nitro: the field");
@@ -347,11 +375,12 @@ static void test_form(void)
 	CASE("error: nitro: the payload is no map", .twice = true, .indefinite = true);
 	CASE("error: nitro: the payload has a field", .extra = "6178f6");
 	CASE("error: nitro: the payload has a field", .extra = "00f6");
-	CASE("error: nitro: the protected header", .protected_header = "a10126");     /* ES256 */
+	CASE("error: nitro: the protected header", .protected_header = "a10126"); /* ES256 */
 	CASE("error: nitro: the protected header", .protected_header = "a1012a");
 	CASE("error: nitro: the protected header", .protected_header = "a0");
 	CASE("error: nitro: the protected header", .protected_header = "");
-	CASE("error: nitro: the protected header", .protected_header = "a20138220281183c"); /* with crit */
+	CASE("error: nitro: the protected header",
+	     .protected_header = "a20138220281183c"); /* with crit */
 	CASE("error: nitro: the unprotected header", .unprotected = "a1013822");
 	CASE("error: nitro: the unprotected header", .unprotected = "80");
 	CASE("error: nitro: the signature", .high_signature_byte = true);
@@ -362,9 +391,9 @@ static void test_certificates(void)
 {
 	X509 *cert;
 
-#define LEAF_CASE(wanted, ...)                \
-	cert = make_leaf(__VA_ARGS__);        \
-	CASE(wanted, .leaf = cert);           \
+#define LEAF_CASE(wanted, ...)         \
+	cert = make_leaf(__VA_ARGS__); \
+	CASE(wanted, .leaf = cert);    \
 	X509_free(cert)
 	LEAF_CASE("", "CA:FALSE", "digitalSignature,nonRepudiation", leaf_key, 0, 0);
 	LEAF_CASE("", NULL, "digitalSignature", leaf_key, 0, 0);
@@ -383,21 +412,36 @@ static void test_certificates(void)
 	CASE("nitro.bundle", .root_last = true);
 	CASE("nitro.bundle", .no_middle = true);
 	/* The same names under a root that nobody pinned */
-	cert = make_certificate(&(struct certificate_options){ .name = "root", .key = other_key, .issuer_key = other_key,
-							       .constraints = "critical,CA:TRUE", .usage = "keyCertSign" });
+	cert = make_certificate(&(struct certificate_options){ .name = "root",
+							       .key = other_key,
+							       .issuer_key = other_key,
+							       .constraints = "critical,CA:TRUE",
+							       .usage = "keyCertSign" });
 	CASE("nitro.bundle", .root = cert);
 	X509_free(cert);
 	/* A middle one that is no CA, may not sign, or whose path length is used up */
-	cert = make_certificate(&(struct certificate_options){ .name = "middle", .key = middle_key, .issuer = root_cert, .issuer_key = root_key,
-							       .constraints = "CA:FALSE", .usage = "keyCertSign" });
+	cert = make_certificate(&(struct certificate_options){ .name = "middle",
+							       .key = middle_key,
+							       .issuer = root_cert,
+							       .issuer_key = root_key,
+							       .constraints = "CA:FALSE",
+							       .usage = "keyCertSign" });
 	CASE("nitro.path", .middle = cert);
 	X509_free(cert);
-	cert = make_certificate(&(struct certificate_options){ .name = "middle", .key = middle_key, .issuer = root_cert, .issuer_key = root_key,
-							       .constraints = "critical,CA:TRUE", .usage = "digitalSignature" });
+	cert = make_certificate(&(struct certificate_options){ .name = "middle",
+							       .key = middle_key,
+							       .issuer = root_cert,
+							       .issuer_key = root_key,
+							       .constraints = "critical,CA:TRUE",
+							       .usage = "digitalSignature" });
 	CASE("nitro.path", .middle = cert);
 	X509_free(cert);
-	cert = make_certificate(&(struct certificate_options){ .name = "middle", .key = middle_key, .issuer = root_cert, .issuer_key = other_key,
-							       .constraints = "critical,CA:TRUE", .usage = "keyCertSign" });
+	cert = make_certificate(&(struct certificate_options){ .name = "middle",
+							       .key = middle_key,
+							       .issuer = root_cert,
+							       .issuer_key = other_key,
+							       .constraints = "critical,CA:TRUE",
+							       .usage = "keyCertSign" });
 	CASE("nitro.path", .middle = cert);
 	X509_free(cert);
 	CASE("", .pcr_size = 48);
@@ -406,7 +450,8 @@ static void test_certificates(void)
 static void test_time(void)
 {
 	static const struct cattest_expect none;
-	struct options early = { .time_ms = (NOW - 4000) * 1000ull }, late = { .time_ms = (NOW + 7201) * 1000ull },
+	struct options early = { .time_ms = (NOW - 4000) * 1000ull },
+		       late = { .time_ms = (NOW + 7201) * 1000ull },
 		       good = { .time_ms = (NOW + 3600) * 1000ull }, plain = { 0 };
 
 	EXPECT(!strcmp(outcome(&early, &none, false, 0), "nitro.time"), "before its certificate");
@@ -422,8 +467,8 @@ static void test_binding(void)
 {
 	uint8_t data[64];
 	struct cattest_expect expect = { .report_data = data, .report_data_size = 64 };
-	struct options whole = { .user_data = 64 }, part = { .user_data = 20 }, longer = { .user_data = 65 }, nonce = { .nonce = 64 },
-		       nothing = { 0 };
+	struct options whole = { .user_data = 64 }, part = { .user_data = 20 },
+		       longer = { .user_data = 65 }, nonce = { .nonce = 64 }, nothing = { 0 };
 
 	memset(data, 0x5a, sizeof(data));
 	EXPECT(!outcome(&whole, &expect, false, 0)[0], "whole");
@@ -445,7 +490,9 @@ static void test_debug(void)
 		struct cattest_result *r = NULL;
 		const struct cattest_claim *c;
 
-		EXPECT(!cattest_decode(document, size, NULL, &r, NULL) && !strcmp(cattest_result_type(r), "nitro"), "decode");
+		EXPECT(!cattest_decode(document, size, NULL, &r, NULL) &&
+			       !strcmp(cattest_result_type(r), "nitro"),
+		       "decode");
 		c = r ? cattest_result_find(r, "debug") : NULL;
 		EXPECT(c && c->number == (uint64_t)debug, "debug");
 		cattest_result_free(r);

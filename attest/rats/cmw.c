@@ -27,10 +27,12 @@ struct walk {
 	bool malformed;
 };
 
-static void show_record(struct walk *w, const char *place, const char *type, size_t size, uint64_t indicators)
+static void show_record(struct walk *w, const char *place, const char *type, size_t size,
+			uint64_t indicators)
 {
 	/* draft, 3.1: bits of "ind" */
-	static const char *const names[] = { "reference-values", "endorsements", "evidence", "attestation-results", "policy" };
+	static const char *const names[] = { "reference-values", "endorsements", "evidence",
+					     "attestation-results", "policy" };
 	char list[128] = "";
 
 	for (unsigned i = 0; i < 5; i++)
@@ -72,7 +74,8 @@ static bool cbor_record(struct walk *w, struct cbor *c, uint64_t count, const ch
 
 static bool cbor_cmw(struct walk *w, struct cbor *c, const char *place, unsigned depth);
 
-static bool cbor_collection(struct walk *w, struct cbor *c, uint64_t pairs, const char *place, unsigned depth)
+static bool cbor_collection(struct walk *w, struct cbor *c, uint64_t pairs, const char *place,
+			    unsigned depth)
 {
 	struct cbor_item label;
 	uint64_t others = 0;
@@ -88,14 +91,17 @@ static bool cbor_collection(struct walk *w, struct cbor *c, uint64_t pairs, cons
 		if (label.type == CBOR_TEXT)
 			safe_text(SPAN(label.data, label.size), text, sizeof(text));
 		else if (label.type == CBOR_UINT || label.type == CBOR_NEGATIVE)
-			snprintf(text, sizeof(text), "%s%llu", label.type == CBOR_NEGATIVE ? "-1-" : "", (unsigned long long)label.number);
+			snprintf(text, sizeof(text), "%s%llu",
+				 label.type == CBOR_NEGATIVE ? "-1-" : "",
+				 (unsigned long long)label.number);
 		else
 			return false;
 		if (!strcmp(text, COLLECTION_TYPE)) {
 			char type[RATS_TEXT_MAX];
 
 			if (!depth)
-				claim_string(w->a, "cmw.collection_type", rats_identifier(SPAN(encoded, size), type));
+				claim_string(w->a, "cmw.collection_type",
+					     rats_identifier(SPAN(encoded, size), type));
 			continue;
 		}
 		others++;
@@ -119,7 +125,8 @@ static bool cbor_cmw(struct walk *w, struct cbor *c, const char *place, unsigned
 		return cbor_record(w, c, item.number, place);
 	if (item.type == CBOR_MAP)
 		return cbor_collection(w, c, item.number, place, depth);
-	if (item.type != CBOR_TAG || !cbor_tag_format(item.number, &format) || !cbor_expect(c, CBOR_BYTES, &value))
+	if (item.type != CBOR_TAG || !cbor_tag_format(item.number, &format) ||
+	    !cbor_expect(c, CBOR_BYTES, &value))
 		return false;
 	snprintf(text, sizeof(text), "content format %u (tag)", format);
 	show_record(w, place, text, value.size, 0);
@@ -130,7 +137,8 @@ static bool cbor_cmw(struct walk *w, struct cbor *c, const char *place, unsigned
 
 static bool json_record(struct walk *w, const json_t *record, const char *place)
 {
-	const json_t *type = json_array_get(record, 0), *value = json_array_get(record, 1), *indicators = json_array_get(record, 2);
+	const json_t *type = json_array_get(record, 0), *value = json_array_get(record, 1),
+		     *indicators = json_array_get(record, 2);
 	size_t count = json_array_size(record), size;
 	uint8_t *bytes;
 	char text[256];
@@ -139,9 +147,12 @@ static bool json_record(struct walk *w, const json_t *record, const char *place)
 	    (count == 3 && (!json_is_integer(indicators) || json_integer_value(indicators) < 0)))
 		return false;
 	if (json_is_string(type))
-		safe_text(SPAN(json_string_value(type), json_string_length(type)), text, sizeof(text));
-	else if (json_is_integer(type) && json_integer_value(type) >= 0 && json_integer_value(type) <= UINT16_MAX)
-		snprintf(text, sizeof(text), "content format %u", (unsigned)json_integer_value(type));
+		safe_text(SPAN(json_string_value(type), json_string_length(type)), text,
+			  sizeof(text));
+	else if (json_is_integer(type) && json_integer_value(type) >= 0 &&
+		 json_integer_value(type) <= UINT16_MAX)
+		snprintf(text, sizeof(text), "content format %u",
+			 (unsigned)json_integer_value(type));
 	else
 		return false;
 	if (base64url_decode(json_string_value(value), json_string_length(value), &bytes, &size))
@@ -205,7 +216,8 @@ static json_t *load_json(struct span in)
 static bool is_json(struct span in)
 {
 	for (size_t i = 0; i < in.size && i < 64; i++)
-		if (in.data[i] != ' ' && in.data[i] != '\n' && in.data[i] != '\r' && in.data[i] != '\t')
+		if (in.data[i] != ' ' && in.data[i] != '\n' && in.data[i] != '\r' &&
+		    in.data[i] != '\t')
 			return in.data[i] == '{' || in.data[i] == '[';
 	return false;
 }
@@ -217,8 +229,10 @@ static bool json_shaped(json_t *cmw, unsigned depth)
 	json_t *value;
 
 	if (json_is_array(cmw))
-		return json_array_size(cmw) >= 2 && json_array_size(cmw) <= 3 && json_is_string(json_array_get(cmw, 1)) &&
-		       (json_is_string(json_array_get(cmw, 0)) || json_is_integer(json_array_get(cmw, 0)));
+		return json_array_size(cmw) >= 2 && json_array_size(cmw) <= 3 &&
+		       json_is_string(json_array_get(cmw, 1)) &&
+		       (json_is_string(json_array_get(cmw, 0)) ||
+			json_is_integer(json_array_get(cmw, 0)));
 	if (!json_is_object(cmw) || !json_object_size(cmw) || depth > DEPTH_MAX)
 		return false;
 	json_object_foreach(cmw, label, value)
@@ -250,12 +264,15 @@ static bool cmw_detect(struct span in)
 		return cbor_tag_format(item.number, &format);
 	if (item.type == CBOR_ARRAY)
 		return (item.number == 2 || item.number == 3) && cbor_next(&c, &first) &&
-		       (first.type == CBOR_TEXT || first.type == CBOR_UINT) && cbor_next(&c, &first) && first.type == CBOR_BYTES;
+		       (first.type == CBOR_TEXT || first.type == CBOR_UINT) &&
+		       cbor_next(&c, &first) && first.type == CBOR_BYTES;
 	/* A map whose first value is a record, a tag or a map again */
-	return item.type == CBOR_MAP && item.number && cbor_next(&c, &first) && first.type <= CBOR_TEXT && first.type != CBOR_BYTES &&
-	       cbor_next(&c, &item) &&
-	       (item.type == CBOR_ARRAY || (item.type == CBOR_TAG && cbor_tag_format(item.number, &format)) ||
-		(first.type == CBOR_TEXT && first.size == 8 && !memcmp(first.data, COLLECTION_TYPE, 8)));
+	return item.type == CBOR_MAP && item.number && cbor_next(&c, &first) &&
+	       first.type <= CBOR_TEXT && first.type != CBOR_BYTES && cbor_next(&c, &item) &&
+	       (item.type == CBOR_ARRAY ||
+		(item.type == CBOR_TAG && cbor_tag_format(item.number, &format)) ||
+		(first.type == CBOR_TEXT && first.size == 8 &&
+		 !memcmp(first.data, COLLECTION_TYPE, 8)));
 }
 
 static int cmw_appraise(struct appraisal *a, struct span in)
@@ -270,7 +287,8 @@ static int cmw_appraise(struct appraisal *a, struct span in)
 	if (is_json(in)) {
 		json_t *json = load_json(in);
 
-		claim_string(a, "cmw.form", json_is_array(json) ? "json-record" : "json-collection");
+		claim_string(a, "cmw.form",
+			     json_is_array(json) ? "json-record" : "json-collection");
 		good = json && json_cmw(&w, json, "", 0);
 		json_decref(json);
 	} else {
@@ -278,10 +296,14 @@ static int cmw_appraise(struct appraisal *a, struct span in)
 		if (!cbor_peek(&c, &item))
 			return fail(a->err, -EBADMSG, "cmw: neither JSON nor CBOR");
 		claim_string(a, "cmw.form",
-			     item.type == CBOR_ARRAY ? "cbor-record" : item.type == CBOR_TAG ? "cbor-tag" : "cbor-collection");
+			     item.type == CBOR_ARRAY ? "cbor-record"
+			     : item.type == CBOR_TAG ? "cbor-tag"
+						     : "cbor-collection");
 		good = cbor_cmw(&w, &c, "", 0) && cbor_done(&c);
 	}
-	return good ? 0 : fail(a->err, -EBADMSG, "cmw: malformed: neither a record, nor a tag, nor a collection of these");
+	return good ? 0
+		    : fail(a->err, -EBADMSG,
+			   "cmw: malformed: neither a record, nor a tag, nor a collection of these");
 }
 
 const struct evidence_type cmw_type = {

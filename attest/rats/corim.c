@@ -18,7 +18,13 @@
 #define COSE_CONTENT_TYPE 3
 #define CORIM_META 8
 
-enum corim_key { CORIM_ID = 0, CORIM_TAGS = 1, CORIM_PROFILE = 3, CORIM_VALIDITY = 4, CORIM_ENTITIES = 5 };
+enum corim_key {
+	CORIM_ID = 0,
+	CORIM_TAGS = 1,
+	CORIM_PROFILE = 3,
+	CORIM_VALIDITY = 4,
+	CORIM_ENTITIES = 5
+};
 
 /* The value of a key, encoded; size 0: not there. */
 static struct span value_of(struct cbor *map, uint64_t pairs, int64_t key)
@@ -41,18 +47,24 @@ static void show_tag(struct appraisal *a, struct span encoded)
 
 	cbor_init_lenient(&c, encoded.data, encoded.size);
 	rats_take_tag(&c, &tag);
-	if (cbor_next(&c, &item) && item.type == CBOR_BYTES && cbor_well_formed(item.data, item.size, true))
+	if (cbor_next(&c, &item) && item.type == CBOR_BYTES &&
+	    cbor_well_formed(item.data, item.size, true))
 		rats_diagnose(SPAN(item.data, item.size), text);
 	else
 		rats_diagnose(encoded, text);
 	if (tag == 505 || tag == 506 || tag == 508)
-		claim_add(a, "corim.tags", "%s %s", tag == 505 ? "coswid" : tag == 506 ? "comid" : "cotl", text);
+		claim_add(a, "corim.tags", "%s %s",
+			  tag == 505   ? "coswid"
+			  : tag == 506 ? "comid"
+				       : "cotl",
+			  text);
 	else
 		claim_add(a, "corim.tags", "%llu %s", (unsigned long long)tag, text);
 }
 
 /* Each item of a list through show(). */
-static bool each_item(struct appraisal *a, struct span list, void (*show)(struct appraisal *a, struct span encoded))
+static bool each_item(struct appraisal *a, struct span list,
+		      void (*show)(struct appraisal *a, struct span encoded))
 {
 	const uint8_t *encoded;
 	struct cbor_item item;
@@ -87,9 +99,11 @@ static bool show_time(struct appraisal *a, const char *name, struct span encoded
 	if (!encoded.size)
 		return true;
 	cbor_init_lenient(&c, encoded.data, encoded.size);
-	if (!cbor_expect_tag(&c, 1) || !cbor_next(&c, &item) || item.type > CBOR_NEGATIVE || item.number > INT32_MAX * 128ll)
+	if (!cbor_expect_tag(&c, 1) || !cbor_next(&c, &item) || item.type > CBOR_NEGATIVE ||
+	    item.number > INT32_MAX * 128ll)
 		return false;
-	claim_time(a, name, item.type == CBOR_UINT ? (int64_t)item.number : -1 - (int64_t)item.number);
+	claim_time(a, name,
+		   item.type == CBOR_UINT ? (int64_t)item.number : -1 - (int64_t)item.number);
 	return true;
 }
 
@@ -101,7 +115,8 @@ static bool show_validity(struct appraisal *a, struct span encoded)
 	if (!encoded.size)
 		return true;
 	cbor_init_lenient(&c, encoded.data, encoded.size);
-	return cbor_expect(&c, CBOR_MAP, &item) && show_time(a, "corim.not_before", value_of(&c, item.number, 0)) &&
+	return cbor_expect(&c, CBOR_MAP, &item) &&
+	       show_time(a, "corim.not_before", value_of(&c, item.number, 0)) &&
 	       show_time(a, "corim.not_after", value_of(&c, item.number, 1)) && !c.bad;
 }
 
@@ -125,7 +140,9 @@ static bool show_manifest(struct appraisal *a, struct span in)
 	claim_string(a, "corim.id", rats_identifier(id, text));
 	if (profile.size)
 		claim_string(a, "corim.profile", rats_identifier(profile, text));
-	return each_item(a, tags, show_tag) && (!entities.size || each_item(a, entities, show_entity)) && show_validity(a, validity);
+	return each_item(a, tags, show_tag) &&
+	       (!entities.size || each_item(a, entities, show_entity)) &&
+	       show_validity(a, validity);
 }
 
 /* The protected header: algorithm, and corim-meta with the signer. */
@@ -138,7 +155,8 @@ static void show_signer(struct appraisal *a, struct span header)
 	cose_algorithm(header, text, sizeof(text));
 	claim_string(a, "corim.algorithm", text);
 	cbor_init_lenient(&c, header.data, header.size);
-	if (cbor_expect(&c, CBOR_MAP, &item) && cbor_map_find(&c, item.number, CORIM_META, &value) && cbor_next(&value, &item) &&
+	if (cbor_expect(&c, CBOR_MAP, &item) &&
+	    cbor_map_find(&c, item.number, CORIM_META, &value) && cbor_next(&value, &item) &&
 	    item.type == CBOR_BYTES)
 		claim_string(a, "corim.signer", rats_diagnose(SPAN(item.data, item.size), text));
 }
@@ -163,7 +181,8 @@ static bool corim_detect(struct span in)
 	uint64_t tag;
 	struct cbor c;
 
-	if (in.size < 4 || in.size > RATS_SIZE_MAX || (in.data[0] >> 5 != CBOR_TAG && in.data[0] >> 5 != CBOR_ARRAY))
+	if (in.size < 4 || in.size > RATS_SIZE_MAX ||
+	    (in.data[0] >> 5 != CBOR_TAG && in.data[0] >> 5 != CBOR_ARRAY))
 		return false;
 	cbor_init_lenient(&c, in.data, in.size);
 	if (rats_take_tag(&c, &tag) && (tag == UNSIGNED_TAG || tag == EVIDENCE_TAG))

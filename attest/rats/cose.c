@@ -37,7 +37,8 @@ bool cose_sign1_parse(struct span in, struct cose_sign1 *ret)
 	cbor_init_lenient(&c, in.data, in.size);
 	if (rats_take_tag(&c, &tag) && tag != COSE_SIGN1_TAG)
 		return false;
-	if (!cbor_expect(&c, CBOR_ARRAY, &item) || item.number != 4 || !cbor_expect(&c, CBOR_BYTES, &item))
+	if (!cbor_expect(&c, CBOR_ARRAY, &item) || item.number != 4 ||
+	    !cbor_expect(&c, CBOR_BYTES, &item))
 		return false;
 	s.protected_header = item_span(&item);
 	if (!cbor_peek(&c, &item) || item.type != CBOR_MAP || !cbor_skip(&c, &encoded, &size))
@@ -68,7 +69,8 @@ void cose_algorithm(struct span protected_header, char *ret_text, size_t room)
 
 	snprintf(ret_text, room, "none");
 	cbor_init_lenient(&c, protected_header.data, protected_header.size);
-	if (!cbor_expect(&c, CBOR_MAP, &item) || !cbor_map_find(&c, item.number, COSE_ALG, &value) || !cbor_next(&value, &item))
+	if (!cbor_expect(&c, CBOR_MAP, &item) ||
+	    !cbor_map_find(&c, item.number, COSE_ALG, &value) || !cbor_next(&value, &item))
 		return;
 	snprintf(ret_text, room, "unknown");
 	if (item.type != CBOR_NEGATIVE || item.number > INT32_MAX)
@@ -93,7 +95,9 @@ static void uuid_text(struct span in, char *buffer, size_t room)
 	size_t len = 0;
 
 	for (size_t i = 0; i < 16; i++)
-		len += (size_t)snprintf(buffer + len, room - len, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", in.data[i]);
+		len += (size_t)snprintf(buffer + len, room - len, "%s%02x",
+					i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+					in.data[i]);
 }
 
 /* Relative to nothing: X.690, 8.19. */
@@ -118,7 +122,8 @@ static bool oid_text(struct span in, char *buffer, size_t room)
 			value -= 40 * root;
 			first = false;
 		}
-		len += (size_t)snprintf(buffer + len, room - len, ".%llu", (unsigned long long)value);
+		len += (size_t)snprintf(buffer + len, room - len, ".%llu",
+					(unsigned long long)value);
 		value = 0;
 	}
 	return true;
@@ -140,7 +145,8 @@ char *rats_identifier(struct span encoded, char buffer[RATS_TEXT_MAX])
 		uuid_text(item_span(&item), buffer, RATS_TEXT_MAX);
 		return buffer;
 	}
-	if (item.type == CBOR_BYTES && tag == 111 && oid_text(item_span(&item), buffer, RATS_TEXT_MAX))
+	if (item.type == CBOR_BYTES && tag == 111 &&
+	    oid_text(item_span(&item), buffer, RATS_TEXT_MAX))
 		return buffer;
 	return rats_diagnose(encoded, buffer);
 }

@@ -25,18 +25,55 @@ static const struct {
 	int64_t key;
 	const char *name;
 } names[] = {
-	{ 1, "iss" }, { 2, "sub" }, { 3, "aud" }, { 4, "exp" }, { 5, "nbf" }, { 6, "iat" }, { 7, "cti" }, { 8, "cnf" },
-	{ 10, "eat_nonce" }, { 256, "ueid" }, { 257, "sueids" }, { 258, "oemid" }, { 259, "hwmodel" }, { 260, "hwversion" },
-	{ 261, "uptime" }, { 262, "oemboot" }, { 263, "dbgstat" }, { 264, "location" }, { 265, "eat_profile" },
-	{ 266, "submods" }, { 267, "bootcount" }, { 268, "bootseed" }, { 269, "dloas" }, { 270, "swname" },
-	{ 271, "swversion" }, { 272, "manifests" }, { 273, "measurements" }, { 274, "measres" }, { 275, "intuse" },
-	{ 282, "cmw" }, { 1000, "ear.status" }, { 1001, "ear.trustworthiness-vector" }, { 1002, "ear.raw-evidence" },
-	{ 1003, "ear.appraisal-policy-id" }, { 1004, "ear.verifier-id" }, { 2394, "psa-client-id" },
-	{ 2395, "psa-security-lifecycle" }, { 2396, "psa-implementation-id" }, { 2397, "psa-boot-seed" },
-	{ 2398, "psa-certification-reference" }, { 2399, "psa-software-components" },
-	{ 2400, "psa-verification-service-indicator" }, { 2401, "cca-platform-config" }, { 2402, "cca-platform-hash-algorithm" },
-	{ 44235, "cca-realm-personalization-value" }, { 44236, "cca-realm-hash-algorithm" }, { 44237, "cca-realm-public-key" },
-	{ 44238, "cca-realm-initial-measurement" }, { 44239, "cca-realm-extensible-measurements" },
+	{ 1, "iss" },
+	{ 2, "sub" },
+	{ 3, "aud" },
+	{ 4, "exp" },
+	{ 5, "nbf" },
+	{ 6, "iat" },
+	{ 7, "cti" },
+	{ 8, "cnf" },
+	{ 10, "eat_nonce" },
+	{ 256, "ueid" },
+	{ 257, "sueids" },
+	{ 258, "oemid" },
+	{ 259, "hwmodel" },
+	{ 260, "hwversion" },
+	{ 261, "uptime" },
+	{ 262, "oemboot" },
+	{ 263, "dbgstat" },
+	{ 264, "location" },
+	{ 265, "eat_profile" },
+	{ 266, "submods" },
+	{ 267, "bootcount" },
+	{ 268, "bootseed" },
+	{ 269, "dloas" },
+	{ 270, "swname" },
+	{ 271, "swversion" },
+	{ 272, "manifests" },
+	{ 273, "measurements" },
+	{ 274, "measres" },
+	{ 275, "intuse" },
+	{ 282, "cmw" },
+	{ 1000, "ear.status" },
+	{ 1001, "ear.trustworthiness-vector" },
+	{ 1002, "ear.raw-evidence" },
+	{ 1003, "ear.appraisal-policy-id" },
+	{ 1004, "ear.verifier-id" },
+	{ 2394, "psa-client-id" },
+	{ 2395, "psa-security-lifecycle" },
+	{ 2396, "psa-implementation-id" },
+	{ 2397, "psa-boot-seed" },
+	{ 2398, "psa-certification-reference" },
+	{ 2399, "psa-software-components" },
+	{ 2400, "psa-verification-service-indicator" },
+	{ 2401, "cca-platform-config" },
+	{ 2402, "cca-platform-hash-algorithm" },
+	{ 44235, "cca-realm-personalization-value" },
+	{ 44236, "cca-realm-hash-algorithm" },
+	{ 44237, "cca-realm-public-key" },
+	{ 44238, "cca-realm-initial-measurement" },
+	{ 44239, "cca-realm-extensible-measurements" },
 	{ 44240, "cca-realm-public-key-hash-algorithm" },
 };
 
@@ -44,7 +81,8 @@ static const char *claim_label(const struct cbor_item *key, char buffer[300])
 {
 	if (key->type == CBOR_TEXT)
 		return safe_text(SPAN(key->data, key->size), buffer, 300);
-	snprintf(buffer, 300, "%s%llu", key->type == CBOR_NEGATIVE ? "-1-" : "", (unsigned long long)key->number);
+	snprintf(buffer, 300, "%s%llu", key->type == CBOR_NEGATIVE ? "-1-" : "",
+		 (unsigned long long)key->number);
 	if (key->type == CBOR_NEGATIVE && key->number < INT64_MAX)
 		snprintf(buffer, 300, "%lld", -1 - (long long)key->number);
 	for (size_t i = 0; key->type == CBOR_UINT && i < sizeof(names) / sizeof(names[0]); i++)
@@ -57,7 +95,8 @@ static const char *claim_label(const struct cbor_item *key, char buffer[300])
 static void show_named(struct appraisal *a, uint64_t key, struct span encoded)
 {
 	/* RFC 9711, 4.2.9 */
-	static const char *const debug[] = { "enabled", "disabled", "disabled-since-boot", "disabled-permanently",
+	static const char *const debug[] = { "enabled", "disabled", "disabled-since-boot",
+					     "disabled-permanently",
 					     "disabled-fully-and-permanently" };
 	char text[RATS_TEXT_MAX];
 	struct cbor_item item;
@@ -74,7 +113,8 @@ static void show_named(struct appraisal *a, uint64_t key, struct span encoded)
 		claim_bytes(a, "eat.ueid", SPAN(item.data, item.size));
 	if (key == 265 && !claim_find(a, "eat.profile"))
 		claim_string(a, "eat.profile", rats_identifier(encoded, text));
-	if (key == 263 && item.type == CBOR_UINT && item.number < 5 && !claim_find(a, "eat.debug_status"))
+	if (key == 263 && item.type == CBOR_UINT && item.number < 5 &&
+	    !claim_find(a, "eat.debug_status"))
 		claim_string(a, "eat.debug_status", debug[item.number]);
 }
 
@@ -91,11 +131,13 @@ static bool show_claims(struct appraisal *a, struct span in, const char *prefix)
 	if (!cbor_expect(&c, CBOR_MAP, &item) || !cbor_well_formed(in.data, in.size, true))
 		return false;
 	for (uint64_t i = 0; i < item.number; i++) {
-		if (!cbor_next(&c, &key) || (key.type > CBOR_NEGATIVE && key.type != CBOR_TEXT) || !cbor_skip(&c, &encoded, &size))
+		if (!cbor_next(&c, &key) || (key.type > CBOR_NEGATIVE && key.type != CBOR_TEXT) ||
+		    !cbor_skip(&c, &encoded, &size))
 			return false;
 		if (i >= RATS_ENTRIES_MAX)
 			continue;
-		claim_add(a, "eat.claims", "%s%s: %s", prefix, claim_label(&key, label), rats_diagnose(SPAN(encoded, size), text));
+		claim_add(a, "eat.claims", "%s%s: %s", prefix, claim_label(&key, label),
+			  rats_diagnose(SPAN(encoded, size), text));
 		if (key.type == CBOR_UINT)
 			show_named(a, key.number, SPAN(encoded, size));
 	}
@@ -131,10 +173,13 @@ static bool show_cca(struct appraisal *a, struct cbor *c)
 		struct cbor value;
 		size_t size;
 
-		if (!cbor_map_find(c, map.number, halves[i].key, &value) || !cbor_peek(&value, &item) ||
-		    !cbor_skip(&value, &encoded, &size))
+		if (!cbor_map_find(c, map.number, halves[i].key, &value) ||
+		    !cbor_peek(&value, &item) || !cbor_skip(&value, &encoded, &size))
 			return false;
-		if (!show_cwt(a, item.type == CBOR_BYTES ? SPAN(item.data, item.size) : SPAN(encoded, size), halves[i].prefix))
+		if (!show_cwt(a,
+			      item.type == CBOR_BYTES ? SPAN(item.data, item.size)
+						      : SPAN(encoded, size),
+			      halves[i].prefix))
 			return false;
 	}
 	return true;
@@ -155,7 +200,8 @@ static bool is_jwt(struct span in)
 		uint8_t c = in.data[i];
 
 		dots += c == '.';
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		      c == '-' || c == '_' || c == '.'))
 			return false;
 	}
 	return dots == 2;
@@ -174,7 +220,9 @@ static json_t *jwt_part(struct span in, size_t from, size_t to)
 		depth -= depth && (bytes[i] == '}' || bytes[i] == ']');
 		most = depth > most ? depth : most;
 	}
-	json = most > 32 || size > JWT_MAX / 2 ? NULL : json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
+	json = most > 32 || size > JWT_MAX / 2
+		       ? NULL
+		       : json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
 	free(bytes);
 	if (json && !json_is_object(json)) {
 		json_decref(json);
@@ -194,7 +242,8 @@ static void show_json_claims(struct appraisal *a, json_t *payload)
 		char *dumped = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
 		if (dumped && shown++ < RATS_ENTRIES_MAX)
-			claim_add(a, "eat.claims", "%s: %s", safe_text(SPAN(key, strlen(key)), name, sizeof(name)),
+			claim_add(a, "eat.claims", "%s: %s",
+				  safe_text(SPAN(key, strlen(key)), name, sizeof(name)),
 				  safe_text(SPAN(dumped, strlen(dumped)), text, sizeof(text)));
 		free(dumped);
 	}
@@ -233,7 +282,8 @@ static bool show_jwt(struct appraisal *a, struct span in)
 /* An unsigned claims set in JSON: told by a claim that only tokens have. NULL: it is none. */
 static json_t *json_claims_set(struct span in)
 {
-	static const char *const marks[] = { "eat_profile", "eat_nonce", "ueid", "ear.verifier-id", "ear.status" };
+	static const char *const marks[] = { "eat_profile", "eat_nonce", "ueid", "ear.verifier-id",
+					     "ear.status" };
 	size_t depth = 0, most = 0;
 	json_t *json;
 
@@ -244,7 +294,8 @@ static json_t *json_claims_set(struct span in)
 		depth -= depth && (in.data[i] == '}' || in.data[i] == ']');
 		most = depth > most ? depth : most;
 	}
-	json = most > 32 ? NULL : json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, NULL);
+	json = most > 32 ? NULL
+			 : json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, NULL);
 	for (size_t i = 0; json && i < sizeof(marks) / sizeof(marks[0]); i++)
 		if (json_object_get(json, marks[i]))
 			return json;
@@ -264,7 +315,8 @@ static bool has_known_claim(struct span in)
 	for (uint64_t i = 0; i < item.number && i < RATS_ENTRIES_MAX; i++) {
 		if (!cbor_next(&c, &key) || !cbor_skip(&c, NULL, NULL))
 			return false;
-		for (size_t k = 0; key.type == CBOR_UINT && k < sizeof(names) / sizeof(names[0]); k++)
+		for (size_t k = 0; key.type == CBOR_UINT && k < sizeof(names) / sizeof(names[0]);
+		     k++)
 			if ((uint64_t)names[k].key == key.number)
 				return true;
 	}
@@ -282,7 +334,8 @@ static bool eat_detect(struct span in)
 	json_decref(json);
 	if (json || is_jwt(in))
 		return true;
-	if (in.size < 4 || in.size > RATS_SIZE_MAX || (in.data[0] >> 5 != CBOR_TAG && in.data[0] >> 5 != CBOR_ARRAY))
+	if (in.size < 4 || in.size > RATS_SIZE_MAX ||
+	    (in.data[0] >> 5 != CBOR_TAG && in.data[0] >> 5 != CBOR_ARRAY))
 		return false;
 	cbor_init_lenient(&c, in.data, in.size);
 	if (rats_take_tag(&c, &tag) && (tag == CWT_TAG || tag == UCCS_TAG || tag == CCA_TAG))

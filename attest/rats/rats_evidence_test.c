@@ -10,12 +10,12 @@ static const char *folder;
 static uint8_t buffer[65536];
 static int failed;
 
-#define EXPECT(c, name)                                                            \
-	do {                                                                       \
-		if (!(c)) {                                                        \
+#define EXPECT(c, name)                                                                  \
+	do {                                                                             \
+		if (!(c)) {                                                              \
 			printf("%s:%d: %s: not so: %s\n", __FILE__, __LINE__, name, #c); \
-			failed = 1;                                                \
-		}                                                                  \
+			failed = 1;                                                      \
+		}                                                                        \
 	} while (0)
 
 static size_t load(const char *name)
@@ -53,27 +53,46 @@ static const struct sample samples[] = {
 	{ "cmw/collection-cbor-ok.cbor",
 	  "cmw",
 	  { { "cmw.form", "cbor-collection" },
-	    { "cmw.items", "/1 application/signed-corim+cbor, 7 bytes reference-values endorsements" },
+	    { "cmw.items",
+	      "/1 application/signed-corim+cbor, 7 bytes reference-values endorsements" },
 	    { "cmw.items", "/2 content format 29884 (tag), 4 bytes" },
 	    { "cmw.items", "/s content format 30001, 4 bytes" } } },
-	{ "cmw/collection-cbor-ok-2.cbor", "cmw", { { "cmw.items", "/1 application/vnd.1, 4 bytes" } } },
+	{ "cmw/collection-cbor-ok-2.cbor",
+	  "cmw",
+	  { { "cmw.items", "/1 application/vnd.1, 4 bytes" } } },
 	{ "cmw/collection-cbor-mixed-keys.cbor",
 	  "cmw",
-	  { { "cmw.items", "/string content format 0, 1 bytes" }, { "cmw.items", "/1024 content format 0 (tag), 1 bytes" } } },
-	{ "cmw/collection-ok.json", "cmw", { { "cmw.form", "json-collection" }, { "cmw.items", "/a application/vnd.a, 1 bytes" } } },
+	  { { "cmw.items", "/string content format 0, 1 bytes" },
+	    { "cmw.items", "/1024 content format 0 (tag), 1 bytes" } } },
+	{ "cmw/collection-ok.json",
+	  "cmw",
+	  { { "cmw.form", "json-collection" }, { "cmw.items", "/a application/vnd.a, 1 bytes" } } },
 	{ "corim/corim-1.cbor",
 	  "corim",
-	  { { "corim.form", "unsigned" }, { "corim.id", "284e6c3e-5d9f-4f6b-851f-5a4247f243a7" }, { "corim.tags", "comid {1: {0: h'3f06af63" } } },
+	  { { "corim.form", "unsigned" },
+	    { "corim.id", "284e6c3e-5d9f-4f6b-851f-5a4247f243a7" },
+	    { "corim.tags", "comid {1: {0: h'3f06af63" } } },
 	{ "corim/corim-2.cbor", "corim", { { "corim.tags", "comid" } } },
-	{ "corim/unsigned-good-corim.cbor", "corim", { { "corim.id", "test corim id" }, { "corim.tags", "comid {0: \"en-GB\"" } } },
-	{ "corim/unsigned-example-corim.cbor", "corim", { { "corim.profile", "http://example.com/example-profile" } } },
-	{ "corim/unsigned-corim-with-extensions.cbor", "corim", { { "corim.profile", "http://example.com/test-profile" } } },
+	{ "corim/unsigned-good-corim.cbor",
+	  "corim",
+	  { { "corim.id", "test corim id" }, { "corim.tags", "comid {0: \"en-GB\"" } } },
+	{ "corim/unsigned-example-corim.cbor",
+	  "corim",
+	  { { "corim.profile", "http://example.com/example-profile" } } },
+	{ "corim/unsigned-corim-with-extensions.cbor",
+	  "corim",
+	  { { "corim.profile", "http://example.com/test-profile" } } },
 	{ "corim/signed-good-corim.cbor",
 	  "corim",
-	  { { "corim.form", "signed" }, { "corim.algorithm", "ES256" }, { "corim.id", "test corim id" }, { "corim.signer", "{" } } },
+	  { { "corim.form", "signed" },
+	    { "corim.algorithm", "ES256" },
+	    { "corim.id", "test corim id" },
+	    { "corim.signer", "{" } } },
 	{ "corim/signed-example-corim.cbor", "corim", { { "corim.form", "signed" } } },
 	{ "corim/signed-corim-with-extensions.cbor", "corim", { { "corim.form", "signed" } } },
-	{ "corim/tdx-ce-pce-evidence.cbor", "corim", { { "corim.form", "concise-evidence" }, { "corim.tags", "571 571({0: {0: [[{0:" } } },
+	{ "corim/tdx-ce-pce-evidence.cbor",
+	  "corim",
+	  { { "corim.form", "concise-evidence" }, { "corim.tags", "571 571({0: {0: [[{0:" } } },
 	{ "corim/tdx-ce-qe-evidence.cbor", "corim", { { "corim.form", "concise-evidence" } } },
 	{ "corim/tdx-ce-seam-evidence.cbor", "corim", { { "corim.form", "concise-evidence" } } },
 	{ "eat/psa-evidence.cbor",
@@ -90,7 +109,9 @@ static const struct sample samples[] = {
 	    { "eat.claims", "platform.psa-security-lifecycle: 12288" },
 	    { "eat.claims", "realm.cca-realm-hash-algorithm: " } } },
 	{ "eat/psa-endorsements-corim.cbor", "corim", { { "corim.form", "unsigned" } } },
-	{ "eat/cca-endorsements-corim.cbor", "corim", { { "corim.id", "00000000-0000-0001-cca6-000000000001" } } },
+	{ "eat/cca-endorsements-corim.cbor",
+	  "corim",
+	  { { "corim.id", "00000000-0000-0001-cca6-000000000001" } } },
 };
 
 static void test_sample(const struct sample *s)
@@ -104,13 +125,17 @@ static void test_sample(const struct sample *s)
 	EXPECT(r && !strcmp(cattest_result_type(r), s->type), s->name);
 	for (size_t i = 0; r && i < 6 && s->claims[i][0]; i++)
 		if (!has(r, s->claims[i][0], s->claims[i][1])) {
-			printf("%s: no %s that begins with %s\n", s->name, s->claims[i][0], s->claims[i][1]);
+			printf("%s: no %s that begins with %s\n", s->name, s->claims[i][0],
+			       s->claims[i][1]);
 			failed = 1;
 		}
-	EXPECT(r && cattest_result_verdict(r) == CATTEST_NONE && !cattest_result_checks(r), s->name);
+	EXPECT(r && cattest_result_verdict(r) == CATTEST_NONE && !cattest_result_checks(r),
+	       s->name);
 	cattest_result_free(r);
 	r = NULL;
-	EXPECT(cattest_verify(v, buffer, size, NULL, &r, &err) && strstr(err.text, "not evidence by itself"), s->name);
+	EXPECT(cattest_verify(v, buffer, size, NULL, &r, &err) &&
+		       strstr(err.text, "not evidence by itself"),
+	       s->name);
 	for (size_t cut = 0; cut < size; cut++) {
 		bool short_json = buffer[0] == '{';
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wrappers, manifests and tokens written here: what each form is read as, and what is malformed in each. */
-#include "include/cloister/attest.h"
 #include "attest/core/appraisal.h"
+#include "include/cloister/attest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@ static const struct {
 } cases[] = {
 	/* A record, with and without indicators; a CoAP content format */
 	{ "cmw", "[\"t/a\",\"YQ\"]", "cmw.items", " t/a, 1 bytes" },
-	{ "cmw", "[\"t/a\",\"YQ\",31]", "cmw.items", " t/a, 1 bytes reference-values endorsements evidence attestation-results policy" },
+	{ "cmw", "[\"t/a\",\"YQ\",31]", "cmw.items",
+	  " t/a, 1 bytes reference-values endorsements evidence attestation-results policy" },
 	{ "cmw", "[60,\"\"]", "cmw.items", " content format 60, 0 bytes" },
 	{ "cmw", "[\"t/a\",\"YQ==\"]", NULL, NULL },
 	{ "cmw", "[\"t/a\",\"Y\"]", NULL, NULL },
@@ -29,7 +30,9 @@ static const struct {
 	{ "cmw", "{\"x\":{\"y\":[1,\"YQ\"]}}", "cmw.items", "/x/y content format 1, 1 bytes" },
 	{ "cmw", "{\"x\":[1,\"YQ\"],\"x\":[1,\"YQ\"]}", NULL, NULL },
 	{ "cmw", "{\"x\":1}", NULL, NULL },
-	{ "cmw", "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":[1,\"YQ\"]}}}}}}}}}", NULL, NULL },
+	{ "cmw",
+	  "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":[1,\"YQ\"]}}}}}}}}}",
+	  NULL, NULL },
 	{ "cmw", "8263742f614161", "cmw.items", " t/a, 1 bytes" },
 	{ "cmw", "8301416104", "cmw.items", " content format 1, 1 bytes evidence" },
 	{ "cmw", "82014161ff", NULL, NULL },
@@ -96,9 +99,13 @@ int main(void)
 		}
 		code = cattest_decode(bytes, size, cases[i].type, &r, &err);
 		if (cases[i].claim ? code || !has(r, cases[i].claim, cases[i].expected) : !code) {
-			const struct cattest_claim *c = r && cases[i].claim ? cattest_result_find(r, cases[i].claim) : NULL;
+			const struct cattest_claim *c =
+				r && cases[i].claim ? cattest_result_find(r, cases[i].claim) : NULL;
 
-			printf("%s: %d %s, found %s\n", in, code, err.text, !c ? "nothing" : c->type == CATTEST_STRING ? c->string : c->strings[0]);
+			printf("%s: %d %s, found %s\n", in, code, err.text,
+			       !c			   ? "nothing"
+			       : c->type == CATTEST_STRING ? c->string
+							   : c->strings[0]);
 			failed = 1;
 		}
 		cattest_result_free(r);

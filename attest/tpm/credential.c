@@ -26,8 +26,11 @@
 
 static const EVP_MD *md_of(uint16_t hash)
 {
-	return hash == TPM_SHA1 ? EVP_sha1() : hash == TPM_SHA256 ? EVP_sha256() : hash == TPM_SHA384 ? EVP_sha384() :
-	       hash == TPM_SHA512 ? EVP_sha512() : NULL;
+	return hash == TPM_SHA1	    ? EVP_sha1()
+	       : hash == TPM_SHA256 ? EVP_sha256()
+	       : hash == TPM_SHA384 ? EVP_sha384()
+	       : hash == TPM_SHA512 ? EVP_sha512()
+				    : NULL;
 }
 
 /* Bytes put one after the other. Overflow is sticky. */
@@ -50,7 +53,8 @@ static void join(struct joined *j, const void *data, size_t size)
 
 static void join_be(struct joined *j, uint32_t value, size_t size)
 {
-	uint8_t bytes[4] = { (uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value };
+	uint8_t bytes[4] = { (uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+			     (uint8_t)value };
 
 	join(j, bytes + 4 - size, size);
 }
@@ -62,8 +66,8 @@ static void join_sized(struct joined *j, struct span s)
 }
 
 /* SP 800-108 in counter mode, as part 1, 11.4.10.2 has it: [i] || label || 0 || U || V || [bits]. */
-int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span context_u, struct span context_v, uint8_t *ret_key,
-	     size_t size)
+int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span context_u,
+	     struct span context_v, uint8_t *ret_key, size_t size)
 {
 	const EVP_MD *md = md_of(hash);
 	uint8_t block[EVP_MAX_MD_SIZE];
@@ -80,7 +84,8 @@ int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span cont
 		join(&in, context_u.data, context_u.size);
 		join(&in, context_v.data, context_v.size);
 		join_be(&in, (uint32_t)size * 8, 4);
-		if (in.overflow || !HMAC(md, key.data, (int)key.size, in.bytes, in.size, block, &block_size))
+		if (in.overflow ||
+		    !HMAC(md, key.data, (int)key.size, in.bytes, in.size, block, &block_size))
 			return -ENOMEM;
 		part = size - done < block_size ? size - done : block_size;
 		memcpy(ret_key + done, block, part);
@@ -91,7 +96,8 @@ int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span cont
 }
 
 /* KDFe (part 1, 11.4.10.3), one block: H([1] || Z || label || 0 || U || V). */
-static int kdfe(uint16_t hash, struct span z, struct span party_u, struct span party_v, uint8_t *ret_seed)
+static int kdfe(uint16_t hash, struct span z, struct span party_u, struct span party_v,
+		uint8_t *ret_seed)
 {
 	const uint8_t counter[4] = { 0, 0, 0, 1 };
 	struct span parts[] = { SPAN_OF(counter), z, SPAN(LABEL, sizeof(LABEL)), party_u, party_v };
@@ -99,7 +105,8 @@ static int kdfe(uint16_t hash, struct span z, struct span party_u, struct span p
 	return digest(tpm_digest_name(hash), parts, 5, ret_seed, NULL);
 }
 
-static int encrypt_to_rsa(const struct tpm_public *ek, EVP_PKEY *key, struct span seed, struct joined *out)
+static int encrypt_to_rsa(const struct tpm_public *ek, EVP_PKEY *key, struct span seed,
+			  struct joined *out)
 {
 	/* The EK's own scheme is none: OAEP with its name's hash (B.10.4). */
 	const EVP_MD *md = md_of(ek->scheme_hash ? ek->scheme_hash : ek->name_hash);
@@ -109,8 +116,10 @@ static int encrypt_to_rsa(const struct tpm_public *ek, EVP_PKEY *key, struct spa
 	size_t size = sizeof(encrypted);
 	bool ok;
 
-	ok = ctx && md && label && EVP_PKEY_get_size(key) <= (int)sizeof(encrypted) && EVP_PKEY_encrypt_init(ctx) == 1 &&
-	     EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 && EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) == 1 &&
+	ok = ctx && md && label && EVP_PKEY_get_size(key) <= (int)sizeof(encrypted) &&
+	     EVP_PKEY_encrypt_init(ctx) == 1 &&
+	     EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
+	     EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) == 1 &&
 	     EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) == 1;
 	if (ok && EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, label, sizeof(LABEL)) == 1)
 		label = NULL; /* the context's now */
@@ -129,8 +138,10 @@ static bool point_of(EVP_PKEY *key, size_t half, uint8_t xy[96])
 	uint8_t point[1 + 96];
 	size_t size;
 
-	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, sizeof(point), &size) != 1 &&
-	    EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &size) != 1)
+	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
+					    sizeof(point), &size) != 1 &&
+	    EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
+					    &size) != 1)
 		return false;
 	if (size != 1 + 2 * half || point[0] != POINT_CONVERSION_UNCOMPRESSED)
 		return false;
@@ -138,7 +149,8 @@ static bool point_of(EVP_PKEY *key, size_t half, uint8_t xy[96])
 	return true;
 }
 
-static int share_with_ecc(const struct tpm_public *ek, EVP_PKEY *key, EVP_PKEY *ephemeral, uint8_t *ret_seed, struct joined *out)
+static int share_with_ecc(const struct tpm_public *ek, EVP_PKEY *key, EVP_PKEY *ephemeral,
+			  uint8_t *ret_seed, struct joined *out)
 {
 	size_t half = ((size_t)EVP_PKEY_get_bits(key) + 7) / 8, size = 48;
 	uint8_t ours[96], theirs[96], z[48];
@@ -149,9 +161,10 @@ static int share_with_ecc(const struct tpm_public *ek, EVP_PKEY *key, EVP_PKEY *
 	if (half > 48 || !point_of(ephemeral, half, ours) || !point_of(key, half, theirs))
 		return -ENOTSUP;
 	ctx = EVP_PKEY_CTX_new(ephemeral, NULL);
-	if (ctx && EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, key) == 1 && EVP_PKEY_derive(ctx, z, &size) == 1 &&
-	    size == half)
-		ret = kdfe(ek->name_hash, SPAN(z, half), SPAN(ours, half), SPAN(theirs, half), ret_seed);
+	if (ctx && EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, key) == 1 &&
+	    EVP_PKEY_derive(ctx, z, &size) == 1 && size == half)
+		ret = kdfe(ek->name_hash, SPAN(z, half), SPAN(ours, half), SPAN(theirs, half),
+			   ret_seed);
 	EVP_PKEY_CTX_free(ctx);
 	OPENSSL_cleanse(z, sizeof(z));
 	join_sized(&point, SPAN(ours, half));
@@ -163,19 +176,22 @@ static int share_with_ecc(const struct tpm_public *ek, EVP_PKEY *key, EVP_PKEY *
 /* AES in CFB mode with a zero IV, as the EK's parent protection. */
 static bool cfb(unsigned bits, const uint8_t *key, const uint8_t *in, size_t size, uint8_t *out)
 {
-	const EVP_CIPHER *cipher = bits == 128 ? EVP_aes_128_cfb128() : bits == 192 ? EVP_aes_192_cfb128() : EVP_aes_256_cfb128();
+	const EVP_CIPHER *cipher = bits == 128	 ? EVP_aes_128_cfb128()
+				   : bits == 192 ? EVP_aes_192_cfb128()
+						 : EVP_aes_256_cfb128();
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	const uint8_t iv[16] = { 0 };
 	int done = 0;
-	bool ok = ctx && EVP_EncryptInit_ex(ctx, cipher, NULL, key, iv) == 1 && EVP_EncryptUpdate(ctx, out, &done, in, (int)size) == 1 &&
-		  done == (int)size;
+	bool ok = ctx && EVP_EncryptInit_ex(ctx, cipher, NULL, key, iv) == 1 &&
+		  EVP_EncryptUpdate(ctx, out, &done, in, (int)size) == 1 && done == (int)size;
 
 	EVP_CIPHER_CTX_free(ctx);
 	return ok;
 }
 
 /* TPM2B_ID_OBJECT from the seed. */
-static int wrap_identity(const struct tpm_public *ek, struct span seed, struct span name, struct span secret, struct joined *out)
+static int wrap_identity(const struct tpm_public *ek, struct span seed, struct span name,
+			 struct span secret, struct joined *out)
 {
 	size_t hash_size = tpm_hash_size(ek->name_hash), key_size = ek->symmetric_bits / 8u;
 	uint8_t storage_key[32], integrity_key[64], identity[2 + SECRET_MAX], mac[EVP_MAX_MD_SIZE];
@@ -191,7 +207,8 @@ static int wrap_identity(const struct tpm_public *ek, struct span seed, struct s
 		goto out;
 	join(&covered, identity, plain.size);
 	join(&covered, name.data, name.size);
-	if (!HMAC(md_of(ek->name_hash), integrity_key, (int)hash_size, covered.bytes, covered.size, mac, &mac_size))
+	if (!HMAC(md_of(ek->name_hash), integrity_key, (int)hash_size, covered.bytes, covered.size,
+		  mac, &mac_size))
 		goto out;
 	join_sized(&object, SPAN(mac, mac_size));
 	join(&object, identity, plain.size);
@@ -204,8 +221,9 @@ out:
 	return ret;
 }
 
-int tpm_make_credential_with(const struct tpm_public *ek, EVP_PKEY *ephemeral, struct span seed, struct span object_name,
-			     struct span secret, uint8_t *ret_blob, size_t room, size_t *ret_size, struct cattest_error *err)
+int tpm_make_credential_with(const struct tpm_public *ek, EVP_PKEY *ephemeral, struct span seed,
+			     struct span object_name, struct span secret, uint8_t *ret_blob,
+			     size_t room, size_t *ret_size, struct cattest_error *err)
 {
 	struct joined encrypted = { .size = 0 }, blob = { .size = 0 };
 	size_t hash_size = tpm_hash_size(ek->name_hash);
@@ -215,24 +233,33 @@ int tpm_make_credential_with(const struct tpm_public *ek, EVP_PKEY *ephemeral, s
 
 	if (!key || ek->symmetric != TPM_AES || ek->symmetric_mode != TPM_CFB ||
 	    (ek->symmetric_bits != 128 && ek->symmetric_bits != 192 && ek->symmetric_bits != 256)) {
-		ret = fail(err, -ENOTSUP, "tpm: the endorsement key is no storage key with AES-CFB that is known here");
+		ret = fail(
+			err, -ENOTSUP,
+			"tpm: the endorsement key is no storage key with AES-CFB that is known here");
 		goto out;
 	}
-	if (!secret.size || secret.size > hash_size || object_name.size < 2 || object_name.size > TPM_NAME_MAX) {
-		ret = fail(err, -EBADMSG, "tpm: a credential has 1 to %zu bytes, and is for an object's name", hash_size);
+	if (!secret.size || secret.size > hash_size || object_name.size < 2 ||
+	    object_name.size > TPM_NAME_MAX) {
+		ret = fail(err, -EBADMSG,
+			   "tpm: a credential has 1 to %zu bytes, and is for an object's name",
+			   hash_size);
 		goto out;
 	}
-	ret = ek->type == TPM_RSA ? (seed.size == hash_size ? encrypt_to_rsa(ek, key, seed, &encrypted) : -EBADMSG) :
-				    share_with_ecc(ek, key, ephemeral, shared, &encrypted);
+	ret = ek->type == TPM_RSA
+		      ? (seed.size == hash_size ? encrypt_to_rsa(ek, key, seed, &encrypted)
+						: -EBADMSG)
+		      : share_with_ecc(ek, key, ephemeral, shared, &encrypted);
 	if (!ret)
-		ret = wrap_identity(ek, ek->type == TPM_RSA ? seed : SPAN(shared, hash_size), object_name, secret, &blob);
+		ret = wrap_identity(ek, ek->type == TPM_RSA ? seed : SPAN(shared, hash_size),
+				    object_name, secret, &blob);
 	if (ret) {
 		fail(err, ret, "tpm: nothing could be encrypted to the endorsement key");
 		goto out;
 	}
 	join(&blob, encrypted.bytes, encrypted.size);
 	if (blob.overflow || encrypted.overflow || blob.size > room) {
-		ret = fail(err, -E2BIG, "tpm: the credential has %zu bytes, the buffer %zu", blob.size, room);
+		ret = fail(err, -E2BIG, "tpm: the credential has %zu bytes, the buffer %zu",
+			   blob.size, room);
 		goto out;
 	}
 	memcpy(ret_blob, blob.bytes, blob.size);
@@ -243,8 +270,8 @@ out:
 	return ret;
 }
 
-int tpm_make_credential(const struct tpm_public *ek, struct span object_name, struct span secret, uint8_t *ret_blob, size_t room,
-			size_t *ret_size, struct cattest_error *err)
+int tpm_make_credential(const struct tpm_public *ek, struct span object_name, struct span secret,
+			uint8_t *ret_blob, size_t room, size_t *ret_size, struct cattest_error *err)
 {
 	EVP_PKEY *ephemeral = NULL;
 	uint8_t seed[64];
@@ -255,8 +282,9 @@ int tpm_make_credential(const struct tpm_public *ek, struct span object_name, st
 	if ((ek->type == TPM_ECC && !ephemeral) || RAND_priv_bytes(seed, sizeof(seed)) != 1)
 		ret = fail(err, -ENOMEM, "tpm: no randomness");
 	else
-		ret = tpm_make_credential_with(ek, ephemeral, SPAN(seed, tpm_hash_size(ek->name_hash)), object_name, secret, ret_blob,
-					       room, ret_size, err);
+		ret = tpm_make_credential_with(ek, ephemeral,
+					       SPAN(seed, tpm_hash_size(ek->name_hash)),
+					       object_name, secret, ret_blob, room, ret_size, err);
 	OPENSSL_cleanse(seed, sizeof(seed));
 	EVP_PKEY_free(ephemeral);
 	return ret;

@@ -14,7 +14,8 @@
 
 static const char *endorsement_problem(const struct tpm_public *ek)
 {
-	const uint32_t needed = TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN | TPMA_RESTRICTED | TPMA_DECRYPT;
+	const uint32_t needed = TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN |
+				TPMA_RESTRICTED | TPMA_DECRYPT;
 
 	if ((ek->attributes & needed) != needed || ek->attributes & TPMA_SIGN)
 		return "the endorsement key is no restricted storage key that stays in its TPM";
@@ -25,7 +26,8 @@ static const char *endorsement_problem(const struct tpm_public *ek)
 
 static const char *attestation_problem(const struct tpm_public *ak)
 {
-	const uint32_t needed = TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN | TPMA_RESTRICTED | TPMA_SIGN;
+	const uint32_t needed = TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN |
+				TPMA_RESTRICTED | TPMA_SIGN;
 
 	if ((ak->attributes & needed) != needed || ak->attributes & TPMA_DECRYPT)
 		return "the attestation key is not one that stays in its TPM and signs only what the TPM made";
@@ -35,15 +37,24 @@ static const char *attestation_problem(const struct tpm_public *ak)
 }
 
 /* The certificate's path, and that it is of this key. */
-static int check_endorsement(struct cattest_verifier *v, int64_t now, const struct x509_list *certificates, const struct tpm_public *ek,
+static int check_endorsement(struct cattest_verifier *v, int64_t now,
+			     const struct x509_list *certificates, const struct tpm_public *ek,
 			     struct cattest_error *err)
 {
 	static const struct cattest_expect nothing;
 	struct cattest_error own;
-	struct appraisal a = { .verifier = v, .result = result_new(), .err = err ? err : &own, .expect = &nothing, .now = now };
-	struct path_request request = { .step = "tpm.ek", .root = CATTEST_ROOT_TPM, .crl = CRL_IF_THERE, .certificates = certificates };
+	struct appraisal a = { .verifier = v,
+			       .result = result_new(),
+			       .err = err ? err : &own,
+			       .expect = &nothing,
+			       .now = now };
+	struct path_request request = { .step = "tpm.ek",
+					.root = CATTEST_ROOT_TPM,
+					.crl = CRL_IF_THERE,
+					.certificates = certificates };
 	struct path_result path = { 0 };
-	EVP_PKEY *key = tpm_public_key(ek), *certified = certificates->count ? X509_get0_pubkey(certificates->items[0]) : NULL;
+	EVP_PKEY *key = tpm_public_key(ek),
+		 *certified = certificates->count ? X509_get0_pubkey(certificates->items[0]) : NULL;
 	int ret = 0;
 
 	if (!a.result || !key) {
@@ -55,19 +66,25 @@ static int check_endorsement(struct cattest_verifier *v, int64_t now, const stru
 		const struct cattest_check *c = &a.result->checks[i];
 
 		if (c->outcome == CATTEST_FAIL || c->outcome == CATTEST_MISSING)
-			ret = fail(err, -EKEYREJECTED, "tpm: the endorsement key's certificate: %s: %s", c->step, c->found);
+			ret = fail(err, -EKEYREJECTED,
+				   "tpm: the endorsement key's certificate: %s: %s", c->step,
+				   c->found);
 	}
 	if (!ret && (!path.ok || !path.signatures_ok || !path.dates_ok))
-		ret = fail(err, -EKEYREJECTED, "tpm: the endorsement key's certificate leads to no root that was given");
+		ret = fail(
+			err, -EKEYREJECTED,
+			"tpm: the endorsement key's certificate leads to no root that was given");
 	if (!ret && (!certified || EVP_PKEY_eq(certified, key) != 1))
-		ret = fail(err, -EKEYREJECTED, "tpm: the certificate is of another endorsement key");
+		ret = fail(err, -EKEYREJECTED,
+			   "tpm: the certificate is of another endorsement key");
 out:
 	cattest_result_free(a.result);
 	EVP_PKEY_free(key);
 	return ret;
 }
 
-int tpm_challenge_make(struct cattest_verifier *v, int64_t now, const struct x509_list *ek_certificates, struct span ek, struct span ak,
+int tpm_challenge_make(struct cattest_verifier *v, int64_t now,
+		       const struct x509_list *ek_certificates, struct span ek, struct span ak,
 		       struct tpm_challenge *ret_challenge, struct cattest_error *err)
 {
 	struct tpm_public ek_area, ak_area;
@@ -87,10 +104,12 @@ int tpm_challenge_make(struct cattest_verifier *v, int64_t now, const struct x50
 	if (problem)
 		return fail(err, -EKEYREJECTED, "tpm: %s", problem);
 	ret = check_endorsement(v, now, ek_certificates, &ek_area, err);
-	if (!ret && (tpm_public_name(&ak_area, name, &name_size) || RAND_priv_bytes(c.secret, sizeof(c.secret)) != 1))
+	if (!ret && (tpm_public_name(&ak_area, name, &name_size) ||
+		     RAND_priv_bytes(c.secret, sizeof(c.secret)) != 1))
 		ret = fail(err, -ENOMEM, "tpm: no name or no randomness");
 	if (!ret)
-		ret = tpm_make_credential(&ek_area, SPAN(name, name_size), SPAN_OF(c.secret), c.blob, sizeof(c.blob), &c.blob_size, err);
+		ret = tpm_make_credential(&ek_area, SPAN(name, name_size), SPAN_OF(c.secret),
+					  c.blob, sizeof(c.blob), &c.blob_size, err);
 	if (!ret)
 		*ret_challenge = c;
 	OPENSSL_cleanse(&c, sizeof(c));

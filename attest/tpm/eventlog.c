@@ -14,9 +14,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define SPEC_ID_03 "Spec ID Event03"   /* with its NUL 16 bytes */
+#define SPEC_ID_03 "Spec ID Event03"  /* with its NUL 16 bytes */
 #define LOCALITY_ID "StartupLocality" /* 10.4.5.3: the same, then one byte */
-#define HEADER_SIZE 32		       /* of a TCG_PCR_EVENT, without its data */
+#define HEADER_SIZE 32		      /* of a TCG_PCR_EVENT, without its data */
 
 static int header_parse(struct span data, struct log_reader *r, struct cattest_error *err)
 {
@@ -27,22 +27,27 @@ static int header_parse(struct span data, struct log_reader *r, struct cattest_e
 	take(&c, 16 + 4 + 4); /* signature, platform class, versions, errata, size of UINTN */
 	count = take_le32(&c);
 	if (c.bad || !count || count > LOG_HASHES_MAX)
-		return fail(err, -EBADMSG, "event log: its header lists %u hashes", c.bad ? 0 : count);
+		return fail(err, -EBADMSG, "event log: its header lists %u hashes",
+			    c.bad ? 0 : count);
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t id = take_le16(&c), size = take_le16(&c);
 
-		if (c.bad || !size || size > 64 || (tpm_bank_index(id) >= 0 && tpm_hash_size(id) != size))
-			return fail(err, -EBADMSG, "event log: hash 0x%04x of the header has %u bytes", id, size);
+		if (c.bad || !size || size > 64 ||
+		    (tpm_bank_index(id) >= 0 && tpm_hash_size(id) != size))
+			return fail(err, -EBADMSG,
+				    "event log: hash 0x%04x of the header has %u bytes", id, size);
 		for (size_t k = 0; k < r->hash_count; k++)
 			if (r->hash[k].id == id)
-				return fail(err, -EBADMSG, "event log: the header lists hash 0x%04x twice", id);
+				return fail(err, -EBADMSG,
+					    "event log: the header lists hash 0x%04x twice", id);
 		r->hash[r->hash_count].id = id;
 		r->hash[r->hash_count++].size = size;
 	}
 	vendor = take_u8(&c);
 	take(&c, vendor);
 	if (c.bad || cursor_left(&c))
-		return fail(err, -EBADMSG, "event log: the header has not the length that its parts have");
+		return fail(err, -EBADMSG,
+			    "event log: the header has not the length that its parts have");
 	r->agile = true;
 	return 0;
 }
@@ -79,7 +84,8 @@ int log_open(struct span log, struct log_reader *ret_reader, struct cattest_erro
 	if (type == EV_NO_ACTION && span_starts(data, SPEC_ID_03, 16)) {
 		/* The header is in register 0; of CC logs, in 0 or 1. */
 		if (index > 1)
-			return fail(err, -EBADMSG, "event log: its header is in register %u", index);
+			return fail(err, -EBADMSG, "event log: its header is in register %u",
+				    index);
 		ret = header_parse(data, &r, err);
 		r.c = c;
 	}
@@ -93,7 +99,10 @@ static int digests_parse(struct log_reader *r, struct log_event *e, struct catte
 	uint32_t count = take_le32(&r->c), seen = 0;
 
 	if (r->c.bad || count > r->hash_count)
-		return fail(err, -EBADMSG, "event log: event %zu is cut short or has more digests than the header lists hashes", r->event_count);
+		return fail(
+			err, -EBADMSG,
+			"event log: event %zu is cut short or has more digests than the header lists hashes",
+			r->event_count);
 	while (count--) {
 		uint16_t id = take_le16(&r->c);
 		struct span value;
@@ -103,7 +112,10 @@ static int digests_parse(struct log_reader *r, struct log_event *e, struct catte
 		while (i < r->hash_count && r->hash[i].id != id)
 			i++;
 		if (r->c.bad || i == r->hash_count || seen >> i & 1)
-			return fail(err, -EBADMSG, "event log: event %zu has a digest that the header does not list, or twice", r->event_count);
+			return fail(
+				err, -EBADMSG,
+				"event log: event %zu has a digest that the header does not list, or twice",
+				r->event_count);
 		seen |= 1u << i;
 		value = take(&r->c, r->hash[i].size);
 		bank = tpm_bank_index(id);
@@ -135,24 +147,29 @@ int log_next(struct log_reader *r, struct log_event *ret_event, struct cattest_e
 		return fail(err, -EBADMSG, "event log: event %zu is cut short", r->event_count);
 	/* Legacy logs have EV_NO_ACTION in register -1 too. */
 	if (e.index >= LOG_REGISTERS && e.type != EV_NO_ACTION)
-		return fail(err, -EBADMSG, "event log: event %zu is in register %u", r->event_count, e.index);
+		return fail(err, -EBADMSG, "event log: event %zu is in register %u", r->event_count,
+			    e.index);
 	*ret_event = e;
 	return 1;
 }
 
 static int extend(uint8_t *value, int bank, struct span event_digest)
 {
-	static const uint16_t ids[TPM_BANK_COUNT] = { TPM_SHA1, TPM_SHA256, TPM_SHA384, TPM_SHA512 };
+	static const uint16_t ids[TPM_BANK_COUNT] = { TPM_SHA1, TPM_SHA256, TPM_SHA384,
+						      TPM_SHA512 };
 	struct span parts[] = { SPAN(value, event_digest.size), event_digest };
 
 	return digest(tpm_digest_name(ids[bank]), parts, 2, value, NULL);
 }
 
 /* "StartupLocality": PCR 0 starts as that number instead of zero (TPM 2.0 Library, part 1, 11.6.2, and PFP 10.4.5.3). */
-static int set_locality(struct log_replay *p, const struct log_event *e, bool *seen, struct cattest_error *err)
+static int set_locality(struct log_replay *p, const struct log_event *e, bool *seen,
+			struct cattest_error *err)
 {
 	if (e->data.size != 17 || e->data.data[16] > 4 || p->has_events[0] || *seen)
-		return fail(err, -EBADMSG, "event log: a StartupLocality event is malformed, comes twice, or after PCR 0 was extended");
+		return fail(
+			err, -EBADMSG,
+			"event log: a StartupLocality event is malformed, comes twice, or after PCR 0 was extended");
 	*seen = true;
 	for (int bank = 0; bank < TPM_BANK_COUNT; bank++) {
 		static const size_t sizes[TPM_BANK_COUNT] = { 20, 32, 48, 64 };
@@ -184,7 +201,9 @@ int log_replay_all(struct span log, struct log_replay *ret_replay, struct cattes
 			p->bank[tpm_bank_index(reader.hash[i].id)] = true;
 	while ((ret = log_next(&reader, &e, err)) > 0) {
 		if (e.type == EV_NO_ACTION) {
-			ret = e.index == 0 && span_starts(e.data, LOCALITY_ID, 16) ? set_locality(p, &e, &locality, err) : 0;
+			ret = e.index == 0 && span_starts(e.data, LOCALITY_ID, 16)
+				      ? set_locality(p, &e, &locality, err)
+				      : 0;
 			if (ret)
 				return ret;
 			continue;
@@ -213,7 +232,9 @@ bool event_log_detect(struct span in)
 	if (reader.agile)
 		return true;
 	/* A legacy log has no mark: its first event must be one that a log starts with, and read as one. */
-	index = (uint32_t)in.data[0] | (uint32_t)in.data[1] << 8 | (uint32_t)in.data[2] << 16 | (uint32_t)in.data[3] << 24;
-	type = (uint32_t)in.data[4] | (uint32_t)in.data[5] << 8 | (uint32_t)in.data[6] << 16 | (uint32_t)in.data[7] << 24;
+	index = (uint32_t)in.data[0] | (uint32_t)in.data[1] << 8 | (uint32_t)in.data[2] << 16 |
+		(uint32_t)in.data[3] << 24;
+	type = (uint32_t)in.data[4] | (uint32_t)in.data[5] << 8 | (uint32_t)in.data[6] << 16 |
+	       (uint32_t)in.data[7] << 24;
 	return index <= 7 && log_event_type_name(type) && type && log_next(&reader, &e, NULL) > 0;
 }

@@ -52,7 +52,8 @@ static const struct sample samples[] = {
 };
 
 /* An appraisal whose registers are what the log comes to; one of them changed, if there are that many. */
-static struct cattest_result *judge(struct span log, const struct log_replay *p, bool cc, size_t change, bool signed_ok, int *ret_code)
+static struct cattest_result *judge(struct span log, const struct log_replay *p, bool cc,
+				    size_t change, bool signed_ok, int *ret_code)
 {
 	static const char *const banks[] = { "sha1", "sha256", "sha384", "sha512" };
 	static const size_t sizes[] = { 20, 32, 48, 64 };
@@ -66,7 +67,8 @@ static struct cattest_result *judge(struct span log, const struct log_replay *p,
 		for (unsigned n = 0; n < LOG_REGISTERS; n++) {
 			uint8_t value[64];
 
-			if (!p->has_events[n] || !p->bank[bank] || (cc && (bank != 2 || !n || n > 4)))
+			if (!p->has_events[n] || !p->bank[bank] ||
+			    (cc && (bank != 2 || !n || n > 4)))
 				continue;
 			memcpy(value, p->value[bank][n], sizes[bank]);
 			if (count++ == change)
@@ -96,20 +98,29 @@ static void test_sample(const struct sample *s)
 	if (code)
 		goto out;
 	r = judge(log, p, s->cc, SIZE_MAX, true, &code);
-	EXPECT(!code && !first_problem(r)[0] && string_count(r, "eventlog.replayed"), first_problem(r));
+	EXPECT(!code && !first_problem(r)[0] && string_count(r, "eventlog.replayed"),
+	       first_problem(r));
 	c = cattest_result_find(r, "eventlog.secure_boot");
 	EXPECT(s->secure_boot < 0 ? !c : c && c->number == (uint64_t)s->secure_boot, s->name);
 	EXPECT(string_count(r, "eventlog.kernel_cmdline") == s->cmdlines, s->name);
 	EXPECT(string_count(r, "eventlog.boot_applications") >= s->applications_least, s->name);
-	EXPECT(has_string(r, "eventlog.format", s->cc ? "ccel" : p->agile ? "tcg-crypto-agile" : "tcg-sha1"), s->name);
+	EXPECT(has_string(r, "eventlog.format",
+			  s->cc	     ? "ccel"
+			  : p->agile ? "tcg-crypto-agile"
+				     : "tcg-sha1"),
+	       s->name);
 	registers = string_count(r, "eventlog.replayed");
 	cattest_result_free(r);
 	r = judge(log, p, s->cc, SIZE_MAX, false, &code);
-	EXPECT(!code && !cattest_result_find(r, "eventlog.digests") && !cattest_result_find(r, "eventlog.replayed"), "unsigned");
+	EXPECT(!code && !cattest_result_find(r, "eventlog.digests") &&
+		       !cattest_result_find(r, "eventlog.replayed"),
+	       "unsigned");
 	cattest_result_free(r);
 	for (size_t i = 0; i < registers; i++) {
 		r = judge(log, p, s->cc, i, true, &code);
-		EXPECT(!code && begins(first_problem(r), "eventlog.replay") && string_count(r, "eventlog.replayed") < registers, s->name);
+		EXPECT(!code && begins(first_problem(r), "eventlog.replay") &&
+			       string_count(r, "eventlog.replayed") < registers,
+		       s->name);
 		cattest_result_free(r);
 	}
 	/* Nothing that this log could be held against */
@@ -121,9 +132,11 @@ out:
 	free(p);
 }
 
-static bool same_strings(const struct cattest_result *a, const struct cattest_result *b, const char *name)
+static bool same_strings(const struct cattest_result *a, const struct cattest_result *b,
+			 const char *name)
 {
-	const struct cattest_claim *x = cattest_result_find(a, name), *y = cattest_result_find(b, name);
+	const struct cattest_claim *x = cattest_result_find(a, name),
+				   *y = cattest_result_find(b, name);
 
 	if (!x || !y || x->size != y->size)
 		return x == y;
@@ -155,8 +168,12 @@ static void test_changes(const char *name, bool cc, size_t step)
 			is = cattest_result_find(r, "eventlog.secure_boot");
 			EXPECT(same_strings(good, r, "eventlog.digests"), name);
 			/* A partition table that is not shown to be one counts as a program. */
-			EXPECT(string_count(r, "eventlog.boot_applications") >= string_count(good, "eventlog.boot_applications"), name);
-			EXPECT(string_count(r, "eventlog.kernel_cmdline") <= string_count(good, "eventlog.kernel_cmdline"), name);
+			EXPECT(string_count(r, "eventlog.boot_applications") >=
+				       string_count(good, "eventlog.boot_applications"),
+			       name);
+			EXPECT(string_count(r, "eventlog.kernel_cmdline") <=
+				       string_count(good, "eventlog.kernel_cmdline"),
+			       name);
 			EXPECT((was && is) ? was->number == is->number : was == is, name);
 		}
 		cattest_result_free(r);
@@ -167,7 +184,8 @@ static void test_changes(const char *name, bool cc, size_t step)
 		r = judge(SPAN(log.data, cut), p, cc, SIZE_MAX, true, &code);
 		/* Only where the events of one register end, or where filler begins, is a log whole. */
 		EXPECT(code || first_problem(r)[0] || same_strings(good, r, "eventlog.digests") ||
-			       string_count(r, "eventlog.replayed") < string_count(good, "eventlog.replayed"),
+			       string_count(r, "eventlog.replayed") <
+				       string_count(good, "eventlog.replayed"),
 		       name);
 		cattest_result_free(r);
 	}
@@ -190,14 +208,19 @@ static void test_other_reading(const char *name, const char *json_name)
 	list = json_object_get(root, "uefi_event_logs");
 	EXPECT(json_is_array(list) && !log_open(load(name), &reader, &err), json_name);
 	while (log_next(&reader, &e, &err) > 0) {
-		const json_t *theirs = json_array_get(list, i++), *digests = json_object_get(theirs, "digests");
-		const char *hex = json_string_value(json_object_get(json_array_get(digests, 0), "digest"));
+		const json_t *theirs = json_array_get(list, i++),
+			     *digests = json_object_get(theirs, "digests");
+		const char *hex =
+			json_string_value(json_object_get(json_array_get(digests, 0), "digest"));
 		const char *type = json_string_value(json_object_get(theirs, "type_name"));
 		char ours[129];
 
-		EXPECT(json_integer_value(json_object_get(theirs, "index")) == (json_int_t)e.index, json_name);
+		EXPECT(json_integer_value(json_object_get(theirs, "index")) == (json_int_t)e.index,
+		       json_name);
 		EXPECT(hex && !strcmp(hex, hex_text(e.digest[2], ours, sizeof(ours))), json_name);
-		EXPECT(type && log_event_type_name(e.type) && !strcmp(type, log_event_type_name(e.type)), type);
+		EXPECT(type && log_event_type_name(e.type) &&
+			       !strcmp(type, log_event_type_name(e.type)),
+		       type);
 	}
 	EXPECT(!err.text[0] && i == json_array_size(list), json_name);
 	json_decref(root);
@@ -210,10 +233,13 @@ static void test_bad(void)
 	EXPECT(log_replay_all(load("tpm/neg-keylime-boot-log-bogus.bin"), p, NULL), "bogus");
 	EXPECT(!event_log_detect(load("tpm/neg-keylime-boot-log-bogus.bin")), "bogus");
 	/* Well-formed: a StartupLocality and nothing else. */
-	EXPECT(!log_replay_all(load("tpm/goattest-short_no_action_eventlog.bin"), p, NULL) && p->value[1][0][31] == 3 && !p->has_events[0],
+	EXPECT(!log_replay_all(load("tpm/goattest-short_no_action_eventlog.bin"), p, NULL) &&
+		       p->value[1][0][31] == 3 && !p->has_events[0],
 	       "short");
 	/* SM3 only: read, with no register that could be compared. */
-	EXPECT(!log_replay_all(load("csv/ccel.bin"), p, NULL) && !p->bank[0] && !p->bank[1] && !p->bank[2] && !p->bank[3], "SM3");
+	EXPECT(!log_replay_all(load("csv/ccel.bin"), p, NULL) && !p->bank[0] && !p->bank[1] &&
+		       !p->bank[2] && !p->bank[3],
+	       "SM3");
 	free(p);
 }
 

@@ -60,7 +60,8 @@ static const struct {
 };
 
 /* UEFI specification, 3.3: EFI_GLOBAL_VARIABLE */
-static const uint8_t global_variable[16] = { 0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c };
+static const uint8_t global_variable[16] = { 0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
+					     0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c };
 
 const char *log_event_type_name(uint32_t type)
 {
@@ -71,7 +72,8 @@ const char *log_event_type_name(uint32_t type)
 }
 
 /* UEFI_VARIABLE_DATA (PFP, 10.2.6): GUID, length of the name in characters, length of the data, name in UTF-16, data. */
-static bool variable_parse(struct span in, struct span *ret_guid, struct span *ret_name, struct span *ret_data)
+static bool variable_parse(struct span in, struct span *ret_guid, struct span *ret_name,
+			   struct span *ret_data)
 {
 	struct cursor c = CURSOR(in);
 	uint64_t name_len, data_size;
@@ -128,11 +130,13 @@ static void describe_data(const struct log_event *e, char *text, size_t room)
 	text[0] = '\0';
 	if (shown.size && !shown.data[shown.size - 1])
 		shown.size--;
-	if (e->type >> 4 == 0x8000000 && variable_parse(e->data, &guid, &name, &data) && utf16_text(name, text, room))
+	if (e->type >> 4 == 0x8000000 && variable_parse(e->data, &guid, &name, &data) &&
+	    utf16_text(name, text, room))
 		return;
 	if (is_text(e->data))
 		safe_text(shown, text, room);
-	else if (e->type != EV_IPL || e->data.size < 2 || e->data.data[1] || !utf16_text(e->data, text, room))
+	else if (e->type != EV_IPL || e->data.size < 2 || e->data.data[1] ||
+		 !utf16_text(e->data, text, room))
 		snprintf(text, room, "%zu bytes", e->data.size);
 }
 
@@ -148,7 +152,10 @@ void log_describe(const struct log_event *e, int bank, bool cc, char *ret_text, 
 		hex_text(e->digest[bank], hex, sizeof(hex));
 	describe_data(e, data, sizeof(data));
 	snprintf(number, sizeof(number), "0x%x", e->type);
-	snprintf(ret_text, room, "%s%d %s %s %s", cc && e->index ? "rtmr" : cc ? "mrtd" : "pcr",
+	snprintf(ret_text, room, "%s%d %s %s %s",
+		 cc && e->index ? "rtmr"
+		 : cc		? "mrtd"
+				: "pcr",
 		 (int)(cc && e->index ? e->index - 1 : e->index), type ? type : number, hex, data);
 }
 
@@ -160,7 +167,8 @@ static bool hash_of_two_is(int bank, struct span first, struct span second, stru
 	uint8_t found[64];
 	size_t size;
 
-	return !digest(digest_names[bank], parts, 2, found, &size) && span_equal(SPAN(found, size), expected);
+	return !digest(digest_names[bank], parts, 2, found, &size) &&
+	       span_equal(SPAN(found, size), expected);
 }
 
 static bool hash_is(int bank, struct span data, struct span expected)
@@ -179,7 +187,8 @@ struct facts {
 /* EV_SEPARATOR's data is 0 or, after an error, -1 (PFP, 10.4.1). */
 static bool is_separator(int bank, struct span found)
 {
-	return hash_is(bank, SPAN("\0\0\0\0", 4), found) || hash_is(bank, SPAN("\xff\xff\xff\xff", 4), found);
+	return hash_is(bank, SPAN("\0\0\0\0", 4), found) ||
+	       hash_is(bank, SPAN("\xff\xff\xff\xff", 4), found);
 }
 
 /* "SecureBoot" as the firmware read it, hashed as a whole: UEFI_VARIABLE_DATA (PFP, 3.3.4.8). size 0: the variable is not there. */
@@ -192,7 +201,8 @@ static bool is_secure_boot(int bank, struct span found, size_t size, uint8_t val
 	uint8_t expected[64];
 	size_t expected_size;
 
-	return !digest(digest_names[bank], parts, 5, expected, &expected_size) && span_equal(SPAN(expected, expected_size), found);
+	return !digest(digest_names[bank], parts, 5, expected, &expected_size) &&
+	       span_equal(SPAN(expected, expected_size), found);
 }
 
 static void fact_secure_boot(struct facts *f, const struct log_event *e, int bank)
@@ -202,7 +212,8 @@ static void fact_secure_boot(struct facts *f, const struct log_event *e, int ban
 	if (e->index != (f->mapping->cc ? 1 : 7) || f->separated)
 		return;
 	on = is_secure_boot(bank, e->digest[bank], 1, 1);
-	off = is_secure_boot(bank, e->digest[bank], 1, 0) || is_secure_boot(bank, e->digest[bank], 0, 0);
+	off = is_secure_boot(bank, e->digest[bank], 1, 0) ||
+	      is_secure_boot(bank, e->digest[bank], 0, 0);
 	/* Measured twice and differently: the worse one. */
 	if (on || off)
 		f->secure_boot = on && (!f->secure_boot_known || f->secure_boot);
@@ -216,7 +227,8 @@ static void claim_cmdline(struct appraisal *a, struct span line, bool utf16)
 	char *text = line.size <= 1 << 16 ? malloc(room) : NULL;
 
 	if (!text)
-		check_fail(a, "eventlog.cmdline", "a command line of at most 64 KiB", "%zu bytes", line.size);
+		check_fail(a, "eventlog.cmdline", "a command line of at most 64 KiB", "%zu bytes",
+			   line.size);
 	else if (!utf16)
 		claim_add(a, "eventlog.kernel_cmdline", "%s", safe_text(line, text, room));
 	else if (utf16_text(line, text, room))
@@ -235,11 +247,14 @@ static bool fact_grub_cmdline(struct facts *f, const struct log_event *e, int ba
 
 		if (!span_starts(e->data, prefixes[i], skip))
 			continue;
-		line = SPAN(e->data.data + skip, strnlen((const char *)e->data.data + skip, e->data.size - skip));
+		line = SPAN(e->data.data + skip,
+			    strnlen((const char *)e->data.data + skip, e->data.size - skip));
 		if (hash_is(bank, line, e->digest[bank]))
 			claim_cmdline(f->a, line, false);
 		else
-			check_fail(f->a, "eventlog.cmdline", "the digest of the command line that the log shows", "another digest");
+			check_fail(f->a, "eventlog.cmdline",
+				   "the digest of the command line that the log shows",
+				   "another digest");
 		return true;
 	}
 	return false;
@@ -257,7 +272,8 @@ static void fact_cmdline(struct facts *f, const struct log_event *e, int bank)
 		line.size--;
 	while (line.size >= 2 && !line.data[line.size - 1] && !line.data[line.size - 2])
 		line.size -= 2;
-	if (line.size >= 2 && line.size % 2 == 0 && hash_of_two_is(bank, line, SPAN("\0", 2), e->digest[bank]))
+	if (line.size >= 2 && line.size % 2 == 0 &&
+	    hash_of_two_is(bank, line, SPAN("\0", 2), e->digest[bank]))
 		claim_cmdline(f->a, line, true);
 }
 
@@ -268,8 +284,10 @@ static void fact_cmdline(struct facts *f, const struct log_event *e, int bank)
 static void fact_boot_application(struct facts *f, const struct log_event *e, int bank)
 {
 	static const char *const actions[] = {
-		"Calling EFI Application from Boot Option", "Returning from EFI Application from Boot Option",
-		"Exit Boot Services Invocation",	    "Exit Boot Services Returned with Failure",
+		"Calling EFI Application from Boot Option",
+		"Returning from EFI Application from Boot Option",
+		"Exit Boot Services Invocation",
+		"Exit Boot Services Returned with Failure",
 		"Exit Boot Services Returned with Success",
 	};
 	struct span found = e->digest[bank];
@@ -297,7 +315,8 @@ static void take_event(struct facts *f, const struct log_event *e)
 		return;
 	for (int bank = 0; bank < TPM_BANK_COUNT; bank++)
 		if (f->mapping->matched[bank][e->index])
-			claim_add(f->a, "eventlog.digests", "%s", hex_text(e->digest[bank], hex, sizeof(hex)));
+			claim_add(f->a, "eventlog.digests", "%s",
+				  hex_text(e->digest[bank], hex, sizeof(hex)));
 	log_describe(e, best, f->mapping->cc, text, sizeof(text));
 	claim_add(f->a, "eventlog.events", "%s", text);
 	fact_secure_boot(f, e, best);

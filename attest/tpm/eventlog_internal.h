@@ -18,7 +18,8 @@ const char *log_event_type_name(uint32_t type); /* NULL: unknown */
 
 struct log_event {
 	uint32_t index, type;
-	struct span digest[TPM_BANK_COUNT]; /* by tpm_bank_index(); size 0: the event has none for that bank */
+	struct span digest
+		[TPM_BANK_COUNT]; /* by tpm_bank_index(); size 0: the event has none for that bank */
 	struct span data;
 };
 
@@ -49,7 +50,7 @@ int log_replay_all(struct span log, struct log_replay *ret_replay, struct cattes
 
 /* Which register of the evidence an index of the log means. */
 struct log_mapping {
-	bool cc;					 /* 1-4 are RTMR0-3; else PCRs */
+	bool cc;				     /* 1-4 are RTMR0-3; else PCRs */
 	bool matched[TPM_BANK_COUNT][LOG_REGISTERS]; /* the signed register has the log's value */
 };
 /* Claims of the events of registers that matched; the log was read before, so nothing is malformed. */

@@ -16,7 +16,8 @@ static const char *const bank_names[TPM_BANK_COUNT] = { "sha1", "sha256", "sha38
 static const size_t bank_sizes[TPM_BANK_COUNT] = { 20, 32, 48, 64 };
 #define CC_BANK 2 /* RTMRs are of SHA-384 */
 
-static const struct cattest_claim *register_claim(const struct appraisal *a, bool cc, int bank, unsigned n)
+static const struct cattest_claim *register_claim(const struct appraisal *a, bool cc, int bank,
+						  unsigned n)
 {
 	char name[32];
 
@@ -51,7 +52,8 @@ static bool is_cc(const struct appraisal *a, const struct log_replay *p)
 }
 
 /* One register of one bank. */
-static bool compare(struct appraisal *a, const struct log_replay *p, struct log_mapping *m, int bank, unsigned n)
+static bool compare(struct appraisal *a, const struct log_replay *p, struct log_mapping *m,
+		    int bank, unsigned n)
 {
 	const struct cattest_claim *claim = register_claim(a, m->cc, bank, n);
 	char name[32], expected[129], found[160];
@@ -61,13 +63,16 @@ static bool compare(struct appraisal *a, const struct log_replay *p, struct log_
 	register_text(m->cc, bank, n, name);
 	hex_text(SPAN(claim->bytes, claim->size), expected, sizeof(expected));
 	if (p->incomplete[bank][n]) {
-		check_fail(a, "eventlog.replay", expected, "%s: an event has no digest for this bank", name);
+		check_fail(a, "eventlog.replay", expected,
+			   "%s: an event has no digest for this bank", name);
 		return false;
 	}
-	m->matched[bank][n] = span_equal(SPAN(claim->bytes, claim->size), SPAN(p->value[bank][n], bank_sizes[bank]));
+	m->matched[bank][n] = span_equal(SPAN(claim->bytes, claim->size),
+					 SPAN(p->value[bank][n], bank_sizes[bank]));
 	if (!m->matched[bank][n])
 		check_fail(a, "eventlog.replay", expected, "%s: the log comes to %s", name,
-			   hex_text(SPAN(p->value[bank][n], bank_sizes[bank]), found, sizeof(found)));
+			   hex_text(SPAN(p->value[bank][n], bank_sizes[bank]), found,
+				    sizeof(found)));
 	return m->matched[bank][n];
 }
 
@@ -87,7 +92,8 @@ static size_t claim_replayed(struct appraisal *a, const struct log_mapping *m)
 }
 
 /* Registers whose events nothing stands for. */
-static void note_unsigned(struct appraisal *a, const struct log_replay *p, const struct log_mapping *m)
+static void note_unsigned(struct appraisal *a, const struct log_replay *p,
+			  const struct log_mapping *m)
 {
 	char list[160] = "";
 
@@ -100,17 +106,22 @@ static void note_unsigned(struct appraisal *a, const struct log_replay *p, const
 			snprintf(list + strlen(list), 8, " %u", n);
 	}
 	if (list[0])
-		check_note(a, "eventlog.unsigned", "nothing signs these registers of the log, so nothing is claimed of their events:%s", list);
+		check_note(
+			a, "eventlog.unsigned",
+			"nothing signs these registers of the log, so nothing is claimed of their events:%s",
+			list);
 }
 
-static void replay_and_claim(struct appraisal *a, struct span log, const struct log_replay *p, bool signed_ok)
+static void replay_and_claim(struct appraisal *a, struct span log, const struct log_replay *p,
+			     bool signed_ok)
 {
 	struct log_mapping m = { .cc = is_cc(a, p) };
 	bool good = true;
 	size_t count;
 
 	if (!signed_ok) {
-		check_note(a, "eventlog.replay", "not looked at: the registers' own signature is not good");
+		check_note(a, "eventlog.replay",
+			   "not looked at: the registers' own signature is not good");
 		return;
 	}
 	for (int bank = 0; bank < TPM_BANK_COUNT; bank++)
@@ -120,15 +131,20 @@ static void replay_and_claim(struct appraisal *a, struct span log, const struct 
 	/* One bank that differs spoils the register in all of them. */
 	for (unsigned n = 0; n < LOG_REGISTERS && !good; n++)
 		for (int bank = 0; bank < TPM_BANK_COUNT; bank++)
-			if (!m.matched[bank][n] && p->has_events[n] && p->bank[bank] && register_claim(a, m.cc, bank, n))
+			if (!m.matched[bank][n] && p->has_events[n] && p->bank[bank] &&
+			    register_claim(a, m.cc, bank, n))
 				for (int k = 0; k < TPM_BANK_COUNT; k++)
 					m.matched[k][n] = false;
 	count = claim_replayed(a, &m);
 	if (!count && good) {
-		check_missing(a, "eventlog.replay", "the evidence signs no register that this log has events for");
+		check_missing(a, "eventlog.replay",
+			      "the evidence signs no register that this log has events for");
 		return;
 	}
-	claim_string(a, "eventlog.format", m.cc ? "ccel" : p->agile ? "tcg-crypto-agile" : "tcg-sha1");
+	claim_string(a, "eventlog.format",
+		     m.cc	? "ccel"
+		     : p->agile ? "tcg-crypto-agile"
+				: "tcg-sha1");
 	log_claim_facts(a, log, &m);
 	if (good)
 		check_pass(a, "eventlog.replay", "%zu registers have the log's values", count);
@@ -160,13 +176,18 @@ static int log_appraise(struct appraisal *a, struct span in)
 	cc = p->agile && !p->bank[0] && !p->bank[1] && !p->bank[3] && !p->has_events[0];
 	for (unsigned n = 5; n < LOG_REGISTERS; n++)
 		cc &= !p->has_events[n];
-	claim_string(a, "eventlog.format", cc ? "ccel" : p->agile ? "tcg-crypto-agile" : "tcg-sha1");
+	claim_string(a, "eventlog.format",
+		     cc		? "ccel"
+		     : p->agile ? "tcg-crypto-agile"
+				: "tcg-sha1");
 	for (int bank = 0; bank < TPM_BANK_COUNT; bank++)
 		for (unsigned n = 0; p->bank[bank] && n < LOG_REGISTERS; n++) {
 			if (!p->has_events[n] || p->incomplete[bank][n])
 				continue;
 			register_text(cc && n, bank, n, text);
-			claim_add(a, "eventlog.registers", "%s=%s", text, hex_text(SPAN(p->value[bank][n], bank_sizes[bank]), hex, sizeof(hex)));
+			claim_add(a, "eventlog.registers", "%s=%s", text,
+				  hex_text(SPAN(p->value[bank][n], bank_sizes[bank]), hex,
+					   sizeof(hex)));
 		}
 	ret = log_open(in, &reader, a->err);
 	while (!ret && log_next(&reader, &e, NULL) > 0) {

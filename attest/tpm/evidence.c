@@ -7,8 +7,8 @@
  * any other way), or if a certificate for it leads to a root of TPM certificates that the relying party gave; there are no built-in
  * ones. Without either the verification is undecided, since anybody can make a key and sign anything.
  */
-#include "attest/tpm/eventlog.h"
 #include "attest/tpm/evidence.h"
+#include "attest/tpm/eventlog.h"
 #include "attest/x509/x509.h"
 
 #include <errno.h>
@@ -38,7 +38,8 @@ static bool tpm_detect(struct span in)
 	struct tpm_evidence e;
 	int ret;
 
-	if (in.size < 64 || (in.data[0] != 0x0a && in.data[0] != 'r' && !memchr(in.data, '{', in.size < 64 ? in.size : 64)))
+	if (in.size < 64 || (in.data[0] != 0x0a && in.data[0] != 'r' &&
+			     !memchr(in.data, '{', in.size < 64 ? in.size : 64)))
 		return false;
 	ret = read_any_form(in, &e, NULL);
 	if (!ret)
@@ -47,7 +48,8 @@ static bool tpm_detect(struct span in)
 	return ret != -ENOENT;
 }
 
-static int read_quote(const struct tpm_evidence_quote *from, struct tpm_quote_request *ret, struct cattest_error *err)
+static int read_quote(const struct tpm_evidence_quote *from, struct tpm_quote_request *ret,
+		      struct cattest_error *err)
 {
 	int code = tpm_quote_parse(from->message, &ret->quote, err);
 
@@ -55,14 +57,17 @@ static int read_quote(const struct tpm_evidence_quote *from, struct tpm_quote_re
 		return code;
 	ret->pcrs = from->has_pcrs ? &from->pcrs : NULL;
 	if (from->raw_rsa) {
-		ret->signature = (struct tpm_signature){ .algorithm = TPM_RSASSA, .hash = TPM_SHA256, .rsa = from->signature };
+		ret->signature = (struct tpm_signature){ .algorithm = TPM_RSASSA,
+							 .hash = TPM_SHA256,
+							 .rsa = from->signature };
 		return 0;
 	}
 	return tpm_signature_parse(from->signature, &ret->signature, err);
 }
 
 /* The key that the evidence names, or without one the pinned key that signed the first quote. */
-static int find_key(struct appraisal *a, const struct tpm_evidence *e, const struct tpm_quote_request *first, EVP_PKEY **ret_key,
+static int find_key(struct appraisal *a, const struct tpm_evidence *e,
+		    const struct tpm_quote_request *first, EVP_PKEY **ret_key,
 		    struct tpm_public *ret_public)
 {
 	EVP_PKEY *key;
@@ -71,9 +76,13 @@ static int find_key(struct appraisal *a, const struct tpm_evidence *e, const str
 	*ret_key = NULL;
 	if (e->ak.size) {
 		*ret_key = tpm_key_of_any_form(e->ak, ret_public);
-		return *ret_key ? 0 : fail(a->err, -EBADMSG, "tpm: the attestation key is neither a TPM2B_PUBLIC nor a SubjectPublicKeyInfo");
+		return *ret_key
+			       ? 0
+			       : fail(a->err, -EBADMSG,
+				      "tpm: the attestation key is neither a TPM2B_PUBLIC nor a SubjectPublicKeyInfo");
 	}
-	for (size_t i = 0; !a->decode_only && (key = verifier_root_key(a->verifier, CATTEST_ROOT_AK, i)); i++)
+	for (size_t i = 0;
+	     !a->decode_only && (key = verifier_root_key(a->verifier, CATTEST_ROOT_AK, i)); i++)
 		if (!tpm_signature_problem(key, &first->signature, first->quote.message)) {
 			EVP_PKEY_up_ref(key);
 			*ret_key = key;
@@ -84,24 +93,29 @@ static int find_key(struct appraisal *a, const struct tpm_evidence *e, const str
 
 static void check_attributes(struct appraisal *a, const struct tpm_public *p)
 {
-	const uint32_t needed = TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN | TPMA_RESTRICTED | TPMA_SIGN;
+	const uint32_t needed = TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN |
+				TPMA_RESTRICTED | TPMA_SIGN;
 
-	check_that(a, (p->attributes & needed) == needed && !(p->attributes & TPMA_DECRYPT), "tpm.ak.attributes",
-		   "made in this TPM, stays in it, signs only what the TPM made", "0x%08x", p->attributes);
+	check_that(a, (p->attributes & needed) == needed && !(p->attributes & TPMA_DECRYPT),
+		   "tpm.ak.attributes",
+		   "made in this TPM, stays in it, signs only what the TPM made", "0x%08x",
+		   p->attributes);
 }
 
 static bool is_pinned(struct appraisal *a, EVP_PKEY *key)
 {
 	unsigned char *spki = NULL;
 	int size = i2d_PUBKEY(key, &spki);
-	bool pinned = size > 0 && verifier_root(a->verifier, CATTEST_ROOT_AK, SPAN(spki, (size_t)size)) != 0;
+	bool pinned = size > 0 &&
+		      verifier_root(a->verifier, CATTEST_ROOT_AK, SPAN(spki, (size_t)size)) != 0;
 
 	OPENSSL_free(spki);
 	return pinned;
 }
 
 /* A certificate for the key, up to a root of the caller's. */
-static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, EVP_PKEY *key, bool *ret_trusted)
+static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, EVP_PKEY *key,
+			     bool *ret_trusted)
 {
 	struct x509_list list = { 0 };
 	struct path_request request = {
@@ -118,7 +132,8 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 		ret = x509_list_from(e->certificate[i], &list);
 	if (ret || !list.count) {
 		x509_list_done(&list);
-		return fail(a->err, ret == -ENOMEM ? ret : -EBADMSG, "tpm: the attestation key's certificates are malformed");
+		return fail(a->err, ret == -ENOMEM ? ret : -EBADMSG,
+			    "tpm: the attestation key's certificates are malformed");
 	}
 	if (verifier_root_certificate(a->verifier, CATTEST_ROOT_TPM, 0)) {
 		path_verify(a, &request, &path);
@@ -127,9 +142,13 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 			claim_time(a, "collateral.expires", path.valid_until);
 		}
 		ca = X509_check_ca(list.items[0]) != 0;
-		same = X509_get0_pubkey(list.items[0]) && EVP_PKEY_eq(X509_get0_pubkey(list.items[0]), key) == 1;
-		check_that(a, same && !ca, "tpm.ak.certificate", "a certificate of the attestation key, and no CA", "%s",
-			   ca ? "a CA" : same ? "of this key" : "of another key");
+		same = X509_get0_pubkey(list.items[0]) &&
+		       EVP_PKEY_eq(X509_get0_pubkey(list.items[0]), key) == 1;
+		check_that(a, same && !ca, "tpm.ak.certificate",
+			   "a certificate of the attestation key, and no CA", "%s",
+			   ca	  ? "a CA"
+			   : same ? "of this key"
+				  : "of another key");
 		*ret_trusted = path.ok && same && !ca;
 	} else {
 		check_missing(a, "tpm.ak.path", "a root of TPM certificates: none was given");
@@ -139,8 +158,8 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 }
 
 /* Says why the key is trusted: "pinned", "certificate" or "none". */
-static int judge_key(struct appraisal *a, const struct tpm_evidence *e, EVP_PKEY *key, const struct tpm_public *public_area,
-		     const char **ret_trust)
+static int judge_key(struct appraisal *a, const struct tpm_evidence *e, EVP_PKEY *key,
+		     const struct tpm_public *public_area, const char **ret_trust)
 {
 	bool trusted = false;
 	int ret = 0;
@@ -156,7 +175,8 @@ static int judge_key(struct appraisal *a, const struct tpm_evidence *e, EVP_PKEY
 	if (e->certificate_count)
 		ret = check_certificate(a, e, key, &trusted);
 	else
-		check_missing(a, "tpm.ak.trust", "the key is not pinned, and the evidence has no certificate for it");
+		check_missing(a, "tpm.ak.trust",
+			      "the key is not pinned, and the evidence has no certificate for it");
 	if (trusted)
 		*ret_trust = "certificate";
 	return ret;
@@ -177,10 +197,13 @@ static void state_without_key(struct appraisal *a, struct tpm_quote_request *req
 	for (size_t i = 0; i < count; i++)
 		tpm_quote_claims(a, &requests[i]);
 	if (!a->decode_only)
-		check_missing(a, "tpm.ak.trust", "the attestation key: the evidence has none, and no pinned one signed it");
+		check_missing(
+			a, "tpm.ak.trust",
+			"the attestation key: the evidence has none, and no pinned one signed it");
 }
 
-static int judge_quotes(struct appraisal *a, const struct tpm_evidence *e, struct tpm_quote_request *requests, EVP_PKEY *key,
+static int judge_quotes(struct appraisal *a, const struct tpm_evidence *e,
+			struct tpm_quote_request *requests, EVP_PKEY *key,
 			const struct tpm_public *public_area)
 {
 	struct span log = SPAN(a->expect->event_log, a->expect->event_log_size);
@@ -192,7 +215,9 @@ static int judge_quotes(struct appraisal *a, const struct tpm_evidence *e, struc
 		return ret;
 	claim_name(a, public_area);
 	if (e->ek_certificate.size)
-		check_note(a, "tpm.ek", "an endorsement key's certificate is there, but binds the attestation key to nothing");
+		check_note(
+			a, "tpm.ek",
+			"an endorsement key's certificate is there, but binds the attestation key to nothing");
 	for (size_t i = 0; i < e->quote_count; i++) {
 		requests[i].key = key;
 		requests[i].trust = trust;

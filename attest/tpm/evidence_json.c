@@ -42,7 +42,8 @@ int tpm_evidence_hold(struct tpm_evidence *e, uint8_t *data)
 	return 0;
 }
 
-static int from_base64(struct tpm_evidence *e, const char *text, size_t len, const char *what, struct span *ret, struct cattest_error *err)
+static int from_base64(struct tpm_evidence *e, const char *text, size_t len, const char *what,
+		       struct span *ret, struct cattest_error *err)
 {
 	uint8_t *data;
 	size_t size;
@@ -51,19 +52,21 @@ static int from_base64(struct tpm_evidence *e, const char *text, size_t len, con
 	if (!code)
 		code = tpm_evidence_hold(e, data);
 	if (code)
-		return fail(err, code == -ENOMEM ? code : -EBADMSG, "tpm: \"%s\" is no base64", what);
+		return fail(err, code == -ENOMEM ? code : -EBADMSG, "tpm: \"%s\" is no base64",
+			    what);
 	*ret = SPAN(data, size);
 	return 0;
 }
 
-static int from_hex(struct tpm_evidence *e, const json_t *value, size_t least, size_t most, const char *what, struct span *ret,
-		    struct cattest_error *err)
+static int from_hex(struct tpm_evidence *e, const json_t *value, size_t least, size_t most,
+		    const char *what, struct span *ret, struct cattest_error *err)
 {
 	size_t len = json_string_length(value), size = len / 2;
 	uint8_t *data;
 
 	if (!json_is_string(value) || len % 2 || size < least || size > most)
-		return fail(err, -EBADMSG, "tpm: %s is not hex of %zu to %zu bytes", what, least, most);
+		return fail(err, -EBADMSG, "tpm: %s is not hex of %zu to %zu bytes", what, least,
+			    most);
 	data = malloc(size + 1);
 	if (!data || tpm_evidence_hold(e, data))
 		return fail(err, -ENOMEM, "tpm: too many values");
@@ -74,8 +77,8 @@ static int from_hex(struct tpm_evidence *e, const json_t *value, size_t least, s
 }
 
 /* A member in base64. Missing: size 0 if optional. */
-static int member_base64(struct tpm_evidence *e, const json_t *object, const char *name, bool optional, struct span *ret,
-			 struct cattest_error *err)
+static int member_base64(struct tpm_evidence *e, const json_t *object, const char *name,
+			 bool optional, struct span *ret, struct cattest_error *err)
 {
 	const json_t *value = json_object_get(object, name);
 
@@ -87,7 +90,8 @@ static int member_base64(struct tpm_evidence *e, const json_t *object, const cha
 }
 
 /* As above, but PEM is taken as it stands in the JSON text. */
-static int member_pem_or_base64(struct tpm_evidence *e, const json_t *value, const char *name, struct span *ret, struct cattest_error *err)
+static int member_pem_or_base64(struct tpm_evidence *e, const json_t *value, const char *name,
+				struct span *ret, struct cattest_error *err)
 {
 	const char *text = json_string_value(value);
 
@@ -114,7 +118,8 @@ static int pcr_number(const char *text)
 	return n < TPM_PCR_COUNT ? (int)n : -1;
 }
 
-static int pcrs_from_object(struct tpm_evidence *e, json_t *banks, struct tpm_pcrs *ret, struct cattest_error *err)
+static int pcrs_from_object(struct tpm_evidence *e, json_t *banks, struct tpm_pcrs *ret,
+			    struct cattest_error *err)
 {
 	const char *bank_name, *number;
 	json_t *bank, *value;
@@ -124,14 +129,17 @@ static int pcrs_from_object(struct tpm_evidence *e, json_t *banks, struct tpm_pc
 		uint16_t hash = tpm_hash_of_name(bank_name);
 
 		if (!hash || !json_is_object(bank))
-			return fail(err, -EBADMSG, "tpm: \"pcrs\" has a bank that is not known here (sha1, sha256, sha384, sha512 are)");
+			return fail(
+				err, -EBADMSG,
+				"tpm: \"pcrs\" has a bank that is not known here (sha1, sha256, sha384, sha512 are)");
 		json_object_foreach(bank, number, value) {
 			int n = pcr_number(number);
 
 			if (n < 0)
-				return fail(err, -EBADMSG, "tpm: \"pcrs\" has a register that is none of 0 to 23");
-			code = from_hex(e, value, tpm_hash_size(hash), tpm_hash_size(hash), "a PCR's value",
-					&ret->value[tpm_bank_index(hash)][n], err);
+				return fail(err, -EBADMSG,
+					    "tpm: \"pcrs\" has a register that is none of 0 to 23");
+			code = from_hex(e, value, tpm_hash_size(hash), tpm_hash_size(hash),
+					"a PCR's value", &ret->value[tpm_bank_index(hash)][n], err);
 			if (code)
 				return code;
 		}
@@ -140,12 +148,14 @@ static int pcrs_from_object(struct tpm_evidence *e, json_t *banks, struct tpm_pc
 }
 
 /* 24 values of the SHA-256 bank. */
-static int pcrs_from_list(struct tpm_evidence *e, const json_t *list, struct tpm_pcrs *ret, struct cattest_error *err)
+static int pcrs_from_list(struct tpm_evidence *e, const json_t *list, struct tpm_pcrs *ret,
+			  struct cattest_error *err)
 {
 	if (!json_is_array(list) || json_array_size(list) != TPM_PCR_COUNT)
 		return fail(err, -EBADMSG, "tpm: \"pcrs\" is not a list of 24 values");
 	for (size_t n = 0; n < TPM_PCR_COUNT; n++) {
-		int code = from_hex(e, json_array_get(list, n), 32, 32, "a PCR's value", &ret->value[tpm_bank_index(TPM_SHA256)][n], err);
+		int code = from_hex(e, json_array_get(list, n), 32, 32, "a PCR's value",
+				    &ret->value[tpm_bank_index(TPM_SHA256)][n], err);
 
 		if (code)
 			return code;
@@ -163,14 +173,17 @@ static int certificates_from(struct tpm_evidence *e, const json_t *value, struct
 	if (!count || count > TPM_CERTIFICATES_MAX)
 		return fail(err, -EBADMSG, "tpm: \"ak_certificate\" has %zu certificates", count);
 	for (size_t i = 0; !code && i < count; i++)
-		code = member_pem_or_base64(e, json_is_array(value) ? json_array_get(value, i) : value, "ak_certificate",
+		code = member_pem_or_base64(e,
+					    json_is_array(value) ? json_array_get(value, i) : value,
+					    "ak_certificate",
 					    &e->certificate[e->certificate_count++], err);
 	return code;
 }
 
 static int from_ours(struct tpm_evidence *e, json_t *object, struct cattest_error *err)
 {
-	static const char *const members[] = { "quote", "signature", "pcrs", "ak", "ak_certificate", "ek_certificate", "event_log" };
+	static const char *const members[] = { "quote",		 "signature",	   "pcrs",     "ak",
+					       "ak_certificate", "ek_certificate", "event_log" };
 	struct tpm_evidence_quote *q = &e->quote[0];
 	const json_t *value;
 	const char *name;
@@ -184,7 +197,8 @@ static int from_ours(struct tpm_evidence *e, json_t *object, struct cattest_erro
 		while (i < sizeof(members) / sizeof(members[0]) && strcmp(members[i], name))
 			i++;
 		if (i == sizeof(members) / sizeof(members[0]))
-			return fail(err, -EBADMSG, "tpm: the quote's JSON has a member that is not known here");
+			return fail(err, -EBADMSG,
+				    "tpm: the quote's JSON has a member that is not known here");
 	}
 	e->form = "JSON";
 	e->quote_count = 1;
@@ -238,9 +252,11 @@ static int from_azure(struct tpm_evidence *e, json_t *object, struct cattest_err
 	e->form = "Azure's quote JSON";
 	e->quote_count = 1;
 	q->has_pcrs = q->raw_rsa = true;
-	code = from_hex(e, json_object_get(object, "message"), 1, 4096, "\"message\"", &q->message, err);
+	code = from_hex(e, json_object_get(object, "message"), 1, 4096, "\"message\"", &q->message,
+			err);
 	if (!code)
-		code = from_hex(e, json_object_get(object, "signature"), 1, 512, "\"signature\"", &q->signature, err);
+		code = from_hex(e, json_object_get(object, "signature"), 1, 512, "\"signature\"",
+				&q->signature, err);
 	if (!code)
 		code = pcrs_from_list(e, json_object_get(object, "pcrs"), &q->pcrs, err);
 	return code;
@@ -252,7 +268,8 @@ static bool looks_like_object(struct span in)
 	size_t at = 0, depth = 0;
 	bool quoted = false;
 
-	while (at < in.size && (in.data[at] == ' ' || in.data[at] == '\n' || in.data[at] == '\r' || in.data[at] == '\t'))
+	while (at < in.size && (in.data[at] == ' ' || in.data[at] == '\n' || in.data[at] == '\r' ||
+				in.data[at] == '\t'))
 		at++;
 	if (at == in.size || in.data[at] != '{' || in.size > TPM_JSON_MAX)
 		return false;
@@ -283,12 +300,15 @@ int tpm_evidence_from_json(struct span in, struct tpm_evidence *e, struct cattes
 	if (!object)
 		return -ENOENT;
 	e->json = object;
-	if (json_is_string(json_object_get(object, "quote")) && json_is_string(json_object_get(object, "signature")))
+	if (json_is_string(json_object_get(object, "quote")) &&
+	    json_is_string(json_object_get(object, "signature")))
 		return from_ours(e, object, err);
-	if (json_is_object(json_object_get(object, "tpm_quote")) && json_is_string(json_object_get(object, "ak_public")))
+	if (json_is_object(json_object_get(object, "tpm_quote")) &&
+	    json_is_string(json_object_get(object, "ak_public")))
 		return from_trustee(e, object, err);
 	if (json_object_size(object) == 3 && json_is_string(json_object_get(object, "message")) &&
-	    json_is_string(json_object_get(object, "signature")) && json_is_array(json_object_get(object, "pcrs")))
+	    json_is_string(json_object_get(object, "signature")) &&
+	    json_is_array(json_object_get(object, "pcrs")))
 		return from_azure(e, object, err);
 	return -ENOENT;
 }
@@ -312,7 +332,8 @@ int tpm_evidence_from_keylime(struct span in, struct tpm_evidence *e, struct cat
 			return fail(err, -EBADMSG, "tpm: a Keylime quote has three parts");
 		for (end = at; end < in.size && in.data[end] != ':'; end++)
 			;
-		code = from_base64(e, (const char *)in.data + at, end - at, names[i], &parts[i], err);
+		code = from_base64(e, (const char *)in.data + at, end - at, names[i], &parts[i],
+				   err);
 		if (code)
 			return code;
 	}
@@ -351,7 +372,8 @@ int tpm_pcrs_from_tools(struct span in, struct tpm_pcrs *ret_pcrs, struct cattes
 		int bank = tpm_bank_index(selection[i].hash);
 
 		if ((selection[i].mask && bank < 0) || selection[i].mask >> TPM_PCR_COUNT)
-			return fail(err, -ENOTSUP, "tpm: the PCR values are of a bank that is not known here");
+			return fail(err, -ENOTSUP,
+				    "tpm: the PCR values are of a bank that is not known here");
 		for (unsigned n = 0; n < TPM_PCR_COUNT; n++) {
 			struct span slot;
 			size_t size;
@@ -364,8 +386,10 @@ int tpm_pcrs_from_tools(struct span in, struct tpm_pcrs *ret_pcrs, struct cattes
 			}
 			size = take_le16(&values);
 			slot = take(&values, 64);
-			if (values.bad || !in_list || in_list > 8 || size != tpm_hash_size(selection[i].hash))
-				return fail(err, -EBADMSG, "tpm: the PCR values do not fit their selection");
+			if (values.bad || !in_list || in_list > 8 ||
+			    size != tpm_hash_size(selection[i].hash))
+				return fail(err, -EBADMSG,
+					    "tpm: the PCR values do not fit their selection");
 			in_list--;
 			pcrs.value[bank][n] = SPAN(slot.data, size);
 		}

@@ -100,8 +100,8 @@ static bool pcrs_message(struct span in, struct tpm_pcrs *ret)
 	while (take_field(&again, &f)) {
 		if (f.number != 2)
 			continue;
-		if (f.wire != BYTES || !pcr_entry(f.bytes, &number, &value) || number >= TPM_PCR_COUNT || !value.size ||
-		    ret->value[bank][number].size)
+		if (f.wire != BYTES || !pcr_entry(f.bytes, &number, &value) ||
+		    number >= TPM_PCR_COUNT || !value.size || ret->value[bank][number].size)
 			return false;
 		ret->value[bank][number] = value;
 	}
@@ -135,29 +135,42 @@ static bool looks_like_attestation(struct span in)
 	struct tpm_public area;
 	struct field f;
 
-	return in.size > 64 && in.size <= TPM_PROTOBUF_MAX && in.data[0] == 0x0a && take_field(&c, &f) && f.bytes.size >= 8 &&
-	       f.bytes.data[0] == 0 && (f.bytes.data[1] == TPM_RSA || f.bytes.data[1] == TPM_ECC) &&
-	       !tpm_public_parse(f.bytes, &area, NULL) && take_field(&c, &f) && f.number == 2 && f.wire == BYTES;
+	return in.size > 64 && in.size <= TPM_PROTOBUF_MAX && in.data[0] == 0x0a &&
+	       take_field(&c, &f) && f.bytes.size >= 8 && f.bytes.data[0] == 0 &&
+	       (f.bytes.data[1] == TPM_RSA || f.bytes.data[1] == TPM_ECC) &&
+	       !tpm_public_parse(f.bytes, &area, NULL) && take_field(&c, &f) && f.number == 2 &&
+	       f.wire == BYTES;
 }
 
-static int take_attestation_field(struct tpm_evidence *e, const struct field *f, struct cattest_error *err)
+static int take_attestation_field(struct tpm_evidence *e, const struct field *f,
+				  struct cattest_error *err)
 {
 	struct span *single = f->number == 1 ? &e->ak : f->number == 3 ? &e->event_log : NULL;
 
 	if (f->wire != BYTES && f->number <= 7)
-		return fail(err, -EBADMSG, "tpm: field %u of the attestation message has the wrong type", f->number);
+		return fail(err, -EBADMSG,
+			    "tpm: field %u of the attestation message has the wrong type",
+			    f->number);
 	if (single && single->size)
-		return fail(err, -EBADMSG, "tpm: field %u comes twice in the attestation message", f->number);
+		return fail(err, -EBADMSG, "tpm: field %u comes twice in the attestation message",
+			    f->number);
 	if (single)
 		*single = f->bytes;
 	if (f->number == 2) {
-		if (e->quote_count == TPM_QUOTES_MAX || !quote_message(f->bytes, &e->quote[e->quote_count]))
-			return fail(err, -EBADMSG, "tpm: quote %zu of the attestation message is malformed, or one too many", e->quote_count);
+		if (e->quote_count == TPM_QUOTES_MAX ||
+		    !quote_message(f->bytes, &e->quote[e->quote_count]))
+			return fail(
+				err, -EBADMSG,
+				"tpm: quote %zu of the attestation message is malformed, or one too many",
+				e->quote_count);
 		e->quote_count++;
 	}
 	if ((f->number == 6 && f->bytes.size) || f->number == 7) {
-		if (e->certificate_count == TPM_CERTIFICATES_MAX || (f->number == 6 && e->certificate_count))
-			return fail(err, -EBADMSG, "tpm: the attestation message has too many certificates, or not the leaf first");
+		if (e->certificate_count == TPM_CERTIFICATES_MAX ||
+		    (f->number == 6 && e->certificate_count))
+			return fail(
+				err, -EBADMSG,
+				"tpm: the attestation message has too many certificates, or not the leaf first");
 		e->certificate[e->certificate_count++] = f->bytes;
 	}
 	return 0;
@@ -178,6 +191,7 @@ int tpm_evidence_from_protobuf(struct span in, struct tpm_evidence *e, struct ca
 			return ret;
 	}
 	if (c.bad || !e->quote_count)
-		return fail(err, -EBADMSG, "tpm: the attestation message is malformed, or has no quote");
+		return fail(err, -EBADMSG,
+			    "tpm: the attestation message is malformed, or has no quote");
 	return 0;
 }

@@ -7,9 +7,10 @@
 
 #include <errno.h>
 
-#define TPM_GENERATED_VALUE 0xff544347 /* part 2, 6.2: only the TPM puts it before what a restricted key signs */
-#define TPM_ST_ATTEST_QUOTE 0x8018     /* part 2, 6.9 */
-#define DATA_MAX 66		       /* TPM2B_DATA: a TPMT_HA, whose largest digest has 64 bytes */
+#define TPM_GENERATED_VALUE \
+	0xff544347 /* part 2, 6.2: only the TPM puts it before what a restricted key signs */
+#define TPM_ST_ATTEST_QUOTE 0x8018 /* part 2, 6.9 */
+#define DATA_MAX 66		   /* TPM2B_DATA: a TPMT_HA, whose largest digest has 64 bytes */
 #define NAME_SIZE_MAX (2 + 64)
 #define RSA_SIZE_MAX 512
 #define ECC_SIZE_MAX 66
@@ -87,8 +88,10 @@ static int take_selection(struct cursor *c, struct tpm_selection *ret, struct ca
 	if (mask >> TPM_PCR_COUNT)
 		return fail(err, -EBADMSG, "tpm: the quote selects a PCR above 23");
 	if (mask && tpm_bank_index(hash) < 0)
-		return fail(err, -ENOTSUP, "tpm: the quote selects PCRs of a bank that is not known here (algorithm 0x%04x%s)", hash,
-			    hash == TPM_SM3_256 ? ", SM3" : "");
+		return fail(
+			err, -ENOTSUP,
+			"tpm: the quote selects PCRs of a bank that is not known here (algorithm 0x%04x%s)",
+			hash, hash == TPM_SM3_256 ? ", SM3" : "");
 	*ret = (struct tpm_selection){ hash, mask };
 	return 0;
 }
@@ -103,9 +106,12 @@ int tpm_quote_parse(struct span in, struct tpm_quote *ret_quote, struct cattest_
 	int ret;
 
 	if (c.bad || magic != TPM_GENERATED_VALUE)
-		return fail(err, -EBADMSG, "tpm: not a TPMS_ATTEST (its first bytes are not ff 54 43 47): it was not made by a TPM");
+		return fail(
+			err, -EBADMSG,
+			"tpm: not a TPMS_ATTEST (its first bytes are not ff 54 43 47): it was not made by a TPM");
 	if (type != TPM_ST_ATTEST_QUOTE)
-		return fail(err, -EBADMSG, "tpm: attestation of type 0x%04x, not a quote (0x8018)", type);
+		return fail(err, -EBADMSG, "tpm: attestation of type 0x%04x, not a quote (0x8018)",
+			    type);
 	q.qualified_signer = take_sized(&c, NAME_SIZE_MAX);
 	q.extra_data = take_sized(&c, DATA_MAX);
 	q.clock = take_be64(&c);
@@ -124,12 +130,14 @@ int tpm_quote_parse(struct span in, struct tpm_quote *ret_quote, struct cattest_
 	}
 	q.pcr_digest = take_sized(&c, 64);
 	if (c.bad || cursor_left(&c))
-		return fail(err, -EBADMSG, "tpm: the quote is %s", c.bad ? "cut short" : "longer than its parts");
+		return fail(err, -EBADMSG, "tpm: the quote is %s",
+			    c.bad ? "cut short" : "longer than its parts");
 	*ret_quote = q;
 	return 0;
 }
 
-int tpm_signature_parse(struct span in, struct tpm_signature *ret_signature, struct cattest_error *err)
+int tpm_signature_parse(struct span in, struct tpm_signature *ret_signature,
+			struct cattest_error *err)
 {
 	struct tpm_signature s = { 0 };
 	struct cursor c = CURSOR(in);
@@ -148,14 +156,17 @@ int tpm_signature_parse(struct span in, struct tpm_signature *ret_signature, str
 	case 0:
 		return fail(err, -EBADMSG, "tpm: the signature is cut short");
 	default:
-		return fail(err, -ENOTSUP, "tpm: signature scheme 0x%04x%s is not known here (RSASSA, RSAPSS and ECDSA are)", s.algorithm,
-			    s.algorithm == TPM_SM2 ? " (SM2)" : "");
+		return fail(
+			err, -ENOTSUP,
+			"tpm: signature scheme 0x%04x%s is not known here (RSASSA, RSAPSS and ECDSA are)",
+			s.algorithm, s.algorithm == TPM_SM2 ? " (SM2)" : "");
 	}
 	if (c.bad || cursor_left(&c))
-		return fail(err, -EBADMSG, "tpm: the signature is %s", c.bad ? "malformed" : "longer than its parts");
+		return fail(err, -EBADMSG, "tpm: the signature is %s",
+			    c.bad ? "malformed" : "longer than its parts");
 	if (tpm_bank_index(s.hash) < 0)
-		return fail(err, -ENOTSUP, "tpm: the signature's hash 0x%04x%s is not known here", s.hash,
-			    s.hash == TPM_SM3_256 ? " (SM3)" : "");
+		return fail(err, -ENOTSUP, "tpm: the signature's hash 0x%04x%s is not known here",
+			    s.hash, s.hash == TPM_SM3_256 ? " (SM3)" : "");
 	*ret_signature = s;
 	return 0;
 }

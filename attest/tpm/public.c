@@ -71,16 +71,21 @@ static int parse_area(struct span in, struct tpm_public *ret, struct cattest_err
 		p.ec_x = take_sized(&c, 66);
 		p.ec_y = take_sized(&c, 66);
 	} else {
-		return fail(err, -ENOTSUP, "tpm: a key of type 0x%04x, neither RSA nor ECC", p.type);
+		return fail(err, -ENOTSUP, "tpm: a key of type 0x%04x, neither RSA nor ECC",
+			    p.type);
 	}
 	if (c.bad || cursor_left(&c))
-		return fail(err, -EBADMSG, "tpm: the public area is %s", c.bad ? "cut short" : "longer than its parts");
+		return fail(err, -EBADMSG, "tpm: the public area is %s",
+			    c.bad ? "cut short" : "longer than its parts");
 	if (tpm_bank_index(p.name_hash) < 0)
-		return fail(err, -ENOTSUP, "tpm: name algorithm 0x%04x is not known here", p.name_hash);
+		return fail(err, -ENOTSUP, "tpm: name algorithm 0x%04x is not known here",
+			    p.name_hash);
 	if (p.type == TPM_ECC && p.curve != TPM_ECC_NIST_P256 && p.curve != TPM_ECC_NIST_P384)
-		return fail(err, -ENOTSUP, "tpm: curve 0x%04x is not known here (P-256 and P-384 are)", p.curve);
+		return fail(err, -ENOTSUP,
+			    "tpm: curve 0x%04x is not known here (P-256 and P-384 are)", p.curve);
 	if (p.type == TPM_RSA && p.rsa_n.size * 8 != p.key_bits)
-		return fail(err, -EBADMSG, "tpm: an RSA modulus of %zu bits in a key of %u bits", p.rsa_n.size * 8, p.key_bits);
+		return fail(err, -EBADMSG, "tpm: an RSA modulus of %zu bits in a key of %u bits",
+			    p.rsa_n.size * 8, p.key_bits);
 	*ret = p;
 	return 0;
 }
@@ -101,11 +106,13 @@ static EVP_PKEY *rsa_key(struct span modulus, uint32_t exponent)
 	OSSL_PARAM *params = NULL;
 	EVP_PKEY *key = NULL;
 
-	if (n && e && builder && ctx && BN_set_word(e, exponent ? exponent : RSA_F4) && BN_is_odd(n) &&
-	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e))
+	if (n && e && builder && ctx && BN_set_word(e, exponent ? exponent : RSA_F4) &&
+	    BN_is_odd(n) && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) &&
+	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e))
 		params = OSSL_PARAM_BLD_to_param(builder);
 	ERR_set_mark();
-	if (params && (EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1))
+	if (params && (EVP_PKEY_fromdata_init(ctx) != 1 ||
+		       EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1))
 		key = NULL;
 	ERR_pop_to_mark();
 	OSSL_PARAM_free(params);
@@ -134,7 +141,8 @@ EVP_PKEY *tpm_public_key(const struct tpm_public *p)
 
 	if (p->type == TPM_RSA)
 		return rsa_key(p->rsa_n, p->exponent);
-	if (p->type != TPM_ECC || !pad_number(p->ec_x, xy, half) || !pad_number(p->ec_y, xy + half, half))
+	if (p->type != TPM_ECC || !pad_number(p->ec_x, xy, half) ||
+	    !pad_number(p->ec_y, xy + half, half))
 		return NULL;
 	return ec_key(half == 32 ? "P-256" : "P-384", SPAN(xy, 2 * half));
 }

@@ -16,7 +16,10 @@
 
 static const EVP_MD *digest_of(uint16_t hash)
 {
-	return hash == TPM_SHA256 ? EVP_sha256() : hash == TPM_SHA384 ? EVP_sha384() : hash == TPM_SHA512 ? EVP_sha512() : NULL;
+	return hash == TPM_SHA256   ? EVP_sha256()
+	       : hash == TPM_SHA384 ? EVP_sha384()
+	       : hash == TPM_SHA512 ? EVP_sha512()
+				    : NULL;
 }
 
 static bool rsa_verifies(EVP_PKEY *key, const struct tpm_signature *s, struct span message)
@@ -58,7 +61,8 @@ static bool ecdsa_verifies(EVP_PKEY *key, const struct tpm_signature *s, struct 
 
 const char *tpm_signature_problem(EVP_PKEY *key, const struct tpm_signature *s, struct span message)
 {
-	bool rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA, ec = EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
+	bool rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA,
+	     ec = EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
 
 	if (!digest_of(s->hash))
 		return "its hash is too weak";
@@ -66,7 +70,8 @@ const char *tpm_signature_problem(EVP_PKEY *key, const struct tpm_signature *s, 
 		return "the key is of another kind";
 	if (rsa && EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
 		return "the key is shorter than 2048 bits";
-	if (s->algorithm == TPM_ECDSA ? !ecdsa_verifies(key, s, message) : !rsa_verifies(key, s, message))
+	if (s->algorithm == TPM_ECDSA ? !ecdsa_verifies(key, s, message)
+				      : !rsa_verifies(key, s, message))
 		return "it does not verify";
 	return NULL;
 }
@@ -74,11 +79,15 @@ const char *tpm_signature_problem(EVP_PKEY *key, const struct tpm_signature *s, 
 static bool check_signature(struct appraisal *a, const struct tpm_quote_request *r)
 {
 	const struct tpm_signature *s = &r->signature;
-	const char *scheme = s->algorithm == TPM_RSASSA ? "RSASSA" : s->algorithm == TPM_RSAPSS ? "RSAPSS" : "ECDSA";
-	const char *hash = tpm_hash_name(s->hash), *problem = tpm_signature_problem(r->key, s, r->quote.message);
+	const char *scheme = s->algorithm == TPM_RSASSA	  ? "RSASSA"
+			     : s->algorithm == TPM_RSAPSS ? "RSAPSS"
+							  : "ECDSA";
+	const char *hash = tpm_hash_name(s->hash),
+		   *problem = tpm_signature_problem(r->key, s, r->quote.message);
 
-	return check_that(a, !problem, "tpm.quote.signature", "signed by the attestation key, with SHA-256 or better", "%s-%s%s%s", scheme,
-			  hash ? hash : "?", problem ? ": " : "", problem ? problem : "");
+	return check_that(a, !problem, "tpm.quote.signature",
+			  "signed by the attestation key, with SHA-256 or better", "%s-%s%s%s",
+			  scheme, hash ? hash : "?", problem ? ": " : "", problem ? problem : "");
 }
 
 /* H over the selected values, bank by bank in the order of the selection, ascending; H is the signature's hash. */
@@ -100,12 +109,16 @@ static bool check_pcrs(struct appraisal *a, const struct tpm_quote_request *r)
 				continue;
 			value = r->pcrs ? r->pcrs->value[bank][n] : (struct span){ 0 };
 			if (!value.size) {
-				check_missing(a, "tpm.quote.pcrs", "the value of PCR %u (%s), which the quote covers, was not given", n,
-					      tpm_hash_name(q->selection[i].hash));
+				check_missing(
+					a, "tpm.quote.pcrs",
+					"the value of PCR %u (%s), which the quote covers, was not given",
+					n, tpm_hash_name(q->selection[i].hash));
 				return false;
 			}
 			if (value.size != tpm_hash_size(q->selection[i].hash)) {
-				check_fail(a, "tpm.quote.pcrs", "values as long as their bank's hash", "PCR %u (%s) has %zu bytes", n,
+				check_fail(a, "tpm.quote.pcrs",
+					   "values as long as their bank's hash",
+					   "PCR %u (%s) has %zu bytes", n,
 					   tpm_hash_name(q->selection[i].hash), value.size);
 				return false;
 			}
@@ -113,40 +126,48 @@ static bool check_pcrs(struct appraisal *a, const struct tpm_quote_request *r)
 		}
 	}
 	if (!hash || digest(hash, parts, count, found, &size)) {
-		check_fail(a, "tpm.quote.pcrs", "a digest of the values given", "the digest could not be computed");
+		check_fail(a, "tpm.quote.pcrs", "a digest of the values given",
+			   "the digest could not be computed");
 		return false;
 	}
-	return check_that(a, q->pcr_digest.size == size && bytes_equal(q->pcr_digest.data, found, size), "tpm.quote.pcrs",
-			  "the signed digest is that of the values given", "%zu values", count);
+	return check_that(
+		a, q->pcr_digest.size == size && bytes_equal(q->pcr_digest.data, found, size),
+		"tpm.quote.pcrs", "the signed digest is that of the values given", "%zu values",
+		count);
 }
 
 /* What the quote is bound to, as report data: the forms that tpm.h lists. */
 static void check_binding(struct appraisal *a, const struct tpm_quote *q)
 {
-	uint8_t expected[CATTEST_REPORT_DATA_SIZE] = { 0 }, found[CATTEST_REPORT_DATA_SIZE] = { 0 }, hashed[64];
-	struct span given = SPAN(a->expect->report_data, a->expect->report_data_size), whole = SPAN_OF(expected);
+	uint8_t expected[CATTEST_REPORT_DATA_SIZE] = { 0 }, found[CATTEST_REPORT_DATA_SIZE] = { 0 },
+		hashed[64];
+	struct span given = SPAN(a->expect->report_data, a->expect->report_data_size),
+		    whole = SPAN_OF(expected);
 	static const char *const hashes[] = { "SHA256", "SHA384" };
 	char expected_text[140], found_text[140];
 	bool bound = false;
 	size_t size;
 
-	memcpy(found, q->extra_data.data ? q->extra_data.data : found, q->extra_data.size < sizeof(found) ? q->extra_data.size : sizeof(found));
+	memcpy(found, q->extra_data.data ? q->extra_data.data : found,
+	       q->extra_data.size < sizeof(found) ? q->extra_data.size : sizeof(found));
 	if (!a->expect->report_data || a->decode_only) {
 		if (q->extra_data.size <= sizeof(found) && !claim_find(a, "report_data"))
 			claim_bytes(a, "report_data", SPAN_OF(found));
 		return;
 	}
 	memcpy(expected, given.data, given.size < sizeof(expected) ? given.size : sizeof(expected));
-	bound = (q->extra_data.size && span_equal(q->extra_data, given)) || span_equal(q->extra_data, whole);
+	bound = (q->extra_data.size && span_equal(q->extra_data, given)) ||
+		span_equal(q->extra_data, whole);
 	for (size_t i = 0; !bound && i < 2; i++)
-		bound = !digest(hashes[i], &whole, 1, hashed, &size) && span_equal(q->extra_data, SPAN(hashed, size));
+		bound = !digest(hashes[i], &whole, 1, hashed, &size) &&
+			span_equal(q->extra_data, SPAN(hashed, size));
 	if (bound && !claim_find(a, "report_data"))
 		claim_bytes(a, "report_data", whole);
 	if (bound)
 		check_pass(a, "report_data", "extraData is the expected report data or its hash");
 	else
-		check_fail(a, "report_data", hex_text(given, expected_text, sizeof(expected_text)), "%s",
-			   hex_text(q->extra_data, found_text, sizeof(found_text)));
+		check_fail(a, "report_data", hex_text(given, expected_text, sizeof(expected_text)),
+			   "%s", hex_text(q->extra_data, found_text, sizeof(found_text)));
 }
 
 static void claim_pcr(struct appraisal *a, uint16_t hash, unsigned n, struct span value)
@@ -159,7 +180,8 @@ static void claim_pcr(struct appraisal *a, uint16_t hash, unsigned n, struct spa
 	if (!before)
 		claim_bytes(a, name, value);
 	else if (!span_equal(SPAN(before->bytes, before->size), value))
-		check_fail(a, "tpm.quote.pcrs", "one value for a PCR in all quotes", "PCR %u (%s) has two", n, tpm_hash_name(hash));
+		check_fail(a, "tpm.quote.pcrs", "one value for a PCR in all quotes",
+			   "PCR %u (%s) has two", n, tpm_hash_name(hash));
 }
 
 static void claim_key(struct appraisal *a, EVP_PKEY *key)
@@ -195,7 +217,8 @@ static void state_claims(struct appraisal *a, const struct tpm_quote_request *r,
 		int bank = tpm_bank_index(q->selection[i].hash);
 
 		for (unsigned n = 0; n < TPM_PCR_COUNT; n++)
-			if (q->selection[i].mask >> n & 1 && r->pcrs && r->pcrs->value[bank][n].size)
+			if (q->selection[i].mask >> n & 1 && r->pcrs &&
+			    r->pcrs->value[bank][n].size)
 				claim_pcr(a, q->selection[i].hash, n, r->pcrs->value[bank][n]);
 	}
 }
@@ -210,9 +233,11 @@ void tpm_quote_claims(struct appraisal *a, const struct tpm_quote_request *reque
 /* A reset between two quotes would mean that their PCRs are of different boots. */
 static bool same_boot(struct appraisal *a, const struct tpm_quote *q)
 {
-	const struct cattest_claim *reset = claim_find(a, "tpm.reset_count"), *restart = claim_find(a, "tpm.restart_count");
+	const struct cattest_claim *reset = claim_find(a, "tpm.reset_count"),
+				   *restart = claim_find(a, "tpm.restart_count");
 
-	if (!reset || !restart || (reset->number == q->reset_count && restart->number == q->restart_count))
+	if (!reset || !restart ||
+	    (reset->number == q->reset_count && restart->number == q->restart_count))
 		return true;
 	check_fail(a, "tpm.quote.boot", "all quotes of one boot", "resets and restarts differ");
 	return false;
@@ -222,7 +247,8 @@ bool tpm_quote_appraise_with_key(struct appraisal *a, const struct tpm_quote_req
 {
 	bool ok;
 
-	check_pass(a, "tpm.quote.form", "TPM_GENERATED, a quote, %zu bytes", request->quote.message.size);
+	check_pass(a, "tpm.quote.form", "TPM_GENERATED, a quote, %zu bytes",
+		   request->quote.message.size);
 	ok = check_signature(a, request);
 	if (request->bind_report_data)
 		check_binding(a, &request->quote);

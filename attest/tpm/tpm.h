@@ -43,10 +43,10 @@ struct tpm_pcrs {
 };
 /* sha1 0, sha256 1, sha384 2, sha512 3; -1 none. */
 int tpm_bank_index(uint16_t hash);
-const char *tpm_hash_name(uint16_t hash);  /* "sha256"; NULL: unknown */
+const char *tpm_hash_name(uint16_t hash);    /* "sha256"; NULL: unknown */
 uint16_t tpm_hash_of_name(const char *name); /* 0: unknown */
-size_t tpm_hash_size(uint16_t hash);	   /* 0: unknown */
-const char *tpm_digest_name(uint16_t hash); /* as digest() wants it; NULL: unknown */
+size_t tpm_hash_size(uint16_t hash);	     /* 0: unknown */
+const char *tpm_digest_name(uint16_t hash);  /* as digest() wants it; NULL: unknown */
 
 struct tpm_selection {
 	uint16_t hash;
@@ -66,13 +66,14 @@ struct tpm_quote {
 
 struct tpm_signature {
 	uint16_t algorithm, hash;
-	struct span rsa;     /* RSASSA, RSAPSS */
+	struct span rsa; /* RSASSA, RSAPSS */
 	struct span ec_r, ec_s;
 };
 
 /* 0, -EBADMSG or -ENOTSUP (SM2, SM3, other schemes) with a message. No byte may be left over. */
 int tpm_quote_parse(struct span in, struct tpm_quote *ret_quote, struct cattest_error *err);
-int tpm_signature_parse(struct span in, struct tpm_signature *ret_signature, struct cattest_error *err);
+int tpm_signature_parse(struct span in, struct tpm_signature *ret_signature,
+			struct cattest_error *err);
 
 struct tpm_quote_request {
 	struct tpm_quote quote;
@@ -80,7 +81,7 @@ struct tpm_quote_request {
 	const struct tpm_pcrs *pcrs;	/* NULL: none were given, which is MISSING */
 	EVP_PKEY *key;			/* the attestation key; not NULL */
 	const char *trust;		/* claimed as tpm.ak_trust: "hcl", "certificate", ... */
-	bool bind_report_data;		/* extraData carries the report data: check it; else it is only claimed as nonce */
+	bool bind_report_data; /* extraData carries the report data: check it; else it is only claimed as nonce */
 };
 
 /*
@@ -90,7 +91,8 @@ struct tpm_quote_request {
  */
 bool tpm_quote_appraise_with_key(struct appraisal *a, const struct tpm_quote_request *request);
 /* NULL: the key signed the message so. Else why not. */
-const char *tpm_signature_problem(EVP_PKEY *key, const struct tpm_signature *signature, struct span message);
+const char *tpm_signature_problem(EVP_PKEY *key, const struct tpm_signature *signature,
+				  struct span message);
 /* Only the claims, for decoding. */
 void tpm_quote_claims(struct appraisal *a, const struct tpm_quote_request *request);
 
@@ -109,7 +111,8 @@ struct tpm_public {
 	uint16_t type, name_hash;
 	uint32_t attributes;
 	struct span policy;
-	uint16_t symmetric, symmetric_bits, symmetric_mode; /* of storage keys: what protects children and credentials */
+	uint16_t symmetric, symmetric_bits,
+		symmetric_mode; /* of storage keys: what protects children and credentials */
 	uint16_t scheme, scheme_hash;
 	uint16_t curve, key_bits;
 	uint32_t exponent;
@@ -121,7 +124,8 @@ int tpm_public_parse(struct span in, struct tpm_public *ret_public, struct catte
 /* Owned by the caller; NULL: no such key. */
 EVP_PKEY *tpm_public_key(const struct tpm_public *public_area);
 /* nameAlg || H(area) */
-int tpm_public_name(const struct tpm_public *public_area, uint8_t ret_name[TPM_NAME_MAX], size_t *ret_size);
+int tpm_public_name(const struct tpm_public *public_area, uint8_t ret_name[TPM_NAME_MAX],
+		    size_t *ret_size);
 /* A key of any form: TPM2B_PUBLIC, TPMT_PUBLIC, SPKI as DER or PEM. ret_public->area.size 0: the form has no public area. */
 EVP_PKEY *tpm_key_of_any_form(struct span in, struct tpm_public *ret_public);
 
@@ -130,14 +134,16 @@ EVP_PKEY *tpm_key_of_any_form(struct span in, struct tpm_public *ret_public);
  * TPM with that EK gives back, and only if it holds an object of that name. ret_blob: TPM2B_ID_OBJECT || TPM2B_ENCRYPTED_SECRET.
  * -ENOTSUP for an EK that is not RSA-2048+ or P-256/P-384 with AES-CFB; -E2BIG if room is too small.
  */
-int tpm_make_credential(const struct tpm_public *ek, struct span object_name, struct span secret, uint8_t *ret_blob, size_t room,
-			size_t *ret_size, struct cattest_error *err);
+int tpm_make_credential(const struct tpm_public *ek, struct span object_name, struct span secret,
+			uint8_t *ret_blob, size_t room, size_t *ret_size,
+			struct cattest_error *err);
 /* For tests with known randomness: the seed (of the EK's name hash's size) and, for ECC, the ephemeral key. */
-int tpm_make_credential_with(const struct tpm_public *ek, EVP_PKEY *ephemeral, struct span seed, struct span object_name,
-			     struct span secret, uint8_t *ret_blob, size_t room, size_t *ret_size, struct cattest_error *err);
+int tpm_make_credential_with(const struct tpm_public *ek, EVP_PKEY *ephemeral, struct span seed,
+			     struct span object_name, struct span secret, uint8_t *ret_blob,
+			     size_t room, size_t *ret_size, struct cattest_error *err);
 /* KDFa (part 1, 11.4.10.2): counter mode HMAC. size: at most 64 bytes. */
-int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span context_u, struct span context_v, uint8_t *ret_key,
-	     size_t size);
+int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span context_u,
+	     struct span context_v, uint8_t *ret_key, size_t size);
 
 /*
  * Enrolment: is this attestation key in a TPM that a manufacturer vouches for? Checks the endorsement key's certificate (leaf first, up to a root of
@@ -153,5 +159,6 @@ struct tpm_challenge {
 	size_t blob_size;
 };
 struct x509_list;
-int tpm_challenge_make(struct cattest_verifier *v, int64_t now, const struct x509_list *ek_certificates, struct span ek, struct span ak,
+int tpm_challenge_make(struct cattest_verifier *v, int64_t now,
+		       const struct x509_list *ek_certificates, struct span ek, struct span ak,
 		       struct tpm_challenge *ret_challenge, struct cattest_error *err);

@@ -12,7 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void whole(struct span in)
 {
-	static const struct cattest_expect expect = { .type = "tpm-quote", .report_data = "nonce", .report_data_size = 5 };
+	static const struct cattest_expect expect = { .type = "tpm-quote",
+						      .report_data = "nonce",
+						      .report_data_size = 5 };
 	static struct cattest_verifier *v;
 	struct cattest_result *r = NULL;
 	const struct cattest_claim *trust;
@@ -26,7 +28,8 @@ static void whole(struct span in)
 	if (cattest_verify(v, in.data, in.size, &expect, &r, &err))
 		return;
 	trust = cattest_result_find(r, "tpm.ak_trust");
-	if (cattest_result_verdict(r) == CATTEST_TRUSTED || (trust && strcmp(trust->string, "none")))
+	if (cattest_result_verdict(r) == CATTEST_TRUSTED ||
+	    (trust && strcmp(trust->string, "none")))
 		abort();
 	cattest_result_free(r);
 }
@@ -41,7 +44,8 @@ static void parts(uint8_t which, struct span in)
 	EVP_PKEY *key;
 	size_t size;
 
-	if (which == 1 && !tpm_quote_parse(in, &quote, NULL) && quote.selection_count > TPM_SELECTION_MAX)
+	if (which == 1 && !tpm_quote_parse(in, &quote, NULL) &&
+	    quote.selection_count > TPM_SELECTION_MAX)
 		abort();
 	if (which == 2)
 		(void)tpm_signature_parse(in, &signature, NULL);
@@ -51,7 +55,8 @@ static void parts(uint8_t which, struct span in)
 		return;
 	key = tpm_key_of_any_form(in, &area);
 	if (key && area.area.size && !tpm_public_name(&area, name, &size))
-		(void)tpm_make_credential(&area, SPAN(name, size), SPAN("secret", 6), blob, sizeof(blob), &size, NULL);
+		(void)tpm_make_credential(&area, SPAN(name, size), SPAN("secret", 6), blob,
+					  sizeof(blob), &size, NULL);
 	EVP_PKEY_free(key);
 }
 

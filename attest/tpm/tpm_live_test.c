@@ -38,7 +38,8 @@ static int run_to(const char *out, ...)
 		const char *at = strchr(word, '%');
 
 		if (at)
-			snprintf(texts[count], sizeof(texts[0]), "%.*s%s%s", (int)(at - word), word, folder, at + 1);
+			snprintf(texts[count], sizeof(texts[0]), "%.*s%s%s", (int)(at - word), word,
+				 folder, at + 1);
 		else
 			snprintf(texts[count], sizeof(texts[0]), "%s", word);
 		argv[count] = texts[count];
@@ -56,12 +57,12 @@ static int run_to(const char *out, ...)
 }
 
 #define RUN(...) run_to("/dev/null", __VA_ARGS__, (const char *)NULL)
-#define MUST(...)                                                                \
-	do {                                                                     \
-		if (RUN(__VA_ARGS__)) {                                          \
+#define MUST(...)                                                                             \
+	do {                                                                                  \
+		if (RUN(__VA_ARGS__)) {                                                       \
 			printf("%s:%d: this failed: %s\n", __FILE__, __LINE__, #__VA_ARGS__); \
-			failed = 1;                                              \
-		}                                                                \
+			failed = 1;                                                           \
+		}                                                                             \
 	} while (0)
 
 static struct span load(const char *name)
@@ -73,7 +74,8 @@ static struct span load(const char *name)
 	size_t size;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/", name);
+	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : folder,
+		 name[0] == '/' ? "" : "/", name);
 	f = fopen(path, "rb");
 	if (!f)
 		return SPAN(NULL, 0);
@@ -99,9 +101,11 @@ static void store(const char *name, const void *head, size_t head_size, struct s
 static bool start_tpm(void)
 {
 	char state[100], server[100], control[100], tcti[100];
-	char words[4][32] = { "swtpm", "socket", "--tpm2", "--tpmstate" }, more[3][32] = { "--server", "--ctrl", "--flags" };
+	char words[4][32] = { "swtpm", "socket", "--tpm2", "--tpmstate" },
+	     more[3][32] = { "--server", "--ctrl", "--flags" };
 	char flags[] = "not-need-init,startup-clear";
-	char *const argv[] = { words[0], words[1], words[2], words[3], state, more[0], server, more[1], control, more[2], flags, NULL };
+	char *const argv[] = { words[0], words[1], words[2], words[3], state, more[0],
+			       server,	 more[1],  control,  more[2],  flags, NULL };
 	posix_spawn_file_actions_t quiet;
 	char path[100];
 
@@ -129,7 +133,8 @@ static struct span activate(struct span blob)
 	RUN("rm", "-f", "%/opened");
 	MUST("tpm2_startauthsession", "--policy-session", "-S", "%/session");
 	MUST("tpm2_policysecret", "-S", "%/session", "-c", "e");
-	RUN("tpm2_activatecredential", "-c", "%/ak.ctx", "-C", "%/ek.ctx", "-i", "%/credential", "-o", "%/opened", "-P", "session:%/session");
+	RUN("tpm2_activatecredential", "-c", "%/ak.ctx", "-C", "%/ek.ctx", "-i", "%/credential",
+	    "-o", "%/opened", "-P", "session:%/session");
 	RUN("tpm2_flushcontext", "%/session");
 	RUN("tpm2_flushcontext", "-t");
 	return load("opened");
@@ -146,22 +151,33 @@ static void test_credential(const char *name)
 
 	EXPECT(!tpm_public_parse(load("ek.pub"), &ek, &err), err.text);
 	EXPECT(!tpm_public_parse(load("ak.pub"), &ak, &err), err.text);
-	EXPECT(ek.attributes & TPMA_RESTRICTED && ek.attributes & TPMA_DECRYPT && ek.symmetric == TPM_AES, name);
-	EXPECT(!tpm_public_name(&ak, ak_name, &size) && span_equal(SPAN(ak_name, size), load("ak.name")), name);
-	EXPECT(!tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, sizeof(blob), &blob_size, &err), err.text);
+	EXPECT(ek.attributes & TPMA_RESTRICTED && ek.attributes & TPMA_DECRYPT &&
+		       ek.symmetric == TPM_AES,
+	       name);
+	EXPECT(!tpm_public_name(&ak, ak_name, &size) &&
+		       span_equal(SPAN(ak_name, size), load("ak.name")),
+	       name);
+	EXPECT(!tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, sizeof(blob),
+				    &blob_size, &err),
+	       err.text);
 	opened = activate(SPAN(blob, blob_size));
 	EXPECT(span_equal(opened, SPAN(secret, 32)), name);
 	/* For another object, and with a byte of each part changed */
 	ak_name[5] ^= 1;
-	EXPECT(!tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, sizeof(blob), &blob_size, &err), err.text);
+	EXPECT(!tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, sizeof(blob),
+				    &blob_size, &err),
+	       err.text);
 	EXPECT(!activate(SPAN(blob, blob_size)).size, name);
 	ak_name[5] ^= 1;
 	for (size_t i = 10; i < blob_size; i += blob_size / 3) {
-		tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, sizeof(blob), &blob_size, &err);
+		tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, sizeof(blob),
+				    &blob_size, &err);
 		blob[i] ^= 1;
 		EXPECT(!activate(SPAN(blob, blob_size)).size, name);
 	}
-	EXPECT(tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, 100, &blob_size, &err) == -E2BIG, name);
+	EXPECT(tpm_make_credential(&ek, SPAN(ak_name, size), SPAN(secret, 32), blob, 100,
+				   &blob_size, &err) == -E2BIG,
+	       name);
 }
 
 /* A manufacturer's certificate for the EK, made here: enrolment as a relying party does it. */
@@ -175,68 +191,92 @@ static void test_enrolment(const char *name)
 	int64_t now = time(NULL);
 
 	/* As the EK Credential Profile has them */
-	static const char extensions[] = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\n"
-					 "extendedKeyUsage=2.23.133.8.1\nsubjectAltName=critical,dirName:tpm\n[tpm]\nCN=id:00000000\n";
+	static const char extensions[] =
+		"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\n"
+		"extendedKeyUsage=2.23.133.8.1\nsubjectAltName=critical,dirName:tpm\n[tpm]\nCN=id:00000000\n";
 
 	store("extensions", extensions, strlen(extensions), SPAN("", 0));
 	MUST("tpm2_readpublic", "-c", "%/ek.ctx", "-f", "pem", "-o", "%/ek.pem");
 	RUN("tpm2_flushcontext", "-t");
-	MUST("openssl", "x509", "-new", "-force_pubkey", "%/ek.pem", "-subj", "/CN=EK", "-CA", "%/root.pem", "-CAkey", "%/root.key",
-	     "-extfile", "%/extensions", "-out", "%/ek.crt");
-	MUST("openssl", "x509", "-new", "-force_pubkey", "%/ak.pem", "-subj", "/CN=EK", "-CA", "%/root.pem", "-CAkey", "%/root.key",
-	     "-extfile", "%/extensions", "-out", "%/wrong.crt");
-	EXPECT(!x509_list_from(load("ek.crt"), &good) && !x509_list_from(load("wrong.crt"), &wrong), name);
+	MUST("openssl", "x509", "-new", "-force_pubkey", "%/ek.pem", "-subj", "/CN=EK", "-CA",
+	     "%/root.pem", "-CAkey", "%/root.key", "-extfile", "%/extensions", "-out", "%/ek.crt");
+	MUST("openssl", "x509", "-new", "-force_pubkey", "%/ak.pem", "-subj", "/CN=EK", "-CA",
+	     "%/root.pem", "-CAkey", "%/root.key", "-extfile", "%/extensions", "-out",
+	     "%/wrong.crt");
+	EXPECT(!x509_list_from(load("ek.crt"), &good) && !x509_list_from(load("wrong.crt"), &wrong),
+	       name);
 	ek = load("ek.pub");
 	ak = load("ak.pub");
-	EXPECT(tpm_challenge_make(v, now, &good, ek, ak, &challenge, &err) == -EKEYREJECTED, "no root");
+	EXPECT(tpm_challenge_make(v, now, &good, ek, ak, &challenge, &err) == -EKEYREJECTED,
+	       "no root");
 	EXPECT(!cattest_add_root(v, CATTEST_ROOT_TPM, root.data, root.size, &err), err.text);
 	EXPECT(!tpm_challenge_make(v, now, &good, ek, ak, &challenge, &err), err.text);
-	EXPECT(span_equal(activate(SPAN(challenge.blob, challenge.blob_size)), SPAN_OF(challenge.secret)), name);
-	EXPECT(tpm_challenge_make(v, now + 100 * 86400, &good, ek, ak, &challenge, &err) == -EKEYREJECTED, "expired");
-	EXPECT(tpm_challenge_make(v, now, &wrong, ek, ak, &challenge, &err) == -EKEYREJECTED, "another key's certificate");
-	EXPECT(tpm_challenge_make(v, now, &none, ek, ak, &challenge, &err) == -EKEYREJECTED, "no certificate");
-	EXPECT(tpm_challenge_make(v, now, &good, ak, ek, &challenge, &err) == -EKEYREJECTED, "the keys' roles exchanged");
-	EXPECT(tpm_challenge_make(v, now, &good, ek, SPAN(ak.data, ak.size - 1), &challenge, &err) == -EBADMSG, "cut short");
+	EXPECT(span_equal(activate(SPAN(challenge.blob, challenge.blob_size)),
+			  SPAN_OF(challenge.secret)),
+	       name);
+	EXPECT(tpm_challenge_make(v, now + 100 * 86400, &good, ek, ak, &challenge, &err) ==
+		       -EKEYREJECTED,
+	       "expired");
+	EXPECT(tpm_challenge_make(v, now, &wrong, ek, ak, &challenge, &err) == -EKEYREJECTED,
+	       "another key's certificate");
+	EXPECT(tpm_challenge_make(v, now, &none, ek, ak, &challenge, &err) == -EKEYREJECTED,
+	       "no certificate");
+	EXPECT(tpm_challenge_make(v, now, &good, ak, ek, &challenge, &err) == -EKEYREJECTED,
+	       "the keys' roles exchanged");
+	EXPECT(tpm_challenge_make(v, now, &good, ek, SPAN(ak.data, ak.size - 1), &challenge,
+				  &err) == -EBADMSG,
+	       "cut short");
 	x509_list_done(&good);
 	x509_list_done(&wrong);
 	cattest_verifier_free(v);
 }
 
-static const char *judge(const char *key_file, const char *report_data, struct cattest_result **ret_result)
+static const char *judge(const char *key_file, const char *report_data,
+			 struct cattest_result **ret_result)
 {
-	struct cattest_expect expect = { .report_data = report_data, .report_data_size = strlen(report_data) };
+	struct cattest_expect expect = { .report_data = report_data,
+					 .report_data_size = strlen(report_data) };
 	struct cattest_verifier *v = cattest_verifier_new();
-	struct span quote = load("quote"), signature = load("signature"), pcrs = load("pcrs"), key = load(key_file), pub = load("ak.pub");
-	char *q = base64_encode(quote.data, quote.size), *s = base64_encode(signature.data, signature.size);
+	struct span quote = load("quote"), signature = load("signature"), pcrs = load("pcrs"),
+		    key = load(key_file), pub = load("ak.pub");
+	char *q = base64_encode(quote.data, quote.size),
+	     *s = base64_encode(signature.data, signature.size);
 	char *p = base64_encode(pcrs.data, pcrs.size), *k = base64_encode(pub.data, pub.size);
 	static char text[16384];
 	static struct cattest_error err;
 	const char *problem;
 
-	snprintf(text, sizeof(text), "{\"quote\":\"%s\",\"signature\":\"%s\",\"pcrs\":\"%s\",\"ak\":\"%s\"}", q, s, p, k);
+	snprintf(text, sizeof(text),
+		 "{\"quote\":\"%s\",\"signature\":\"%s\",\"pcrs\":\"%s\",\"ak\":\"%s\"}", q, s, p,
+		 k);
 	free(q);
 	free(s);
 	free(p);
 	free(k);
 	EXPECT(!cattest_add_root(v, CATTEST_ROOT_AK, key.data, key.size, &err), err.text);
 	*ret_result = NULL;
-	problem = cattest_verify(v, text, strlen(text), &expect, ret_result, &err) ? err.text : first_problem(*ret_result);
+	problem = cattest_verify(v, text, strlen(text), &expect, ret_result, &err)
+			  ? err.text
+			  : first_problem(*ret_result);
 	cattest_verifier_free(v);
 	return problem;
 }
 
-static void test_quote(const char *name, const char *hash, const char *scheme, const char *selection)
+static void test_quote(const char *name, const char *hash, const char *scheme,
+		       const char *selection)
 {
 	struct cattest_result *r;
 	const char *problem;
 
-	MUST("tpm2_quote", "-c", "%/ak.ctx", "-l", selection, "-q", "6e6f6e6365", "-m", "%/quote", "-s", "%/signature", "-o", "%/pcrs", "-g", hash,
-	     "--scheme", scheme);
+	MUST("tpm2_quote", "-c", "%/ak.ctx", "-l", selection, "-q", "6e6f6e6365", "-m", "%/quote",
+	     "-s", "%/signature", "-o", "%/pcrs", "-g", hash, "--scheme", scheme);
 	RUN("tpm2_flushcontext", "-t");
 	problem = judge("ak.pub", "nonce", &r);
 	EXPECT(r && !problem[0], problem);
 	EXPECT(r && cattest_result_find(r, "tpm.pcr.sha256.7"), name);
-	EXPECT(r && has_hex(r, "tpm.pcr.sha256.0", "0000000000000000000000000000000000000000000000000000000000000000"), name);
+	EXPECT(r && has_hex(r, "tpm.pcr.sha256.0",
+			    "0000000000000000000000000000000000000000000000000000000000000000"),
+	       name);
 	cattest_result_free(r);
 	problem = judge("ak.pub", "other", &r);
 	EXPECT(r && begins(problem, "report_data"), problem);
@@ -247,15 +287,17 @@ static void test_quote(const char *name, const char *hash, const char *scheme, c
 	/* Others agree. tpm2-tools 5.4 does not check RSAPSS or other hashes than its own. */
 	MUST("tpm2_print", "-t", "TPMS_ATTEST", "%/quote");
 	if (!strcmp(scheme, "rsassa") && !strcmp(hash, "sha256"))
-		MUST("tpm2_checkquote", "-u", "%/ak.pem", "-m", "%/quote", "-s", "%/signature", "-f", "%/pcrs", "-g", hash, "-q", "6e6f6e6365");
-	MUST("tpm2_quote", "-c", "%/ak.ctx", "-l", selection, "-q", "6e6f6e6365", "-m", "%/plain", "-s", "%/plain.sig", "-g", hash, "--scheme", scheme,
-	     "-f", "plain");
+		MUST("tpm2_checkquote", "-u", "%/ak.pem", "-m", "%/quote", "-s", "%/signature",
+		     "-f", "%/pcrs", "-g", hash, "-q", "6e6f6e6365");
+	MUST("tpm2_quote", "-c", "%/ak.ctx", "-l", selection, "-q", "6e6f6e6365", "-m", "%/plain",
+	     "-s", "%/plain.sig", "-g", hash, "--scheme", scheme, "-f", "plain");
 	RUN("tpm2_flushcontext", "-t");
 	if (strcmp(scheme, "rsapss")) {
 		char option[16];
 
 		snprintf(option, sizeof(option), "-%s", hash);
-		MUST("openssl", "dgst", option, "-verify", "%/ak.pem", "-signature", "%/plain.sig", "%/plain");
+		MUST("openssl", "dgst", option, "-verify", "%/ak.pem", "-signature", "%/plain.sig",
+		     "%/plain");
 	}
 }
 
@@ -267,7 +309,8 @@ static void test_keys(const char *ek, const char *ak, const char *hash, const ch
 	RUN("tpm2_flushcontext", "-t");
 	MUST("tpm2_createek", "-G", ek, "-c", "%/ek.ctx", "-u", "%/ek.pub");
 	RUN("tpm2_flushcontext", "-t");
-	MUST("tpm2_createak", "-C", "%/ek.ctx", "-c", "%/ak.ctx", "-G", ak, "-g", hash, "-s", scheme, "-u", "%/ak.pub", "-n", "%/ak.name");
+	MUST("tpm2_createak", "-C", "%/ek.ctx", "-c", "%/ak.ctx", "-G", ak, "-g", hash, "-s",
+	     scheme, "-u", "%/ak.pub", "-n", "%/ak.name");
 	RUN("tpm2_flushcontext", "-t");
 	MUST("tpm2_readpublic", "-c", "%/ak.ctx", "-f", "pem", "-o", "%/ak.pem");
 	RUN("tpm2_flushcontext", "-t");
@@ -295,7 +338,8 @@ static void compare_registers(const char *name, struct span text, const struct l
 		char word[20], hex[140], ours[140];
 		unsigned n;
 
-		if (sscanf(line, " %u : 0x%139s", &n, hex) == 2 && bank >= 0 && n < LOG_REGISTERS && p->has_events[n]) {
+		if (sscanf(line, " %u : 0x%139s", &n, hex) == 2 && bank >= 0 && n < LOG_REGISTERS &&
+		    p->has_events[n]) {
 			/* tpm2-tools 5.4 does not know StartupLocality. */
 			if (!n && !strcmp(name, "keylime-boot-log.bin"))
 				continue;
@@ -316,10 +360,17 @@ static void compare_registers(const char *name, struct span text, const struct l
 static void test_event_logs(void)
 {
 	static const char *const names[] = {
-		"eventlog-arch-linux-workstation.bin", "eventlog-ubuntu-2404-amd-sevsnp.bin", "goattest-crypto_agile_eventlog.bin",
-		"goattest-sb_cert_eventlog.bin", "keylime-boot-log.bin", "keylime-boot-log-secureboot.bin",
-		"tpm2tools-event-gce-ubuntu-2104-log.bin", "tpm2tools-event-moklisttrusted.bin", "tpm2tools-event-uefi-sha1-log.bin",
-		"eventlog-debian-10.bin", "goattest-ebs_event_missing_eventlog.bin",
+		"eventlog-arch-linux-workstation.bin",
+		"eventlog-ubuntu-2404-amd-sevsnp.bin",
+		"goattest-crypto_agile_eventlog.bin",
+		"goattest-sb_cert_eventlog.bin",
+		"keylime-boot-log.bin",
+		"keylime-boot-log-secureboot.bin",
+		"tpm2tools-event-gce-ubuntu-2104-log.bin",
+		"tpm2tools-event-moklisttrusted.bin",
+		"tpm2tools-event-uefi-sha1-log.bin",
+		"eventlog-debian-10.bin",
+		"goattest-ebs_event_missing_eventlog.bin",
 	};
 	const char *evidence = getenv("EVIDENCE");
 	struct log_replay *p = malloc(sizeof(*p));
@@ -352,12 +403,16 @@ int main(void)
 		printf("swtpm did not start\n");
 		failed = 1;
 	} else {
-		MUST("tpm2_pcrextend", "7:sha1=0102030405060708090a0b0c0d0e0f1011121314,"
-				       "sha256=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
-		MUST("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "%/other.key");
+		MUST("tpm2_pcrextend",
+		     "7:sha1=0102030405060708090a0b0c0d0e0f1011121314,"
+		     "sha256=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+		MUST("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt",
+		     "ec_paramgen_curve:P-256", "-out", "%/other.key");
 		MUST("openssl", "pkey", "-in", "%/other.key", "-pubout", "-out", "%/other.pem");
-		MUST("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "%/root.key", "-out",
-		     "%/root.pem", "-subj", "/CN=TPM manufacturer", "-days", "60", "-addext", "keyUsage=critical,keyCertSign");
+		MUST("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+		     "ec_paramgen_curve:P-256", "-nodes", "-keyout", "%/root.key", "-out",
+		     "%/root.pem", "-subj", "/CN=TPM manufacturer", "-days", "60", "-addext",
+		     "keyUsage=critical,keyCertSign");
 		test_keys("rsa", "rsa", "sha256", "rsassa");
 		test_keys("rsa", "rsa", "sha256", "rsapss");
 		test_keys("rsa", "ecc", "sha256", "ecdsa");

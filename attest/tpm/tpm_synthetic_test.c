@@ -81,7 +81,8 @@ static void key_public(EVP_PKEY *key, uint32_t attributes, struct out *o)
 		put_sized(o, bytes, (size_t)BN_bn2bin(n, bytes));
 		BN_free(n);
 	} else {
-		EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", bytes, sizeof(bytes), &size);
+		EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", bytes, sizeof(bytes),
+						&size);
 		put_be(o, size == 65 ? 3 : 4, 2);
 		put_be(o, TPM_NULL, 2);
 		put_sized(o, bytes + 1, size / 2);
@@ -91,7 +92,9 @@ static void key_public(EVP_PKEY *key, uint32_t attributes, struct out *o)
 
 /* --- One quote and all that can be wrong with it --- */
 
-#define GOOD_ATTRIBUTES (TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN | TPMA_RESTRICTED | TPMA_SIGN | TPMA_USER_WITH_AUTH)
+#define GOOD_ATTRIBUTES                                                                      \
+	(TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN | TPMA_RESTRICTED | \
+	 TPMA_SIGN | TPMA_USER_WITH_AUTH)
 
 struct setup {
 	enum key_kind key;
@@ -101,11 +104,13 @@ struct setup {
 	uint16_t type;
 	const void *extra;
 	size_t extra_size;
-	bool no_ak, spki_ak, no_pcrs, wrong_pcr, missing_pcr, wrong_digest_hash, long_salt, trailing, trailing_signature, safe_two;
-	bool pinned, certificate, tpm_root, other_certificate, ca_certificate, pcr_above, sm3_bank, two_banks;
+	bool no_ak, spki_ak, no_pcrs, wrong_pcr, missing_pcr, wrong_digest_hash, long_salt,
+		trailing, trailing_signature, safe_two;
+	bool pinned, certificate, tpm_root, other_certificate, ca_certificate, pcr_above, sm3_bank,
+		two_banks;
 	const uint8_t *log;
 	size_t log_size;
-	const uint8_t *pcr7; /* instead of the usual value, SHA-256 */
+	const uint8_t *pcr7;	   /* instead of the usual value, SHA-256 */
 	const char *raw_signature; /* hex of a whole TPMT_SIGNATURE */
 	const char *extra_member;
 };
@@ -114,8 +119,10 @@ static uint8_t pcr_values[2][24][32]; /* SHA-256; SHA-1 in the first 20 bytes */
 
 static void sign_quote(const struct setup *s, const struct out *quote, struct out *ret)
 {
-	const EVP_MD *md = s->hash == TPM_SHA1 ? EVP_sha1() : s->hash == TPM_SHA384 ? EVP_sha384() : s->hash == TPM_SHA512 ? EVP_sha512() :
-			   EVP_sha256();
+	const EVP_MD *md = s->hash == TPM_SHA1	   ? EVP_sha1()
+			   : s->hash == TPM_SHA384 ? EVP_sha384()
+			   : s->hash == TPM_SHA512 ? EVP_sha512()
+						   : EVP_sha256();
 	EVP_PKEY *key = s->signer ? s->signer : keys[s->key];
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint8_t signature[512];
@@ -125,7 +132,8 @@ static void sign_quote(const struct setup *s, const struct out *quote, struct ou
 	EVP_DigestSignInit(ctx, &key_ctx, md, NULL, key);
 	if (s->scheme == TPM_RSAPSS) {
 		EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING);
-		EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, s->long_salt ? RSA_PSS_SALTLEN_MAX : RSA_PSS_SALTLEN_DIGEST);
+		EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, s->long_salt ? RSA_PSS_SALTLEN_MAX
+								       : RSA_PSS_SALTLEN_DIGEST);
 	}
 	if (EVP_DigestSign(ctx, signature, &size, quote->bytes, quote->size) != 1)
 		abort();
@@ -137,7 +145,9 @@ static void sign_quote(const struct setup *s, const struct out *quote, struct ou
 		ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)size);
 		uint8_t number[66];
 
-		put_sized(ret, number, (size_t)BN_bn2bin(ECDSA_SIG_get0_r(sig), number)); /* without leading zeroes */
+		put_sized(ret, number,
+			  (size_t)BN_bn2bin(ECDSA_SIG_get0_r(sig),
+					    number)); /* without leading zeroes */
 		put_sized(ret, number, (size_t)BN_bn2bin(ECDSA_SIG_get0_s(sig), number));
 		ECDSA_SIG_free(sig);
 	} else {
@@ -150,7 +160,10 @@ static void sign_quote(const struct setup *s, const struct out *quote, struct ou
 
 static const char *md_name(uint16_t hash)
 {
-	return hash == TPM_SHA384 ? "SHA384" : hash == TPM_SHA512 ? "SHA512" : hash == TPM_SHA1 ? "SHA1" : "SHA256";
+	return hash == TPM_SHA384   ? "SHA384"
+	       : hash == TPM_SHA512 ? "SHA512"
+	       : hash == TPM_SHA1   ? "SHA1"
+				    : "SHA256";
 }
 
 /* Selects PCR 0, 7 and 8 of SHA-256, and with two_banks 7 and 0 of SHA-1 before it. */
@@ -179,7 +192,8 @@ static void make_quote(const struct setup *s, struct out *o)
 		values[count++] = SPAN(pcr_values[0][0], 20);
 		values[count++] = SPAN(pcr_values[0][7], 20);
 	}
-	put(o, s->pcr_above ? "\x00\x0b\x04\x81\x01\x00\x01" : "\x00\x0b\x03\x81\x01\x00", s->pcr_above ? 7 : 6);
+	put(o, s->pcr_above ? "\x00\x0b\x04\x81\x01\x00\x01" : "\x00\x0b\x03\x81\x01\x00",
+	    s->pcr_above ? 7 : 6);
 	values[count++] = SPAN(pcr_values[1][0], 32);
 	values[count++] = SPAN(s->pcr7 ? s->pcr7 : pcr_values[1][7], 32);
 	values[count++] = SPAN(pcr_values[1][8], 32);
@@ -206,7 +220,8 @@ static json_t *pcrs_json(const struct setup *s)
 		json_t *values = json_object();
 
 		for (unsigned n = 0; n < 10; n++) {
-			const uint8_t *value = bank && n == 7 && s->pcr7 ? s->pcr7 : pcr_values[bank][n];
+			const uint8_t *value = bank && n == 7 && s->pcr7 ? s->pcr7
+									 : pcr_values[bank][n];
 			char hex[65], name[4];
 			uint8_t copy[32];
 
@@ -215,14 +230,17 @@ static json_t *pcrs_json(const struct setup *s)
 			memcpy(copy, value, 32);
 			copy[0] ^= s->wrong_pcr && n == 7;
 			snprintf(name, sizeof(name), "%u", n);
-			json_object_set_new(values, name, json_string(hex_text(SPAN(copy, bank ? 32 : 20), hex, sizeof(hex))));
+			json_object_set_new(values, name,
+					    json_string(hex_text(SPAN(copy, bank ? 32 : 20), hex,
+								 sizeof(hex))));
 		}
 		json_object_set_new(banks, bank ? "sha256" : "sha1", values);
 	}
 	return banks;
 }
 
-static X509 *make_certificate(EVP_PKEY *key, EVP_PKEY *issuer_key, const char *name, const char *issuer, bool ca)
+static X509 *make_certificate(EVP_PKEY *key, EVP_PKEY *issuer_key, const char *name,
+			      const char *issuer, bool ca)
 {
 	X509 *cert = X509_new();
 	X509_NAME *subject = X509_get_subject_name(cert), *by = X509_get_issuer_name(cert);
@@ -231,16 +249,20 @@ static X509 *make_certificate(EVP_PKEY *key, EVP_PKEY *issuer_key, const char *n
 
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), 5);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-	X509_NAME_add_entry_by_txt(by, "CN", MBSTRING_ASC, (const unsigned char *)issuer, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
+				   0);
+	X509_NAME_add_entry_by_txt(by, "CN", MBSTRING_ASC, (const unsigned char *)issuer, -1, -1,
+				   0);
 	ASN1_TIME_set(X509_getm_notBefore(cert), NOW - 1000);
 	ASN1_TIME_set(X509_getm_notAfter(cert), NOW + 1000);
 	X509_set_pubkey(cert, key);
 	X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, NID_basic_constraints, ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	extension = X509V3_EXT_conf_nid(NULL, &ctx, NID_basic_constraints,
+					ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	X509_add_ext(cert, extension, -1);
 	X509_EXTENSION_free(extension);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, NID_key_usage, ca ? "critical,keyCertSign" : "critical,digitalSignature");
+	extension = X509V3_EXT_conf_nid(NULL, &ctx, NID_key_usage,
+					ca ? "critical,keyCertSign" : "critical,digitalSignature");
 	X509_add_ext(cert, extension, -1);
 	X509_EXTENSION_free(extension);
 	X509_sign(cert, issuer_key, EVP_sha256());
@@ -269,7 +291,8 @@ static char *make_evidence(const struct setup *s)
 	sign_quote(s, &quote, &signature);
 	if (s->raw_signature) {
 		signature.size = strlen(s->raw_signature) / 2;
-		hex_parse(s->raw_signature, strlen(s->raw_signature), signature.bytes, signature.size);
+		hex_parse(s->raw_signature, strlen(s->raw_signature), signature.bytes,
+			  signature.size);
 	}
 	json_object_set_new(object, "quote", base64_json(quote.bytes, quote.size));
 	json_object_set_new(object, "signature", base64_json(signature.bytes, signature.size));
@@ -278,10 +301,13 @@ static char *make_evidence(const struct setup *s)
 	key_public(keys[s->key], s->attributes ? s->attributes : GOOD_ATTRIBUTES, &area);
 	size = i2d_PUBKEY(keys[s->key], &der);
 	if (!s->no_ak)
-		json_object_set_new(object, "ak", s->spki_ak ? base64_json(der, (size_t)size) : base64_json(area.bytes, area.size));
+		json_object_set_new(object, "ak",
+				    s->spki_ak ? base64_json(der, (size_t)size)
+					       : base64_json(area.bytes, area.size));
 	OPENSSL_free(der);
 	if (s->certificate) {
-		X509 *cert = make_certificate(s->other_certificate ? other_rsa : keys[s->key], keys[KEY_P384], "ak", "tpm root", s->ca_certificate);
+		X509 *cert = make_certificate(s->other_certificate ? other_rsa : keys[s->key],
+					      keys[KEY_P384], "ak", "tpm root", s->ca_certificate);
 
 		json_object_set_new(object, "ak_certificate", certificate_json(cert));
 		X509_free(cert);
@@ -309,7 +335,8 @@ static void add_roots(struct cattest_verifier *v, const struct setup *s)
 		der = NULL;
 	}
 	if (s->tpm_root) {
-		X509 *cert = make_certificate(keys[KEY_P384], keys[KEY_P384], "tpm root", "tpm root", true);
+		X509 *cert = make_certificate(keys[KEY_P384], keys[KEY_P384], "tpm root",
+					      "tpm root", true);
 
 		size = i2d_X509(cert, &der);
 		if (cattest_add_root(v, CATTEST_ROOT_TPM, der, (size_t)size, &err))
@@ -319,9 +346,11 @@ static void add_roots(struct cattest_verifier *v, const struct setup *s)
 	}
 }
 
-static const char *outcome(const struct setup *s, const void *report_data, size_t report_size, struct cattest_result **ret_result)
+static const char *outcome(const struct setup *s, const void *report_data, size_t report_size,
+			   struct cattest_result **ret_result)
 {
-	struct cattest_expect expect = { .report_data = report_data, .report_data_size = report_size };
+	struct cattest_expect expect = { .report_data = report_data,
+					 .report_data_size = report_size };
 	struct cattest_verifier *v = cattest_verifier_new();
 	static char text[700];
 	char *evidence = make_evidence(s);
@@ -370,18 +399,24 @@ static void test_schemes(void)
 	CASE("", .pinned = true, .key = KEY_P384, .scheme = TPM_ECDSA, .hash = TPM_SHA384);
 	CASE("", .pinned = true, .key = KEY_P384, .scheme = TPM_ECDSA, .no_ak = true);
 	CASE("tpm.quote.signature", .pinned = true, .hash = TPM_SHA1);
-	CASE("tpm.quote.signature: RSASSA-sha256: the key is shorter", .pinned = true, .key = KEY_RSA_SHORT);
+	CASE("tpm.quote.signature: RSASSA-sha256: the key is shorter", .pinned = true,
+	     .key = KEY_RSA_SHORT);
 	CASE("tpm.quote.signature", .pinned = true, .signer = other_rsa);
 	CASE("tpm.quote.signature", .pinned = true, .key = KEY_P256, .signer = other_rsa);
 	CASE("?tpm.ak.trust", .pinned = true, .signer = other_rsa, .no_ak = true);
-	CASE("error: tpm: signature scheme 0x001b (SM2)", .pinned = true, .raw_signature = "001b00120020");
-	CASE("error: tpm: signature scheme 0x001a", .pinned = true, .raw_signature = "001a000b00000000");
+	CASE("error: tpm: signature scheme 0x001b (SM2)", .pinned = true,
+	     .raw_signature = "001b00120020");
+	CASE("error: tpm: signature scheme 0x001a", .pinned = true,
+	     .raw_signature = "001a000b00000000");
 	CASE("error: tpm: signature scheme 0x0010", .pinned = true, .raw_signature = "0010000b");
-	CASE("error: tpm: the signature's hash 0x0012 (SM3)", .pinned = true, .raw_signature = "001400120000");
+	CASE("error: tpm: the signature's hash 0x0012 (SM3)", .pinned = true,
+	     .raw_signature = "001400120000");
 	CASE("error: tpm: the signature", .pinned = true, .raw_signature = "0014");
 	CASE("tpm.quote.signature", .pinned = true, .raw_signature = "0014000b0000");
-	CASE("tpm.quote.signature", .pinned = true, .key = KEY_P256, .raw_signature = "0018000b00000000");
-	CASE("tpm.quote.signature", .pinned = true, .key = KEY_P256, .raw_signature = "0018000b000101000101");
+	CASE("tpm.quote.signature", .pinned = true, .key = KEY_P256,
+	     .raw_signature = "0018000b00000000");
+	CASE("tpm.quote.signature", .pinned = true, .key = KEY_P256,
+	     .raw_signature = "0018000b000101000101");
 	CASE("error: tpm: the signature is longer", .pinned = true, .trailing_signature = true);
 }
 
@@ -408,18 +443,23 @@ static void test_trust(void)
 	CASE("?tpm.ak.path", .certificate = true);
 	CASE("", .certificate = true, .tpm_root = true);
 	CASE("", .certificate = true, .tpm_root = true, .key = KEY_P256, .scheme = TPM_ECDSA);
-	CASE("tpm.ak.certificate: of another key", .certificate = true, .tpm_root = true, .other_certificate = true);
+	CASE("tpm.ak.certificate: of another key", .certificate = true, .tpm_root = true,
+	     .other_certificate = true);
 	CASE("tpm.ak.", .certificate = true, .tpm_root = true, .ca_certificate = true);
 	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES & ~TPMA_RESTRICTED);
 	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES & ~TPMA_FIXED_TPM);
-	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES & ~TPMA_FIXED_PARENT);
-	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES & ~TPMA_SENSITIVE_DATA_ORIGIN);
+	CASE("tpm.ak.attributes", .pinned = true,
+	     .attributes = GOOD_ATTRIBUTES & ~TPMA_FIXED_PARENT);
+	CASE("tpm.ak.attributes", .pinned = true,
+	     .attributes = GOOD_ATTRIBUTES & ~TPMA_SENSITIVE_DATA_ORIGIN);
 	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES & ~TPMA_SIGN);
 	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES | TPMA_DECRYPT);
 	outcome(&(struct setup){ .certificate = true, .tpm_root = true }, NULL, 0, &r);
-	EXPECT(r && has_string(r, "tpm.ak_trust", "certificate") && has_string(r, "root", "custom"), "claims");
+	EXPECT(r && has_string(r, "tpm.ak_trust", "certificate") && has_string(r, "root", "custom"),
+	       "claims");
 	cattest_result_free(r);
-	outcome(&(struct setup){ .certificate = true, .tpm_root = true, .other_certificate = true }, NULL, 0, &r);
+	outcome(&(struct setup){ .certificate = true, .tpm_root = true, .other_certificate = true },
+		NULL, 0, &r);
 	EXPECT(r && has_string(r, "tpm.ak_trust", "none"), "claims");
 	cattest_result_free(r);
 	/* What was not verified is not claimed of the PCRs. */
@@ -427,10 +467,14 @@ static void test_trust(void)
 	EXPECT(r && !cattest_result_find(r, "tpm.pcr.sha256.0"), "no PCRs");
 	cattest_result_free(r);
 	outcome(&(struct setup){ .pinned = true, .two_banks = true }, NULL, 0, &r);
-	EXPECT(r && cattest_result_find(r, "tpm.pcr.sha256.8") && cattest_result_find(r, "tpm.pcr.sha1.7") &&
-		       !cattest_result_find(r, "tpm.pcr.sha1.8") && !cattest_result_find(r, "tpm.pcr.sha256.1"),
+	EXPECT(r && cattest_result_find(r, "tpm.pcr.sha256.8") &&
+		       cattest_result_find(r, "tpm.pcr.sha1.7") &&
+		       !cattest_result_find(r, "tpm.pcr.sha1.8") &&
+		       !cattest_result_find(r, "tpm.pcr.sha256.1"),
 	       "those selected");
-	EXPECT(r && cattest_result_find(r, "tpm.reset_count")->number == 7 && cattest_result_find(r, "tpm.ak_name")->size == 34, "claims");
+	EXPECT(r && cattest_result_find(r, "tpm.reset_count")->number == 7 &&
+		       cattest_result_find(r, "tpm.ak_name")->size == 34,
+	       "claims");
 	cattest_result_free(r);
 }
 
@@ -480,7 +524,8 @@ static void extend(uint8_t value[32], const uint8_t digest_value[32])
 }
 
 /* An event whose digest is of `measured`. */
-static void put_event(struct out *o, uint32_t index, uint32_t type, struct span measured, struct span data)
+static void put_event(struct out *o, uint32_t index, uint32_t type, struct span measured,
+		      struct span data)
 {
 	uint8_t hashed[32];
 
@@ -514,8 +559,9 @@ static void put_header(struct out *o)
 	put_le(o, 0, 1);
 }
 
-static const char secure_boot_variable[] = "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
-					   "\x0a\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0S\0e\0c\0u\0r\0e\0B\0o\0o\0t\0";
+static const char secure_boot_variable[] =
+	"\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
+	"\x0a\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0S\0e\0c\0u\0r\0e\0B\0o\0o\0t\0";
 
 static struct span secure_boot(uint8_t buffer[53], uint8_t value)
 {
@@ -526,7 +572,9 @@ static struct span secure_boot(uint8_t buffer[53], uint8_t value)
 
 static struct cattest_result *judge_log(struct out *log, const char *wanted, const char *name)
 {
-	struct setup s = { .pinned = true, .log = log->bytes, .log_size = log->size, .pcr7 = log_pcr7 };
+	struct setup s = {
+		.pinned = true, .log = log->bytes, .log_size = log->size, .pcr7 = log_pcr7
+	};
 	struct cattest_result *r;
 	const char *found;
 
@@ -568,14 +616,18 @@ static void test_log_facts(void)
 	r = judge_log(&log, "", "good");
 	c = r ? cattest_result_find(r, "eventlog.secure_boot") : NULL;
 	EXPECT(c && c->number == 1, "secure boot");
-	EXPECT(r && string_count(r, "eventlog.kernel_cmdline") == 2 && has_string(r, "eventlog.kernel_cmdline", "/vmlinuz ro") &&
+	EXPECT(r && string_count(r, "eventlog.kernel_cmdline") == 2 &&
+		       has_string(r, "eventlog.kernel_cmdline", "/vmlinuz ro") &&
 		       has_string(r, "eventlog.kernel_cmdline", "qu"),
 	       "command lines");
-	EXPECT(r && string_count(r, "eventlog.replayed") == 3 && string_count(r, "eventlog.digests") == 5, "registers");
+	EXPECT(r && string_count(r, "eventlog.replayed") == 3 &&
+		       string_count(r, "eventlog.digests") == 5,
+	       "registers");
 	cattest_result_free(r);
 	/* A text that is not what was measured */
 	put_header(&log);
-	put_event(&log, 8, 13, TEXT("/vmlinuz init=/bin/sh"), TEXT_NUL("kernel_cmdline: /vmlinuz ro"));
+	put_event(&log, 8, 13, TEXT("/vmlinuz init=/bin/sh"),
+		  TEXT_NUL("kernel_cmdline: /vmlinuz ro"));
 	cattest_result_free(judge_log(&log, "eventlog.cmdline", "another text"));
 	/* Off and then on: off. */
 	put_header(&log);
@@ -613,11 +665,16 @@ static void test_log_form(void)
 		uint8_t value;
 		const char *name;
 	} changes[] = {
-		{ 0, 2, "header in register 2" },	  { 28, 34, "header longer than its parts" },
-		{ 56, 0, "no hash" },			  { 56, 17, "too many hashes" },
-		{ 62, 31, "SHA-256 of 31 bytes" },	  { 64, 1, "vendor data that is not there" },
-		{ 65, 24, "register 24" },		  { 73, 0, "no digest for the bank" },
-		{ 73, 2, "more digests than hashes" },	  { 77, 4, "a hash that is not listed" },
+		{ 0, 2, "header in register 2" },
+		{ 28, 34, "header longer than its parts" },
+		{ 56, 0, "no hash" },
+		{ 56, 17, "too many hashes" },
+		{ 62, 31, "SHA-256 of 31 bytes" },
+		{ 64, 1, "vendor data that is not there" },
+		{ 65, 24, "register 24" },
+		{ 73, 0, "no digest for the bank" },
+		{ 73, 2, "more digests than hashes" },
+		{ 77, 4, "a hash that is not listed" },
 		{ 111, 200, "an event longer than the log" },
 	};
 	struct cattest_result *r;
@@ -631,7 +688,9 @@ static void test_log_form(void)
 		struct out changed = log;
 
 		changed.bytes[changes[i].at] = changes[i].value;
-		r = judge_log(&changed, changes[i].at == 73 && !changes[i].value ? "e" : "error: event log:", changes[i].name);
+		r = judge_log(&changed,
+			      changes[i].at == 73 && !changes[i].value ? "e" : "error: event log:",
+			      changes[i].name);
 		EXPECT(!r || !cattest_result_find(r, "eventlog.replayed"), changes[i].name);
 		cattest_result_free(r);
 	}
@@ -642,9 +701,11 @@ static void test_log_form(void)
 		put_header(&bad);
 		if (i == 0)
 			put_event(&bad, 0, 8, TEXT("version"), TEXT("version"));
-		put_event(&bad, 0, 3, TEXT("x"), SPAN(i == 2 ? "StartupLocality\0\x05" : "StartupLocality\0\x03", 17));
+		put_event(&bad, 0, 3, TEXT("x"),
+			  SPAN(i == 2 ? "StartupLocality\0\x05" : "StartupLocality\0\x03", 17));
 		put_event(&bad, 0, 3, TEXT("x"), SPAN("StartupLocality\0\x03", 17));
-		cattest_result_free(judge_log(&bad, "error: event log: a StartupLocality", "locality"));
+		cattest_result_free(
+			judge_log(&bad, "error: event log: a StartupLocality", "locality"));
 	}
 	/* Filler that is none */
 	put_header(&log);

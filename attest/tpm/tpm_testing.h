@@ -11,12 +11,12 @@
 
 static int failed;
 
-#define EXPECT(c, name)                                                            \
-	do {                                                                       \
-		if (!(c)) {                                                        \
+#define EXPECT(c, name)                                                                  \
+	do {                                                                             \
+		if (!(c)) {                                                              \
 			printf("%s:%d: %s: not so: %s\n", __FILE__, __LINE__, name, #c); \
-			failed = 1;                                                \
-		}                                                                  \
+			failed = 1;                                                      \
+		}                                                                        \
 	} while (0)
 
 /* The first check that failed or is missing ("?step"), but for the policy's; "" if none did. */
@@ -28,8 +28,10 @@ static inline const char *first_problem(const struct cattest_result *r)
 	for (size_t i = 0; i < cattest_result_checks(r); i++) {
 		const struct cattest_check *c = cattest_result_check(r, i);
 
-		if ((c->outcome == CATTEST_FAIL || c->outcome == CATTEST_MISSING) && strcmp(c->step, "policy") && !text[0])
-			snprintf(text, sizeof(text), "%s%s: %s", c->outcome == CATTEST_MISSING ? "?" : "", c->step, c->found);
+		if ((c->outcome == CATTEST_FAIL || c->outcome == CATTEST_MISSING) &&
+		    strcmp(c->step, "policy") && !text[0])
+			snprintf(text, sizeof(text), "%s%s: %s",
+				 c->outcome == CATTEST_MISSING ? "?" : "", c->step, c->found);
 	}
 	return text;
 }

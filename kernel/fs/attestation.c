@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * /dev/attestation as Gramine has it, for programs written to it: write 64 bytes to user_report_data, read quote. The bytes
- * are the process's own and start as zeroes. attestation_type says what the quote is ("none": there is no quote), so that
- * nobody takes simulated evidence for a DCAP quote. What only SGX has (target_info, my_target_info, report) is not there on platforms
+ * are the process's own and start as zeroes. attestation_type is "cloister" ("none": there is no quote), so that nobody takes
+ * its evidence for a DCAP quote. What only SGX has (target_info, my_target_info, report) is not there on platforms
  * without it, nor are keys before there is a key service.
  */
 #include <linux/errno.h>
@@ -24,7 +24,7 @@ static int show_type(struct pseudo_text *t, struct inode *inode)
 	(void)inode;
 	if (err && err != -ENXIO)
 		return err;
-	text_string(t, err ? "none" : name);
+	text_string(t, err ? "none" : "cloister");
 	return 0;
 }
 

@@ -31,12 +31,16 @@ static bool utf8_valid(const uint8_t *s, size_t size)
 {
 	for (size_t i = 0; i < size;) {
 		uint8_t c = s[i++];
-		size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 4;
+		size_t more = c < 0x80		      ? 0
+			      : c >= 0xc2 && c < 0xe0 ? 1
+			      : c >= 0xe0 && c < 0xf0 ? 2
+			      : c >= 0xf0 && c < 0xf5 ? 3
+						      : 4;
 
 		if (more == 4 || more > size - i)
 			return false;
-		if (more && ((c == 0xe0 && s[i] < 0xa0) || (c == 0xed && s[i] > 0x9f) || (c == 0xf0 && s[i] < 0x90) ||
-			     (c == 0xf4 && s[i] > 0x8f)))
+		if (more && ((c == 0xe0 && s[i] < 0xa0) || (c == 0xed && s[i] > 0x9f) ||
+			     (c == 0xf0 && s[i] < 0x90) || (c == 0xf4 && s[i] > 0x8f)))
 			return false;
 		for (; more; more--, i++)
 			if ((s[i] & 0xc0) != 0x80)
@@ -173,7 +177,8 @@ static uint64_t children(const struct cbor_item *item)
 		return 1;
 	if (item->type != CBOR_ARRAY && item->type != CBOR_MAP)
 		return 0;
-	return item->type == CBOR_ARRAY || item->number == INDEFINITE ? item->number : 2 * item->number;
+	return item->type == CBOR_ARRAY || item->number == INDEFINITE ? item->number
+								      : 2 * item->number;
 }
 
 static bool keys_distinct(const struct cbor *at, uint64_t pairs);
@@ -301,7 +306,8 @@ static bool key_read(struct cbor *c, struct key *ret_key)
 
 static bool key_same(const struct cbor *mode, const struct key *a, const struct key *b)
 {
-	struct cbor ca = { .at = a->data, .end = a->data + a->size, .lenient = mode->lenient }, cb = ca;
+	struct cbor ca = { .at = a->data, .end = a->data + a->size, .lenient = mode->lenient },
+		    cb = ca;
 	struct cbor_item ia, ib;
 
 	if (!mode->lenient)
@@ -469,7 +475,8 @@ static bool key_is(struct cbor *c, int64_t number, const char *text)
 		/* -1 - n is ~n in two's complement. */
 		uint64_t wanted = number < 0 ? ~(uint64_t)number : (uint64_t)number;
 
-		return item.type == (number < 0 ? CBOR_NEGATIVE : CBOR_UINT) && item.number == wanted;
+		return item.type == (number < 0 ? CBOR_NEGATIVE : CBOR_UINT) &&
+		       item.number == wanted;
 	}
 	if (item.type != CBOR_TEXT)
 		return false;
@@ -479,7 +486,8 @@ static bool key_is(struct cbor *c, int64_t number, const char *text)
 	return i == item.size && !text[i];
 }
 
-static bool map_find(struct cbor *c, uint64_t pairs, int64_t number, const char *text, struct cbor *ret_value)
+static bool map_find(struct cbor *c, uint64_t pairs, int64_t number, const char *text,
+		     struct cbor *ret_value)
 {
 	struct cbor at = *c;
 	const uint8_t *found = NULL, *value;
@@ -559,8 +567,16 @@ void cbor_put_encoded(struct cbor_writer *w, const void *encoded, size_t size)
 static void put_head(struct cbor_writer *w, unsigned type, uint64_t number)
 {
 	uint8_t head_bytes[9];
-	size_t size = number < 24 ? 0 : number <= UINT8_MAX ? 1 : number <= UINT16_MAX ? 2 : number <= UINT32_MAX ? 4 : 8;
-	unsigned info = size == 0 ? (unsigned)number : size == 1 ? 24 : size == 2 ? 25 : size == 4 ? 26 : 27;
+	size_t size = number < 24	     ? 0
+		      : number <= UINT8_MAX  ? 1
+		      : number <= UINT16_MAX ? 2
+		      : number <= UINT32_MAX ? 4
+					     : 8;
+	unsigned info = size == 0   ? (unsigned)number
+			: size == 1 ? 24
+			: size == 2 ? 25
+			: size == 4 ? 26
+				    : 27;
 
 	head_bytes[0] = (uint8_t)(type << 5 | info);
 	for (size_t i = 0; i < size; i++)
@@ -575,7 +591,8 @@ void cbor_put_uint(struct cbor_writer *w, uint64_t value)
 
 void cbor_put_int(struct cbor_writer *w, int64_t value)
 {
-	put_head(w, value < 0 ? CBOR_NEGATIVE : CBOR_UINT, value < 0 ? ~(uint64_t)value : (uint64_t)value);
+	put_head(w, value < 0 ? CBOR_NEGATIVE : CBOR_UINT,
+		 value < 0 ? ~(uint64_t)value : (uint64_t)value);
 }
 
 void cbor_put_bytes(struct cbor_writer *w, const void *data, size_t size)
@@ -695,7 +712,8 @@ static void put_float(struct notation *n, uint64_t bits, size_t size)
 	int bias = size == 8 ? 1023 : size == 4 ? 127 : 15;
 	int raw = (int)(bits >> fraction_bits) & (2 * bias + 1);
 	uint64_t fraction = bits & ((1ull << fraction_bits) - 1);
-	int shift = (raw ? raw - bias : 1 - bias) - (int)fraction_bits; /* value = significand * 2^shift */
+	int shift = (raw ? raw - bias : 1 - bias) -
+		    (int)fraction_bits; /* value = significand * 2^shift */
 	uint64_t significand = raw ? fraction | 1ull << fraction_bits : fraction;
 
 	if (raw == 2 * bias + 1 && fraction) {
@@ -708,7 +726,8 @@ static void put_float(struct notation *n, uint64_t bits, size_t size)
 	}
 	if (!significand)
 		shift = 0;
-	if (raw != 2 * bias + 1 && (shift < -60 || shift > 11 || significand >> (64 - MAX(shift, 0) - 1) > 1)) {
+	if (raw != 2 * bias + 1 &&
+	    (shift < -60 || shift > 11 || significand >> (64 - MAX(shift, 0) - 1) > 1)) {
 		put_string(n, "float'");
 		put_hex(n, bits, (unsigned)size * 2);
 		put_char(n, '\'');
@@ -789,7 +808,9 @@ bool cbor_diagnose(const void *data, size_t size, char *ret_text, size_t room)
 		if (item.type == CBOR_TAG)
 			put_decimal(&n, item.number);
 		if (item.type >= CBOR_ARRAY && item.type <= CBOR_TAG) {
-			put_char(&n, item.type == CBOR_ARRAY ? '[' : item.type == CBOR_MAP ? '{' : '(');
+			put_char(&n, item.type == CBOR_ARRAY ? '['
+				     : item.type == CBOR_MAP ? '{'
+							     : '(');
 			if (*item.start % 32 == 31)
 				put_string(&n, "_ ");
 			open[level++] = (struct open_item){ .type = item.type, .left = count };
@@ -804,7 +825,9 @@ bool cbor_diagnose(const void *data, size_t size, char *ret_text, size_t room)
 		if (!level)
 			break;
 		if (count != open[level - 1].left || item.type < CBOR_ARRAY || item.type > CBOR_TAG)
-			put_string(&n, open[level - 1].type == CBOR_MAP && open[level - 1].left % 2 ? ": " : ", ");
+			put_string(&n, open[level - 1].type == CBOR_MAP && open[level - 1].left % 2
+					       ? ": "
+					       : ", ");
 		open[level - 1].left--;
 		skip_breaks(&c);
 	}

@@ -32,7 +32,8 @@ struct cbor_item {
 	uint64_t number;     /* UINT, NEGATIVE, TAG, SIMPLE, FLOAT; ARRAY: items; MAP: pairs */
 	const uint8_t *data; /* BYTES, TEXT */
 	size_t size;
-	const uint8_t *start; /* of the encoded item (with its children, once cbor_skip has run over them) */
+	const uint8_t *
+		start; /* of the encoded item (with its children, once cbor_skip has run over them) */
 };
 
 struct cbor {

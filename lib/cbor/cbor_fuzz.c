@@ -36,17 +36,22 @@ static void rewrite(const struct cbor_item *item, struct cbor_writer *w)
 		break;
 	default:
 		cbor_put_encoded(w, item->start,
-				 item->type == CBOR_TEXT ? (size_t)(item->data + item->size - item->start) :
-				 item->type == CBOR_FLOAT ? 1 + item->size :
-				 item->type == CBOR_SIMPLE ? 1u + (item->number >= 32) :
-				 item->number < 24 ? 1 : item->number < 256 ? 2 : item->number < 65536 ? 3 :
-				 item->number <= UINT32_MAX ? 5 : 9);
+				 item->type == CBOR_TEXT
+					 ? (size_t)(item->data + item->size - item->start)
+				 : item->type == CBOR_FLOAT   ? 1 + item->size
+				 : item->type == CBOR_SIMPLE  ? 1u + (item->number >= 32)
+				 : item->number < 24	      ? 1
+				 : item->number < 256	      ? 2
+				 : item->number < 65536	      ? 3
+				 : item->number <= UINT32_MAX ? 5
+							      : 9);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	bool strict = cbor_well_formed(data, size, false), lenient = cbor_well_formed(data, size, true);
+	bool strict = cbor_well_formed(data, size, false),
+	     lenient = cbor_well_formed(data, size, true);
 	uint8_t *copy = malloc(size + 1);
 	char *shown = malloc(4096);
 	struct cbor_writer w;

@@ -11,12 +11,12 @@
 
 static int failed;
 
-#define EXPECT(c)                                                          \
-	do {                                                               \
-		if (!(c)) {                                                \
+#define EXPECT(c)                                                              \
+	do {                                                                   \
+		if (!(c)) {                                                    \
 			printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #c); \
-			failed = 1;                                        \
-		}                                                          \
+			failed = 1;                                            \
+		}                                                              \
 	} while (0)
 
 static size_t unhex(const char *hex, uint8_t *ret_bytes)
@@ -87,7 +87,8 @@ static const struct {
 	{ 'S', "c1fb41d452d9ec200000", "1(1363896240.5)" },
 	{ 'S', "d74401020304", "23(h'01020304')" },
 	{ 'S', "d818456449455446", "24(h'6449455446')" },
-	{ 'S', "d82076687474703a2f2f7777772e6578616d706c652e636f6d", "32(\"http://www.example.com\")" },
+	{ 'S', "d82076687474703a2f2f7777772e6578616d706c652e636f6d",
+	  "32(\"http://www.example.com\")" },
 	{ 'S', "40", "h''" },
 	{ 'S', "4401020304", "h'01020304'" },
 	{ 'S', "60", "\"\"" },
@@ -136,7 +137,8 @@ static const struct {
 	{ 'S', "fa00000001", "float'00000001'" },
 	{ 'S', "fa477fe100", "65505.0" },
 	{ 'S', "fa47800000", "65536.0" },
-	{ 'L', "fb36a0000000000000", "float'36a0000000000000'" }, /* the smallest number of 32 bits */
+	{ 'L', "fb36a0000000000000",
+	  "float'36a0000000000000'" }, /* the smallest number of 32 bits */
 	/* Appendix F: ends too early */
 	{ 'X', "", NULL },
 	{ 'X', "18", NULL },
@@ -234,7 +236,7 @@ static const struct {
 	{ 'X', "82a0a201020103", NULL },
 	{ 'X', "a101a201020103", NULL },
 	{ 'X', "a1a20102010300", NULL },
-	{ 'X', "a20100180100", NULL },   /* 1 and 1 */
+	{ 'X', "a20100180100", NULL },	   /* 1 and 1 */
 	{ 'X', "a2616100780161f6", NULL }, /* "a" and "a" */
 	{ 'X', "bf01000100ff", NULL },
 	{ 'X', "bf01bf01000100ff00ff", NULL },
@@ -251,27 +253,32 @@ static void test_examples(void)
 	for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
 		uint8_t bytes[200];
 		size_t size = unhex(examples[i].hex, bytes);
-		bool strict = cbor_well_formed(bytes, size, false), lenient = cbor_well_formed(bytes, size, true);
+		bool strict = cbor_well_formed(bytes, size, false),
+		     lenient = cbor_well_formed(bytes, size, true);
 		char shown[400];
 
 		if (strict != (examples[i].who == 'S') || lenient != (examples[i].who != 'X')) {
-			printf("%s: strict %d, lenient %d, expected %c\n", examples[i].hex, strict, lenient, examples[i].who);
+			printf("%s: strict %d, lenient %d, expected %c\n", examples[i].hex, strict,
+			       lenient, examples[i].who);
 			failed = 1;
 		}
 		if (cbor_diagnose(bytes, size, shown, sizeof(shown)) != (examples[i].who != 'X')) {
 			printf("%s: shown or not: the other\n", examples[i].hex);
 			failed = 1;
 		} else if (examples[i].shown && strcmp(shown, examples[i].shown)) {
-			printf("%s: shown as %s, not %s\n", examples[i].hex, shown, examples[i].shown);
+			printf("%s: shown as %s, not %s\n", examples[i].hex, shown,
+			       examples[i].shown);
 			failed = 1;
 		}
 		/* A buffer of any size holds the start, and its end. */
-		for (size_t room = 1; examples[i].shown && room < strlen(examples[i].shown) + 2; room++) {
+		for (size_t room = 1; examples[i].shown && room < strlen(examples[i].shown) + 2;
+		     room++) {
 			char small[400];
 
 			memset(small, 'x', sizeof(small));
 			EXPECT(cbor_diagnose(bytes, size, small, room));
-			EXPECT(strlen(small) == (room - 1 < strlen(shown) ? room - 1 : strlen(shown)));
+			EXPECT(strlen(small) ==
+			       (room - 1 < strlen(shown) ? room - 1 : strlen(shown)));
 			EXPECT(!strncmp(small, shown, strlen(small)));
 			EXPECT(small[room] == 'x');
 		}
@@ -332,7 +339,8 @@ static void test_many_keys(void)
 static void test_reading(void)
 {
 	/* {1: [h'aa', "x"], -3: true, "k": 7(1)} */
-	static const uint8_t bytes[] = { 0xa3, 0x01, 0x82, 0x41, 0xaa, 0x61, 'x', 0x22, 0xf5, 0x61, 'k', 0xc7, 0x01 };
+	static const uint8_t bytes[] = { 0xa3, 0x01, 0x82, 0x41, 0xaa, 0x61, 'x',
+					 0x22, 0xf5, 0x61, 'k',	 0xc7, 0x01 };
 	struct cbor c, value;
 	struct cbor_item item;
 	const uint8_t *encoded;
@@ -341,18 +349,24 @@ static void test_reading(void)
 	cbor_init(&c, bytes, sizeof(bytes));
 	EXPECT(cbor_peek(&c, &item) && item.type == CBOR_MAP && item.number == 3);
 	EXPECT(cbor_expect(&c, CBOR_MAP, &item) && item.start == bytes);
-	EXPECT(cbor_map_find(&c, 3, 1, &value) && cbor_expect(&value, CBOR_ARRAY, &item) && item.number == 2);
+	EXPECT(cbor_map_find(&c, 3, 1, &value) && cbor_expect(&value, CBOR_ARRAY, &item) &&
+	       item.number == 2);
 	EXPECT(cbor_expect(&value, CBOR_BYTES, &item) && item.size == 1 && item.data[0] == 0xaa);
 	EXPECT(!cbor_done(&value));
-	EXPECT(cbor_skip(&value, &encoded, &size) && size == 2 && encoded == bytes + 5 && cbor_done(&value));
-	EXPECT(cbor_map_find(&c, 3, -3, &value) && cbor_expect(&value, CBOR_SIMPLE, &item) && item.number == 21);
-	EXPECT(cbor_map_find_text(&c, 3, "k", &value) && cbor_expect_tag(&value, 7) && cbor_expect(&value, CBOR_UINT, &item));
+	EXPECT(cbor_skip(&value, &encoded, &size) && size == 2 && encoded == bytes + 5 &&
+	       cbor_done(&value));
+	EXPECT(cbor_map_find(&c, 3, -3, &value) && cbor_expect(&value, CBOR_SIMPLE, &item) &&
+	       item.number == 21);
+	EXPECT(cbor_map_find_text(&c, 3, "k", &value) && cbor_expect_tag(&value, 7) &&
+	       cbor_expect(&value, CBOR_UINT, &item));
 	EXPECT(!cbor_map_find(&c, 3, 2, &value) && !c.bad);
-	EXPECT(!cbor_map_find_text(&c, 3, "kk", &value) && !cbor_map_find_text(&c, 3, "", &value) && !c.bad);
+	EXPECT(!cbor_map_find_text(&c, 3, "kk", &value) && !cbor_map_find_text(&c, 3, "", &value) &&
+	       !c.bad);
 	EXPECT(!cbor_map_find(&c, 4, 1, &value) && c.bad);
 	/* Errors stay. */
 	cbor_init(&c, bytes, sizeof(bytes));
-	EXPECT(!cbor_expect(&c, CBOR_ARRAY, &item) && !cbor_next(&c, &item) && !cbor_skip(&c, NULL, NULL) && !cbor_done(&c));
+	EXPECT(!cbor_expect(&c, CBOR_ARRAY, &item) && !cbor_next(&c, &item) &&
+	       !cbor_skip(&c, NULL, NULL) && !cbor_done(&c));
 	cbor_init(&c, bytes + 11, 2);
 	EXPECT(!cbor_expect_tag(&c, 8) && !cbor_done(&c));
 	cbor_init(&c, NULL, 0);
@@ -377,7 +391,8 @@ static void test_reading(void)
 static void test_indefinite(void)
 {
 	/* [_ {_ 1: [_ 2, 3], 4: 5}, 6] */
-	static const uint8_t bytes[] = { 0x9f, 0xbf, 0x01, 0x9f, 0x02, 0x03, 0xff, 0x04, 0x05, 0xff, 0x06, 0xff };
+	static const uint8_t bytes[] = { 0x9f, 0xbf, 0x01, 0x9f, 0x02, 0x03,
+					 0xff, 0x04, 0x05, 0xff, 0x06, 0xff };
 	struct cbor c, value;
 	struct cbor_item item;
 	const uint8_t *encoded;
@@ -386,9 +401,12 @@ static void test_indefinite(void)
 	cbor_init_lenient(&c, bytes, sizeof(bytes));
 	EXPECT(cbor_expect(&c, CBOR_ARRAY, &item) && item.number == 2);
 	EXPECT(cbor_expect(&c, CBOR_MAP, &item) && item.number == 2);
-	EXPECT(cbor_map_find(&c, 2, 4, &value) && cbor_expect(&value, CBOR_UINT, &item) && item.number == 5);
-	EXPECT(cbor_map_find(&c, 2, 1, &value) && cbor_expect(&value, CBOR_ARRAY, &item) && item.number == 2);
-	EXPECT(cbor_next(&value, &item) && cbor_next(&value, &item) && item.number == 3 && cbor_done(&value));
+	EXPECT(cbor_map_find(&c, 2, 4, &value) && cbor_expect(&value, CBOR_UINT, &item) &&
+	       item.number == 5);
+	EXPECT(cbor_map_find(&c, 2, 1, &value) && cbor_expect(&value, CBOR_ARRAY, &item) &&
+	       item.number == 2);
+	EXPECT(cbor_next(&value, &item) && cbor_next(&value, &item) && item.number == 3 &&
+	       cbor_done(&value));
 	EXPECT(cbor_next(&c, &item) && item.number == 1);
 	EXPECT(cbor_skip(&c, &encoded, &size) && encoded == bytes + 3 && size == 4);
 	EXPECT(cbor_next(&c, &item) && cbor_next(&c, &item) && item.number == 5 && !cbor_done(&c));
@@ -430,8 +448,10 @@ static void test_writing(void)
 	}
 	EXPECT(cbor_well_formed(bytes, w.size, false));
 	EXPECT(cbor_diagnose(bytes, w.size, shown, sizeof(shown)));
-	EXPECT(!strcmp(shown, "60000([-9223372036854775808, -1, 9223372036854775807, 18446744073709551615, h'0102', \"text\", true, "
-			      "{256: false}, null])"));
+	EXPECT(!strcmp(
+		shown,
+		"60000([-9223372036854775808, -1, 9223372036854775807, 18446744073709551615, h'0102', \"text\", true, "
+		"{256: false}, null])"));
 	cbor_writer_init(&w, bytes, 3);
 	cbor_put_bytes(&w, "abc", 3);
 	EXPECT(w.overflow && w.size == 4);

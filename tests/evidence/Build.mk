@@ -1,5 +1,6 @@
-# Tests over the whole evidence folder. Makefile: $(mutate_long) is for check-long.
+# Tests over the whole evidence folder; $(evidence_long) is for check-long: every bit of every byte, about an hour.
 evidence_objects = $(attest_objects) $(call objs,pic,tests/evidence/scenario.c)
 $(O)/pic/tests/evidence/verdicts_test.c.o $(O)/pic/tests/evidence/mutate_test.c.o: tests/evidence/verdicts.txt
 $(call host_unit,tests/evidence/verdicts_test.c,$(evidence_objects),$(attest_libs))
 $(call host_unit,tests/evidence/mutate_test.c,$(evidence_objects),$(attest_libs))
+evidence_long = 'evidence/mutate=$(CURDIR)/$(O)/unit/mutate_test all'

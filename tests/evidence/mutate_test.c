@@ -41,6 +41,7 @@ struct sample {
 #define BEHIND "behind the quote: its size fields end before"
 #define HINTS "what names a platform in a quote without PCK certificate: the certificate that is found by its signature says it again, signed"
 #define ENVELOPE "of the envelope that a program put around the evidence: names nothing that is judged"
+#define TDREPORT "of the TDREPORT, whose MAC can only be checked on its own machine: the TD quote says the same, signed"
 #define HEX "a hex digit in capitals or not is the same digit"
 
 static const struct sample samples[] = {
@@ -75,7 +76,11 @@ static const struct sample samples[] = {
 	{ .path = "tdx/automata-v4-quote.bin", .stride = 61, .ranges = { { .from = 4935, .reason = BEHIND } }, .shortest = 4935 },
 	{ .path = "tdx/automata-v5-quote.bin", .stride = 61 },
 	{ .path = "azure/tdx-quote.bin", .stride = 61, .ranges = { { .from = 4936, .reason = BEHIND } }, .shortest = 4936 },
-	{ .path = "azure/tdx-evidence-v1.json", .stride = 61, .ranges = { { .from = 53, .until = 2640, .reason = HEX, .bits = 0x20 } } },
+	{ .path = "azure/tdx-evidence-v1.json", .stride = 61,
+	  .ranges = { { .from = 53, .until = 2634, .reason = HEX, .bits = 0x20 }, { .from = 2690, .until = 2861, .reason = TDREPORT },
+		      { .from = 2946, .until = 3395, .reason = TDREPORT }, { .from = 3906, .until = 4056, .reason = TDREPORT },
+		      { .from = 12715, .until = 12810, .reason = BEHIND } },
+	  .shortest = 12813 },
 	{ .path = "azure/snp-evidence-v2.json", .stride = 61, .ranges = { { .from = 53, .until = 2718, .reason = HEX, .bits = 0x20 } } },
 	{ .path = "azure/snp-evidence-v0.json", .stride = 211 },
 	{ .path = "azure/snp-evidence-genoa.json", .stride = 211 },

@@ -33,7 +33,7 @@ fails "65 bytes for inblob" cp /tmp/long two/inblob
 rmdir one two
 [ -z "$(ls)" ] && echo "ok gone"
 cd /dev/attestation
-[ "$(cat attestation_type)" = sim ] && echo "ok type"
+[ "$(cat attestation_type)" = cloister ] && echo "ok type"
 head -c 64 /dev/zero | cmp - user_report_data && echo "ok starts as zeroes"
 python3 - <<'PY'
 import os, threading
@@ -94,6 +94,13 @@ judge "another argument" 1 other/e 00
 run python3 -c 'open("/io/e", "wb").write(open("/dev/attestation/quote", "rb").read())' || fail "python"
 [ "$(claim out/e sim.measurement)" != "$measurement" ] || fail "another program has the same measurement"
 echo "ok measurement and configuration"
+# Our own attesters inside: `cloister evidence` finds both.
+for attester_inside in tsm gramine; do
+	run -v "$(dirname "$CLOISTER"):/bin-of-cloister:ro" /bin-of-cloister/cloister evidence --attester $attester_inside --report-data "$nonce" -o /io/inside ||
+		fail "cloister evidence --attester $attester_inside"
+	[ "$(claim out/inside report_data)" = "$nonce" ] || fail "$attester_inside: evidence with other report data"
+done
+echo "ok cloister evidence inside"
 # None.
 [ "$("$CLOISTER" run --attester none cat /dev/attestation/attestation_type)" = none ] || fail "--attester none"
 "$CLOISTER" run --attester none cat /dev/attestation/quote 2>/dev/null && fail "a quote without an attester"
