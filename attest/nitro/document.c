@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a Nitro attestation document. Everything about its form is decided here, before anything is judged: each field has its type and
- * its limits, mandatory ones are there, and there are no others, as the specification's map is closed. Optional fields may be null.
+ * Reading a Nitro attestation document. Everything about its form is decided here, before anything
+ * is judged: each field has its type and its limits, mandatory ones are there, and there are no
+ * others, as the specification's map is closed. Optional fields may be null.
  *
- * The reader is the lenient one: since 2025 the module writes its payload as a map of indefinite length. What is signed are the
- * payload's bytes as they came, so no form of encoding changes what a signature says. The headers outside the payload are held to
- * the one form that there is: alg ES384 and nothing else.
+ * The reader is the lenient one: since 2025 the module writes its payload as a map of indefinite
+ * length. What is signed are the payload's bytes as they came, so no form of encoding changes what
+ * a signature says. The headers outside the payload are held to the one form that there is: alg
+ * ES384 and nothing else.
  */
 #include "attest/nitro/document.h"
 
@@ -161,9 +163,7 @@ static bool field_read(struct cbor *c, enum field field, struct nitro_document *
 
 	switch (field) {
 	case MODULE_ID:
-		return text_field(
-			c, 256,
-			&d->module_id); /* the specification has no limit; real ones have 39 characters */
+		return text_field(c, 256, &d->module_id); /* no limit is specified */
 	case DIGEST:
 		return text_field(c, 6, &d->digest) && span_equal(d->digest, SPAN("SHA384", 6));
 	case TIMESTAMP: /* milliseconds; what dates can say */

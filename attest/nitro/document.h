@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The attestation document of the Nitro Secure Module: a COSE_Sign1 (RFC 9052, 4.2) around a map. Field names and limits are those of
- * "Nitro Enclaves attestation process" (aws-nitro-enclaves-nsm-api, docs/attestation_process.md), section 3.
+ * The attestation document of the Nitro Secure Module: a COSE_Sign1 (RFC 9052, 4.2) around a map.
+ * Field names and limits are those of "Nitro Enclaves attestation process"
+ * (aws-nitro-enclaves-nsm-api, docs/attestation_process.md), section 3.
  */
 #pragma once
 

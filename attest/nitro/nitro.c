@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AWS Nitro Enclaves: judging an attestation document. Order ("attestation process", section 3): form; certificates from the root, which is
- * pinned, to the leaf; what a leaf may be; signature; time; then what the document says.
+ * AWS Nitro Enclaves: judging an attestation document. Order ("attestation process", section 3):
+ * form; certificates from the root, which is pinned, to the leaf; what a leaf may be; signature;
+ * time; then what the document says.
  *
- * Time: a leaf lives for three hours. With cattest_set_evidence_time the document's own time is judged at. It is signed by the leaf, and
- * taking it early is safe: a document whose signature does not verify is refused whatever time it was judged at.
+ * Time: a leaf lives for three hours. With cattest_set_evidence_time the document's own time is
+ * judged at. It is signed by the leaf, and taking it early is safe: a document whose signature
+ * does not verify is refused whatever time it was judged at.
  *
- * Binding: user_data is the report data, since the enclave alone chooses it. nonce is often passed on from whoever asks, so that an
- * attacker could choose it; it is a claim of its own and never stands in for user_data.
+ * Binding: user_data is the report data, since the enclave alone chooses it. nonce is often passed
+ * on from whoever asks, so that an attacker could choose it; it is a claim of its own and never
+ * stands in for user_data.
  */
 #include "attest/nitro/nitro.h"
 
@@ -104,7 +107,10 @@ static void check_bundle(struct appraisal *a, const struct x509_list *list)
 		   list->count - 1);
 }
 
-/* basicConstraints and keyUsage as the specification (3.2.3.2) wants them of the leaf, and a key that ES384 can use. */
+/*
+ * basicConstraints and keyUsage as the specification (3.2.3.2) wants them of the leaf, and a key
+ * that ES384 can use.
+ */
 static bool check_leaf(struct appraisal *a, X509 *leaf)
 {
 	BASIC_CONSTRAINTS *constraints = X509_get_ext_d2i(leaf, NID_basic_constraints, NULL, NULL);

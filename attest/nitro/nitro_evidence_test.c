@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nitro documents that AWS signed (EVIDENCE): what they say, that they verify at their own time and at no other, that tampered ones do not,
- * and that no byte of one can change and no end be cut off.
+ * Nitro documents that AWS signed (EVIDENCE): what they say, that they verify at their own time
+ * and at no other, that tampered ones do not, and that no byte of one can change and no end be cut
+ * off.
  */
 #include "attest/core/appraisal.h"
 
@@ -204,7 +205,10 @@ static void test_bad(void)
 		       names[i]);
 		cattest_result_free(r);
 	}
-	/* Neither can be added as a root: one does not verify itself, the other is another PKI's and leads nowhere. */
+	/*
+	 * Neither can be added as a root: one does not verify itself, the other is another PKI's
+	 * and leads nowhere.
+	 */
 	v = cattest_verifier_new();
 	cattest_add_root(v, CATTEST_ROOT_AWS, document, load("neg-fortanix-tampered-root.pem"),
 			 &err);

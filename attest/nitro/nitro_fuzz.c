@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nitro documents of any bytes, decoded and verified at their own time: without a policy nothing is ever trusted. */
+/*
+ * Nitro documents of any bytes, decoded and verified at their own time: without a policy nothing
+ * is ever trusted.
+ */
 #include "include/cloister/attest.h"
 
 #include <stdlib.h>

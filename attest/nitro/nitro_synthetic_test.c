@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nitro documents of a PKI made here: each limit of the specification from both sides, each rule for certificates and signature broken once
- * with everything else sound. A good document comes first and between, so that no refusal is one for another reason.
+ * Nitro documents of a PKI made here: each limit of the specification from both sides, each rule
+ * for certificates and signature broken once with everything else sound. A good document comes
+ * first and between, so that no refusal is one for another reason.
  */
 #include "attest/core/appraisal.h"
 #include "lib/cbor/cbor.h"

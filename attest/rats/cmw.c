@@ -2,7 +2,8 @@
 /*
  * RATS conceptual message wrappers (draft-ietf-rats-msg-wrap), shown:
  *
- *   record      [ type, value, ? indicators ]     in JSON the value is base64url, in CBOR bytes; a type is text or a CoAP content format
+ *   record      [ type, value, ? indicators ]     in JSON the value is base64url, in CBOR bytes;
+ *                                                 a type is text or a CoAP content format
  *   tag         #6.TN(bytes), TN = 0x63740101 + (format / 255) * 256 + format % 255 (RFC 9277)
  *   collection  { ? "__cmwc_t": type, label: record | tag | collection, ... }
  */

@@ -2,12 +2,13 @@
 /*
  * Concise reference integrity manifests (draft-ietf-rats-corim), shown:
  *
- *   #6.501({ 0: id, 1: [ tags ], ? 2: dependent RIMs, ? 3: profile, ? 4: { 0: not before, 1: not after }, ? 5: entities })
- *   #6.18 of a COSE_Sign1 around that, with content type application/rim+cbor and the signer in header 8
+ *   #6.501({ 0: id, 1: [ tags ], ? 2: dependent RIMs, ? 3: profile,
+ *            ? 4: { 0: not before, 1: not after }, ? 5: entities })
+ *   #6.18 of a COSE_Sign1 around that, content type application/rim+cbor, the signer in header 8
  *   #6.571 concise evidence (TCG DICE Concise Evidence Binding), as Intel uses it for TDX
  *
- * Tags are bytes holding CBOR: 505 CoSWID, 506 CoMID, 508 CoTL. Keys that this file does not know are extensions of profiles, which is why
- * tags are shown as they are, and not taken apart.
+ * Tags are bytes holding CBOR: 505 CoSWID, 506 CoMID, 508 CoTL. Keys that this file does not know
+ * are extensions of profiles, which is why tags are shown as they are, and not taken apart.
  */
 #include "attest/rats/rats_internal.h"
 

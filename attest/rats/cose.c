@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * COSE_Sign1's parts, and CBOR values as people read them. Only for showing: keys for these signatures come from elsewhere, so nothing here
- * verifies.
+ * COSE_Sign1's parts, and CBOR values as people read them. Only for showing: keys for these
+ * signatures come from elsewhere, so nothing here verifies.
  */
 #include "attest/rats/rats_internal.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entity attestation tokens (RFC 9711), shown: CWT (a COSE_Sign1, perhaps under tag 61), unsigned claim sets (tag 601), Arm CCA tokens (tag 399:
- * platform and realm token), JWT, and claims sets in JSON. PSA tokens (RFC 9783) are CWTs with claims of their own. Signatures are not verified: the
- * keys are those of devices and services that this library does not know.
+ * Entity attestation tokens (RFC 9711), shown: CWT (a COSE_Sign1, perhaps under tag 61), unsigned
+ * claim sets (tag 601), Arm CCA tokens (tag 399: platform and realm token), JWT, and claims sets
+ * in JSON. PSA tokens (RFC 9783) are CWTs with claims of their own. Signatures are not verified:
+ * the keys are those of devices and services that this library does not know.
  */
 #include "attest/rats/rats_internal.h"
 

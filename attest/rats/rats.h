@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What RATS peers wrap evidence in and endorse it with, for reading only: no verdict comes from here. */
+/*
+ * What RATS peers wrap evidence in and endorse it with, for reading only: no verdict comes from
+ * here.
+ */
 #pragma once
 
 #include "attest/core/appraisal.h"

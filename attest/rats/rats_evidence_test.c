@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CMW, CoRIM and EAT of other implementations (EVIDENCE), decoded; every prefix of one is an error, and none is evidence. */
+/*
+ * CMW, CoRIM and EAT of other implementations (EVIDENCE), decoded; every prefix of one is an
+ * error, and none is evidence.
+ */
 #include "include/cloister/attest.h"
 
 #include <stdio.h>

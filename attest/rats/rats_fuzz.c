@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that this folder decodes, of any bytes; none of it is evidence, so verifying must be an error. */
+/*
+ * Everything that this folder decodes, of any bytes; none of it is evidence, so verifying must be
+ * an error.
+ */
 #include "include/cloister/attest.h"
 
 #include <stdlib.h>

@@ -21,7 +21,10 @@ void cose_algorithm(struct span protected_header, char *ret_text, size_t room);
 
 /* One encoded item in diagnostic notation, cut to RATS_TEXT_MAX characters; returns buffer. */
 char *rats_diagnose(struct span encoded, char buffer[RATS_TEXT_MAX]);
-/* Text, UUIDs (RFC 8949 tag 37, or 16 bytes), URIs (tag 32), OIDs (tag 111); else diagnostic notation. */
+/*
+ * Text, UUIDs (RFC 8949 tag 37, or 16 bytes), URIs (tag 32), OIDs (tag 111); else diagnostic
+ * notation.
+ */
 char *rats_identifier(struct span encoded, char buffer[RATS_TEXT_MAX]);
 /* Whether a reader stands at a tag; moves behind it. */
 bool rats_take_tag(struct cbor *c, uint64_t *ret_tag);

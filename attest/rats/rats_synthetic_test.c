@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wrappers, manifests and tokens written here: what each form is read as, and what is malformed in each. */
+/*
+ * Wrappers, manifests and tokens written here: what each form is read as, and what is malformed in
+ * each.
+ */
 #include "attest/core/appraisal.h"
 #include "include/cloister/attest.h"
 
@@ -8,7 +11,10 @@
 
 static int failed;
 
-/* expected: what is in the claim, or NULL if it must be an error. Input: hex, or text if it begins with '{', '[' or 'e'. */
+/*
+ * expected: what is in the claim, or NULL if it must be an error. Input: hex, or text if it begins
+ * with '{', '[' or 'e'.
+ */
 static const struct {
 	const char *type, *input, *claim, *expected;
 } cases[] = {

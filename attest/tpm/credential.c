@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MakeCredential in software (TPM 2.0 Library, part 1, 24 and annexes B.10.4 and C.6.4): what a relying party sends to find out whether an
- * attestation key lives in the TPM that an endorsement key belongs to.
+ * MakeCredential in software (TPM 2.0 Library, part 1, 24 and annexes B.10.4 and C.6.4): what a
+ * relying party sends to find out whether an attestation key lives in the TPM that an endorsement
+ * key belongs to.
  *
- *   seed ----(to the EK: RSA-OAEP, or one-pass ECDH and KDFe)----------------> TPM2B_ENCRYPTED_SECRET
+ *   seed ----(to the EK: RSA-OAEP, or one-pass ECDH and KDFe)-----> TPM2B_ENCRYPTED_SECRET
  *   STORAGE key = KDFa(seed, name): AES-CFB over the secret = encIdentity -\
- *   INTEGRITY key = KDFa(seed): HMAC over encIdentity || name --------------> TPM2B_ID_OBJECT
+ *   INTEGRITY key = KDFa(seed): HMAC over encIdentity || name ----> TPM2B_ID_OBJECT
  *
- * The TPM computes the same with the name of the object that it really has, so the secret only comes back for that object.
+ * The TPM computes the same with the name of the object that it really has, so the secret only
+ * comes back for that object.
  */
 #include "attest/tpm/tpm.h"
 
@@ -65,7 +67,9 @@ static void join_sized(struct joined *j, struct span s)
 	join(j, s.data, s.size);
 }
 
-/* SP 800-108 in counter mode, as part 1, 11.4.10.2 has it: [i] || label || 0 || U || V || [bits]. */
+/*
+ * SP 800-108 in counter mode, as part 1, 11.4.10.2 has it: [i] || label || 0 || U || V || [bits].
+ */
 int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span context_u,
 	     struct span context_v, uint8_t *ret_key, size_t size)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Enrolment of attestation keys (TPM 2.0 Library, part 1, 9.5.3.3; TCG EK Credential Profile 2.5). The endorsement key cannot sign, so it vouches for
- * nothing itself: what shows that an attestation key is in the same TPM is that a secret, encrypted to the EK together with the key's name,
- * comes back. The name is a hash of the key's public area with its attributes, which are therefore worth checking before.
+ * Enrolment of attestation keys (TPM 2.0 Library, part 1, 9.5.3.3; TCG EK Credential Profile 2.5).
+ * The endorsement key cannot sign, so it vouches for nothing itself: what shows that an
+ * attestation key is in the same TPM is that a secret, encrypted to the EK together with the key's
+ * name, comes back. The name is a hash of the key's public area with its attributes, which are
+ * therefore worth checking before.
  */
 #include "attest/core/result.h"
 #include "attest/tpm/tpm.h"

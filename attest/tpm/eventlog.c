@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading measured boot logs: little endian, TCG PC Client Platform Firmware Profile, 10.2 (TCG_PCR_EVENT and TCG_PCR_EVENT2), and the CC event
- * log of the UEFI specification, 38.4, which has the same form.
+ * Reading measured boot logs: little endian, TCG PC Client Platform Firmware Profile, 10.2
+ * (TCG_PCR_EVENT and TCG_PCR_EVENT2), and the CC event log of the UEFI specification, 38.4, which
+ * has the same form.
  *
- *   crypto-agile: TCG_PCR_EVENT { 0, EV_NO_ACTION, 20 zeroes, "Spec ID Event03" with the list of hashes }, then TCG_PCR_EVENT2...
+ *   crypto-agile: TCG_PCR_EVENT { 0, EV_NO_ACTION, 20 zeroes, "Spec ID Event03" with the list
+ *                 of hashes }, then TCG_PCR_EVENT2...
  *   legacy:       TCG_PCR_EVENT...
  *
- * Logs in ACPI memory are followed by what was not written: bytes 0xff, or zeroes, up to the end of the area. Anything else behind
- * the last event is an error, as is an event that names a hash which the header does not list.
+ * Logs in ACPI memory are followed by what was not written: bytes 0xff, or zeroes, up to the end
+ * of the area. Anything else behind the last event is an error, as is an event that names a hash
+ * which the header does not list.
  */
 #include "attest/tpm/eventlog_internal.h"
 
@@ -162,7 +165,10 @@ static int extend(uint8_t *value, int bank, struct span event_digest)
 	return digest(tpm_digest_name(ids[bank]), parts, 2, value, NULL);
 }
 
-/* "StartupLocality": PCR 0 starts as that number instead of zero (TPM 2.0 Library, part 1, 11.6.2, and PFP 10.4.5.3). */
+/*
+ * "StartupLocality": PCR 0 starts as that number instead of zero (TPM 2.0 Library, part 1, 11.6.2,
+ * and PFP 10.4.5.3).
+ */
 static int set_locality(struct log_replay *p, const struct log_event *e, bool *seen,
 			struct cattest_error *err)
 {
@@ -231,7 +237,10 @@ bool event_log_detect(struct span in)
 		return false;
 	if (reader.agile)
 		return true;
-	/* A legacy log has no mark: its first event must be one that a log starts with, and read as one. */
+	/*
+	 * A legacy log has no mark: its first event must be one that a log starts with, and read
+	 * as one.
+	 */
 	index = (uint32_t)in.data[0] | (uint32_t)in.data[1] << 8 | (uint32_t)in.data[2] << 16 |
 		(uint32_t)in.data[3] << 24;
 	type = (uint32_t)in.data[4] | (uint32_t)in.data[5] << 8 | (uint32_t)in.data[6] << 16 |

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Event logs of real machines (EVIDENCE): each is read, comes to registers that are then taken for signed, and gives the facts that are
- * known of it. Then each register is changed, each byte of the log, and its end: nothing may be claimed that the registers do not carry.
+ * Event logs of real machines (EVIDENCE): each is read, comes to registers that are then taken for
+ * signed, and gives the facts that are known of it. Then each register is changed, each byte of
+ * the log, and its end: nothing may be claimed that the registers do not carry.
  */
 #include "attest/tpm/eventlog_internal.h"
 #include "attest/tpm/tpm_testing.h"
@@ -51,7 +52,10 @@ static const struct sample samples[] = {
 	{ "tdx/ccel-aael-alibaba.bin", true, 0, 1, 1 },
 };
 
-/* An appraisal whose registers are what the log comes to; one of them changed, if there are that many. */
+/*
+ * An appraisal whose registers are what the log comes to; one of them changed, if there are that
+ * many.
+ */
 static struct cattest_result *judge(struct span log, const struct log_replay *p, bool cc,
 				    size_t change, bool signed_ok, int *ret_code)
 {
@@ -146,7 +150,10 @@ static bool same_strings(const struct cattest_result *a, const struct cattest_re
 	return true;
 }
 
-/* A byte that may change without being noticed is one that no digest covers: the facts stay what they are. */
+/*
+ * A byte that may change without being noticed is one that no digest covers: the facts stay what
+ * they are.
+ */
 static void test_changes(const char *name, bool cc, size_t step)
 {
 	struct log_replay *p = malloc(sizeof(*p));
@@ -182,7 +189,10 @@ static void test_changes(const char *name, bool cc, size_t step)
 	EXPECT(noticed > total / 50, name);
 	for (size_t cut = 0; cut < log.size && cut < 20000; cut += step) {
 		r = judge(SPAN(log.data, cut), p, cc, SIZE_MAX, true, &code);
-		/* Only where the events of one register end, or where filler begins, is a log whole. */
+		/*
+		 * Only where the events of one register end, or where filler begins, is a log
+		 * whole.
+		 */
 		EXPECT(code || first_problem(r)[0] || same_strings(good, r, "eventlog.digests") ||
 			       string_count(r, "eventlog.replayed") <
 				       string_count(good, "eventlog.replayed"),

@@ -2,13 +2,16 @@
 /*
  * What a log's events say, once their registers are known to be signed.
  *
- * Only digests and their order led to the register's value. Types and data of events are whatever the log's owner wrote: who took over the
- * machine after it had booted may extend registers further, and label old and new events as suits. So:
- *  - secure boot is told by digests alone: the two values that the variable can have are hashed here, and looked for before the digest of the
- *    separator, which the firmware leaves behind before it lets anybody else run;
+ * Only digests and their order led to the register's value. Types and data of events are whatever
+ * the log's owner wrote: who took over the machine after it had booted may extend registers
+ * further, and label old and new events as suits. So:
+ *  - secure boot is told by digests alone: the two values that the variable can have are hashed
+ *    here, and looked for before the digest of the separator, which the firmware leaves behind
+ *    before it lets anybody else run;
  *  - boot applications are all digests of their register that are not shown to be something else;
- *  - a command line is claimed if it has the digest. That others were measured which the log does not show as such cannot be told:
- *    whoever needs to know pins the register or looks at eventlog.digests.
+ *  - a command line is claimed if it has the digest. That others were measured which the log does
+ *    not show as such cannot be told: whoever needs to know pins the register or looks at
+ *    eventlog.digests.
  */
 #include "attest/tpm/eventlog_internal.h"
 
@@ -71,7 +74,10 @@ const char *log_event_type_name(uint32_t type)
 	return NULL;
 }
 
-/* UEFI_VARIABLE_DATA (PFP, 10.2.6): GUID, length of the name in characters, length of the data, name in UTF-16, data. */
+/*
+ * UEFI_VARIABLE_DATA (PFP, 10.2.6): GUID, length of the name in characters, length of the data,
+ * name in UTF-16, data.
+ */
 static bool variable_parse(struct span in, struct span *ret_guid, struct span *ret_name,
 			   struct span *ret_data)
 {
@@ -88,7 +94,10 @@ static bool variable_parse(struct span in, struct span *ret_guid, struct span *r
 	return !c.bad && !cursor_left(&c);
 }
 
-/* Text in UTF-16 without its NUL; what is not printable ASCII as \uNNNN. False if it is empty or does not fit. */
+/*
+ * Text in UTF-16 without its NUL; what is not printable ASCII as \uNNNN. False if it is empty or
+ * does not fit.
+ */
 static bool utf16_text(struct span in, char *ret_text, size_t room)
 {
 	size_t len = 0, count = in.size / 2;
@@ -191,7 +200,10 @@ static bool is_separator(int bank, struct span found)
 	       hash_is(bank, SPAN("\xff\xff\xff\xff", 4), found);
 }
 
-/* "SecureBoot" as the firmware read it, hashed as a whole: UEFI_VARIABLE_DATA (PFP, 3.3.4.8). size 0: the variable is not there. */
+/*
+ * "SecureBoot" as the firmware read it, hashed as a whole: UEFI_VARIABLE_DATA (PFP, 3.3.4.8). size
+ * 0: the variable is not there.
+ */
 static bool is_secure_boot(int bank, struct span found, size_t size, uint8_t value)
 {
 	static const uint8_t lengths[8] = { 10 };
@@ -236,7 +248,10 @@ static void claim_cmdline(struct appraisal *a, struct span line, bool utf16)
 	free(text);
 }
 
-/* GRUB: the text is "kernel_cmdline: " and the command line up to a NUL; what is between is hashed. Others write it a little differently. */
+/*
+ * GRUB: the text is "kernel_cmdline: " and the command line up to a NUL; what is between is
+ * hashed. Others write it a little differently.
+ */
 static bool fact_grub_cmdline(struct facts *f, const struct log_event *e, int bank)
 {
 	static const char *const prefixes[] = { "kernel_cmdline: ", "grub_kernel_cmdline " };
@@ -260,7 +275,10 @@ static bool fact_grub_cmdline(struct facts *f, const struct log_event *e, int ba
 	return false;
 }
 
-/* GRUB in PCR 8; systemd-boot and systemd-stub in PCR 8 and 12: UTF-16 with its NUL is hashed, which older ones do not write into the log. */
+/*
+ * GRUB in PCR 8; systemd-boot and systemd-stub in PCR 8 and 12: UTF-16 with its NUL is hashed,
+ * which older ones do not write into the log.
+ */
 static void fact_cmdline(struct facts *f, const struct log_event *e, int bank)
 {
 	bool here = f->mapping->cc ? e->index == 3 : e->index == 8 || e->index == 12;
@@ -278,8 +296,9 @@ static void fact_cmdline(struct facts *f, const struct log_event *e, int bank)
 }
 
 /*
- * EFI programs are hashed by their contents (Authenticode), which the log does not hold. Other events of their register are separators, the
- * texts of EV_EFI_ACTION (PFP, 10.4.4), which are hashed here, and in a TD partition tables, whose data a program cannot have.
+ * EFI programs are hashed by their contents (Authenticode), which the log does not hold. Other
+ * events of their register are separators, the texts of EV_EFI_ACTION (PFP, 10.4.4), which are
+ * hashed here, and in a TD partition tables, whose data a program cannot have.
  */
 static void fact_boot_application(struct facts *f, const struct log_event *e, int bank)
 {

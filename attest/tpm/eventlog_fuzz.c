@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Event logs of any bytes, against registers that are exactly what they come to, so that the facts are looked at too. The first byte chooses PCRs or
- * RTMRs, and whether one register differs: then nothing of it may be claimed as replayed.
+ * Event logs of any bytes, against registers that are exactly what they come to, so that the facts
+ * are looked at too. The first byte chooses PCRs or RTMRs, and whether one register differs: then
+ * nothing of it may be claimed as replayed.
  */
 #include "attest/core/result.h"
 #include "attest/tpm/eventlog_internal.h"

@@ -18,8 +18,7 @@ const char *log_event_type_name(uint32_t type); /* NULL: unknown */
 
 struct log_event {
 	uint32_t index, type;
-	struct span digest
-		[TPM_BANK_COUNT]; /* by tpm_bank_index(); size 0: the event has none for that bank */
+	struct span digest[TPM_BANK_COUNT]; /* by tpm_bank_index(); size 0: none */
 	struct span data;
 };
 
@@ -53,7 +52,10 @@ struct log_mapping {
 	bool cc;				     /* 1-4 are RTMR0-3; else PCRs */
 	bool matched[TPM_BANK_COUNT][LOG_REGISTERS]; /* the signed register has the log's value */
 };
-/* Claims of the events of registers that matched; the log was read before, so nothing is malformed. */
+/*
+ * Claims of the events of registers that matched; the log was read before, so nothing is
+ * malformed.
+ */
 void log_claim_facts(struct appraisal *a, struct span log, const struct log_mapping *mapping);
 /* One line for an event. bank: whose digest to show, or -1 for the strongest there is. */
 void log_describe(const struct log_event *event, int bank, bool cc, char *ret_text, size_t room);

@@ -2,9 +2,10 @@
 /*
  * Holding a log against registers that were signed, and showing one that nothing signs.
  *
- * A log that does not come to a signed register's value fails the verification: it is a statement about that register, and wrong. A register
- * without events in the log is not judged (run-time measurements have logs of their own), nor events of registers that are not signed;
- * neither gives any claim.
+ * A log that does not come to a signed register's value fails the verification: it is a statement
+ * about that register, and wrong. A register without events in the log is not judged (run-time
+ * measurements have logs of their own), nor events of registers that are not signed; neither gives
+ * any claim.
  */
 #include "attest/tpm/eventlog_internal.h"
 
@@ -38,7 +39,10 @@ static void register_text(bool cc, int bank, unsigned n, char text[32])
 		snprintf(text, 32, "%s:%u", bank_names[bank], n);
 }
 
-/* PCRs first: evidence with both is a virtual TPM's in a TD, whose log is of the PCRs if it has a bank that was quoted. */
+/*
+ * PCRs first: evidence with both is a virtual TPM's in a TD, whose log is of the PCRs if it has a
+ * bank that was quoted.
+ */
 static bool is_cc(const struct appraisal *a, const struct log_replay *p)
 {
 	for (int bank = 0; bank < TPM_BANK_COUNT; bank++)
@@ -161,7 +165,10 @@ int event_log_replay(struct appraisal *a, struct span log, bool signed_ok)
 	return ret;
 }
 
-/* Decoding: whether it is a CC log is a guess (only SHA-384, only registers 0 to 4), which decides nothing. */
+/*
+ * Decoding: whether it is a CC log is a guess (only SHA-384, only registers 0 to 4), which decides
+ * nothing.
+ */
 static int log_appraise(struct appraisal *a, struct span in)
 {
 	struct log_replay *p = malloc(sizeof(*p));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A TPM quote as evidence: form, then the attestation key and why it should be trusted, then each quote with it, then the event log against the
- * PCRs that were quoted.
+ * A TPM quote as evidence: form, then the attestation key and why it should be trusted, then each
+ * quote with it, then the event log against the PCRs that were quoted.
  *
- * The key in the evidence is only ever a candidate. It is trusted if the relying party pinned it (after it saw MakeCredential answered, or by
- * any other way), or if a certificate for it leads to a root of TPM certificates that the relying party gave; there are no built-in
- * ones. Without either the verification is undecided, since anybody can make a key and sign anything.
+ * The key in the evidence is only ever a candidate. It is trusted if the relying party pinned it
+ * (after it saw MakeCredential answered, or by any other way), or if a certificate for it leads to
+ * a root of TPM certificates that the relying party gave; there are no built-in ones. Without
+ * either the verification is undecided, since anybody can make a key and sign anything.
  */
 #include "attest/tpm/evidence.h"
 #include "attest/tpm/eventlog.h"

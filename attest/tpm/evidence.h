@@ -38,7 +38,10 @@ void tpm_evidence_done(struct tpm_evidence *e);
 int tpm_evidence_from_json(struct span in, struct tpm_evidence *e, struct cattest_error *err);
 int tpm_evidence_from_protobuf(struct span in, struct tpm_evidence *e, struct cattest_error *err);
 int tpm_evidence_from_keylime(struct span in, struct tpm_evidence *e, struct cattest_error *err);
-/* PCR values as tpm2-tools writes them: its structures in memory (little endian), selection and digests. */
+/*
+ * PCR values as tpm2-tools writes them: its structures in memory (little endian), selection and
+ * digests.
+ */
 int tpm_pcrs_from_tools(struct span in, struct tpm_pcrs *ret_pcrs, struct cattest_error *err);
 /* Remembers malloc()ed memory; frees it and fails if there is too much of it. */
 int tpm_evidence_hold(struct tpm_evidence *e, uint8_t *data);

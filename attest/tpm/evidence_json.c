@@ -2,17 +2,21 @@
 /*
  * TPM quotes in text:
  *
- * Ours, a JSON object; all byte strings are base64 (RFC 4648, section 4), and no other members are allowed:
+ * Ours, a JSON object; all byte strings are base64 (RFC 4648, section 4), and no other members are
+ * allowed:
  *   "quote"            TPMS_ATTEST
  *   "signature"        TPMT_SIGNATURE
- *   "pcrs"             {"sha256": {"0": "hex", ...}, ...}, or what tpm2_quote --pcr wrote, in base64
- *   "ak"               TPM2B_PUBLIC, TPMT_PUBLIC or SubjectPublicKeyInfo; PEM is taken as it is. May be missing if the verifier pins the key
+ *   "pcrs"             {"sha256": {"0": "hex", ...}, ...}, or what tpm2_quote --pcr wrote,
+ *                      in base64
+ *   "ak"               TPM2B_PUBLIC, TPMT_PUBLIC or SubjectPublicKeyInfo; PEM is taken as it is.
+ *                      May be missing if the verifier pins the key
  *   "ak_certificate"   chain of the key's certificate, leaf first: PEM, or a list of DER in base64
  *   "ek_certificate"   PEM or base64 DER; names the TPM, without binding the key to it
  *   "event_log"        TCG log
  *
- * Trustee's: {"ak_public": base64, "tpm_quote": {"message": base64, "signature": base64, "pcrs": [24 times hex, SHA-256]}}; and its Azure
- * quotes: {"message": hex, "signature": hex (bare RSASSA with SHA-256), "pcrs": [...]}, whose key comes from elsewhere.
+ * Trustee's: {"ak_public": base64, "tpm_quote": {"message": base64, "signature": base64, "pcrs":
+ * [24 times hex, SHA-256]}}; and its Azure quotes: {"message": hex, "signature": hex (bare RSASSA
+ * with SHA-256), "pcrs": [...]}, whose key comes from elsewhere.
  *
  * Keylime's: r<quote>:<signature>:<PCR file of tpm2-tools>, each in base64.
  */
@@ -262,7 +266,10 @@ static int from_azure(struct tpm_evidence *e, json_t *object, struct cattest_err
 	return code;
 }
 
-/* The text is an object, and no bracket is deeper than our forms have them: the JSON reader recurses and allocates. */
+/*
+ * The text is an object, and no bracket is deeper than our forms have them: the JSON reader
+ * recurses and allocates.
+ */
 static bool looks_like_object(struct span in)
 {
 	size_t at = 0, depth = 0;
@@ -348,8 +355,9 @@ int tpm_evidence_from_keylime(struct span in, struct tpm_evidence *e, struct cat
 }
 
 /*
- * tpm2-tools, lib/pcr.c: TPML_PCR_SELECTION as it lies in memory (u32 count, 16 of {u16 hash, u8 size, u8 bits[4], u8 padding}), u32 count of
- * lists, lists {u32 count, 8 of {u16 size, u8 bytes[64]}}; since 4.2 all little endian. Values follow the selection's order.
+ * tpm2-tools, lib/pcr.c: TPML_PCR_SELECTION as it lies in memory (u32 count, 16 of {u16 hash, u8
+ * size, u8 bits[4], u8 padding}), u32 count of lists, lists {u32 count, 8 of {u16 size, u8
+ * bytes[64]}}; since 4.2 all little endian. Values follow the selection's order.
  */
 int tpm_pcrs_from_tools(struct span in, struct tpm_pcrs *ret_pcrs, struct cattest_error *err)
 {

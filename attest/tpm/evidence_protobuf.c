@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPM quotes as go-tpm-tools writes them (proto/attest.proto and proto/tpm.proto), a walk over the protobuf wire format without a schema:
+ * TPM quotes as go-tpm-tools writes them (proto/attest.proto and proto/tpm.proto), a walk over the
+ * protobuf wire format without a schema:
  *
- *   Attestation { bytes ak_pub = 1; repeated Quote quotes = 2; bytes event_log = 3; instance_info = 4; canonical_event_log = 5;
- *                 bytes ak_cert = 6; repeated bytes intermediate_certs = 7; sev_snp_attestation = 8; tdx_attestation = 9; ... }
- *   Quote { bytes quote = 1; bytes raw_sig = 2; PCRs pcrs = 3 }      PCRs { HashAlgo hash = 1; map<uint32, bytes> pcrs = 2 }
+ *   Attestation { bytes ak_pub = 1; repeated Quote quotes = 2; bytes event_log = 3;
+ *                 instance_info = 4; canonical_event_log = 5; bytes ak_cert = 6;
+ *                 repeated bytes intermediate_certs = 7; sev_snp_attestation = 8; ... }
+ *   Quote { bytes quote = 1; bytes raw_sig = 2; PCRs pcrs = 3 }
+ *   PCRs { HashAlgo hash = 1; map<uint32, bytes> pcrs = 2 }
  *
- * HashAlgo has the TPM's numbers. What instance_info and the others say is signed by nobody and is stepped over.
+ * HashAlgo has the TPM's numbers. What instance_info and the others say is signed by nobody and is
+ * stepped over.
  */
 #include "attest/tpm/evidence.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading TPMS_ATTEST of type quote and TPMT_SIGNATURE (TPM 2.0 Library, part 2, 10.12.8 and 11.3.4). All of a structure is read before anything
- * is said about it, nothing may be left over, and what this library cannot judge (SM2, SM3, ECDAA...) is refused by name.
+ * Reading TPMS_ATTEST of type quote and TPMT_SIGNATURE (TPM 2.0 Library, part 2, 10.12.8 and
+ * 11.3.4). All of a structure is read before anything is said about it, nothing may be left over,
+ * and what this library cannot judge (SM2, SM3, ECDAA...) is refused by name.
  */
 #include "attest/tpm/tpm.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Public areas of TPM objects (TPM 2.0 Library, part 2, 12.2): reading them, their names, and the keys in them. A public area in the
- * evidence says what the TPM enforces of the key (restricted, never outside of this TPM); a bare SubjectPublicKeyInfo says nothing of it.
+ * Public areas of TPM objects (TPM 2.0 Library, part 2, 12.2): reading them, their names, and the
+ * keys in them. A public area in the evidence says what the TPM enforces of the key (restricted,
+ * never outside of this TPM); a bare SubjectPublicKeyInfo says nothing of it.
  */
 #include "attest/tpm/tpm.h"
 
@@ -31,7 +32,9 @@ static struct span take_sized(struct cursor *c, size_t most)
 	return take(c, size);
 }
 
-/* TPMT_SYM_DEF_OBJECT and TPMT_RSA_SCHEME or TPMT_ECC_SCHEME: what asymmetric keys have in common. */
+/*
+ * TPMT_SYM_DEF_OBJECT and TPMT_RSA_SCHEME or TPMT_ECC_SCHEME: what asymmetric keys have in common.
+ */
 static void take_symmetric_and_scheme(struct cursor *c, struct tpm_public *p)
 {
 	p->symmetric = take_be16(c);
@@ -92,7 +95,10 @@ static int parse_area(struct span in, struct tpm_public *ret, struct cattest_err
 
 int tpm_public_parse(struct span in, struct tpm_public *ret_public, struct cattest_error *err)
 {
-	/* A TPM2B_PUBLIC starts with the size of the rest; a TPMT_PUBLIC with type 0x0001 or 0x0023, which no area is as small as. */
+	/*
+	 * A TPM2B_PUBLIC starts with the size of the rest; a TPMT_PUBLIC with type 0x0001 or
+	 * 0x0023, which no area is as small as.
+	 */
 	if (in.size >= 2 && (size_t)(in.data[0] << 8 | in.data[1]) == in.size - 2)
 		return parse_area(SPAN(in.data + 2, in.size - 2), ret_public, err);
 	return parse_area(in, ret_public, err);

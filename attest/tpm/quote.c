@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Judging a quote with a key whose own trust is the caller's business: signature, binding, PCR values; and the claims. One piece of evidence may
- * hold several quotes (one for each bank): what they say of the TPM is claimed of the first, and must be the same boot in all.
+ * Judging a quote with a key whose own trust is the caller's business: signature, binding, PCR
+ * values; and the claims. One piece of evidence may hold several quotes (one for each bank): what
+ * they say of the TPM is claimed of the first, and must be the same boot in all.
  */
 #include "attest/tpm/tpm.h"
 
@@ -30,7 +31,10 @@ static bool rsa_verifies(EVP_PKEY *key, const struct tpm_signature *s, struct sp
 
 	ERR_set_mark();
 	ok = ctx && EVP_DigestVerifyInit(ctx, &key_ctx, digest_of(s->hash), NULL, key) == 1;
-	/* The TPM's salt is as long as the digest, or as long as fits (part 1, B.7): the signature itself says which. */
+	/*
+	 * The TPM's salt is as long as the digest, or as long as fits (part 1, B.7): the signature
+	 * itself says which.
+	 */
 	if (ok && s->algorithm == TPM_RSAPSS)
 		ok = EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
 		     EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, RSA_PSS_SALTLEN_AUTO) == 1;
@@ -90,7 +94,10 @@ static bool check_signature(struct appraisal *a, const struct tpm_quote_request 
 			  scheme, hash ? hash : "?", problem ? ": " : "", problem ? problem : "");
 }
 
-/* H over the selected values, bank by bank in the order of the selection, ascending; H is the signature's hash. */
+/*
+ * H over the selected values, bank by bank in the order of the selection, ascending; H is the
+ * signature's hash.
+ */
 static bool check_pcrs(struct appraisal *a, const struct tpm_quote_request *r)
 {
 	const struct tpm_quote *q = &r->quote;

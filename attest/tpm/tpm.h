@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPM 2.0 quotes (TPM 2.0 Library, part 2, "TPMS_ATTEST" and "TPMT_SIGNATURE"): reading, judging with a key, and what trust in that
- * key can come from. Big endian. docs: attest/tpm/evidence.c for the JSON container.
+ * TPM 2.0 quotes (TPM 2.0 Library, part 2, "TPMS_ATTEST" and "TPMT_SIGNATURE"): reading, judging
+ * with a key, and what trust in that key can come from. Big endian. docs: attest/tpm/evidence.c
+ * for the JSON container.
  *
- * Binding: a quote's extraData is at most a hash's size (50 bytes on many TPMs), report data has 64. A quote is bound to
- * report data D (given bytes; D64 is D with zeroes to 64 bytes) if extraData is D, D64, SHA-256(D64) or SHA-384(D64). What Cloister
- * makes itself is SHA-256(D64).
+ * Binding: a quote's extraData is at most a hash's size (50 bytes on many TPMs), report data has
+ * 64. A quote is bound to report data D (given bytes; D64 is D with zeroes to 64 bytes) if
+ * extraData is D, D64, SHA-256(D64) or SHA-384(D64). What Cloister makes itself is SHA-256(D64).
  */
 #pragma once
 
@@ -81,13 +82,14 @@ struct tpm_quote_request {
 	const struct tpm_pcrs *pcrs;	/* NULL: none were given, which is MISSING */
 	EVP_PKEY *key;			/* the attestation key; not NULL */
 	const char *trust;		/* claimed as tpm.ak_trust: "hcl", "certificate", ... */
-	bool bind_report_data; /* extraData carries the report data: check it; else it is only claimed as nonce */
+	bool bind_report_data; /* extraData is the report data: check it; else only claimed */
 };
 
 /*
- * The checks of one quote with a key that the caller judges: tpm.quote.magic and type (parsing), tpm.quote.signature,
- * tpm.quote.binding, tpm.quote.pcrs; and the claims tpm.* and nonce (and, with bind_report_data, report_data). PCRs are claimed only if they are
- * selected and the digest fits. Returns whether signature and PCR digest were good: event logs may then be replayed.
+ * The checks of one quote with a key that the caller judges: tpm.quote.magic and type (parsing),
+ * tpm.quote.signature, tpm.quote.binding, tpm.quote.pcrs; and the claims tpm.* and nonce (and,
+ * with bind_report_data, report_data). PCRs are claimed only if they are selected and the digest
+ * fits. Returns whether signature and PCR digest were good: event logs may then be replayed.
  */
 bool tpm_quote_appraise_with_key(struct appraisal *a, const struct tpm_quote_request *request);
 /* NULL: the key signed the message so. Else why not. */
@@ -126,18 +128,25 @@ EVP_PKEY *tpm_public_key(const struct tpm_public *public_area);
 /* nameAlg || H(area) */
 int tpm_public_name(const struct tpm_public *public_area, uint8_t ret_name[TPM_NAME_MAX],
 		    size_t *ret_size);
-/* A key of any form: TPM2B_PUBLIC, TPMT_PUBLIC, SPKI as DER or PEM. ret_public->area.size 0: the form has no public area. */
+/*
+ * A key of any form: TPM2B_PUBLIC, TPMT_PUBLIC, SPKI as DER or PEM. ret_public->area.size 0: the
+ * form has no public area.
+ */
 EVP_PKEY *tpm_key_of_any_form(struct span in, struct tpm_public *ret_public);
 
 /*
- * Binding an attestation key to an endorsement key (part 1, 24, "Credential Protection"): the relying party encrypts a secret that only the
- * TPM with that EK gives back, and only if it holds an object of that name. ret_blob: TPM2B_ID_OBJECT || TPM2B_ENCRYPTED_SECRET.
- * -ENOTSUP for an EK that is not RSA-2048+ or P-256/P-384 with AES-CFB; -E2BIG if room is too small.
+ * Binding an attestation key to an endorsement key (part 1, 24, "Credential Protection"): the
+ * relying party encrypts a secret that only the TPM with that EK gives back, and only if it holds
+ * an object of that name. ret_blob: TPM2B_ID_OBJECT || TPM2B_ENCRYPTED_SECRET. -ENOTSUP for an EK
+ * that is not RSA-2048+ or P-256/P-384 with AES-CFB; -E2BIG if room is too small.
  */
 int tpm_make_credential(const struct tpm_public *ek, struct span object_name, struct span secret,
 			uint8_t *ret_blob, size_t room, size_t *ret_size,
 			struct cattest_error *err);
-/* For tests with known randomness: the seed (of the EK's name hash's size) and, for ECC, the ephemeral key. */
+/*
+ * For tests with known randomness: the seed (of the EK's name hash's size) and, for ECC, the
+ * ephemeral key.
+ */
 int tpm_make_credential_with(const struct tpm_public *ek, EVP_PKEY *ephemeral, struct span seed,
 			     struct span object_name, struct span secret, uint8_t *ret_blob,
 			     size_t room, size_t *ret_size, struct cattest_error *err);
@@ -146,10 +155,12 @@ int tpm_kdfa(uint16_t hash, struct span key, const char *label, struct span cont
 	     struct span context_v, uint8_t *ret_key, size_t size);
 
 /*
- * Enrolment: is this attestation key in a TPM that a manufacturer vouches for? Checks the endorsement key's certificate (leaf first, up to a root of
- * kind CATTEST_ROOT_TPM of the verifier, at its time), that ek is that certificate's key and a storage key of a TPM, and that ak is a key that
- * never leaves its TPM and signs only what the TPM made; then makes a challenge: blob goes to the machine, which returns the secret by
- * TPM2_ActivateCredential. If the secret comes back (compare with bytes_equal), the relying party pins the key (CATTEST_ROOT_AK).
+ * Enrolment: is this attestation key in a TPM that a manufacturer vouches for? Checks the
+ * endorsement key's certificate (leaf first, up to a root of kind CATTEST_ROOT_TPM of the
+ * verifier, at its time), that ek is that certificate's key and a storage key of a TPM, and that
+ * ak is a key that never leaves its TPM and signs only what the TPM made; then makes a challenge:
+ * blob goes to the machine, which returns the secret by TPM2_ActivateCredential. If the secret
+ * comes back (compare with bytes_equal), the relying party pins the key (CATTEST_ROOT_AK).
  * -EKEYREJECTED: a check failed or is missing, with its message.
  */
 #define TPM_CHALLENGE_SECRET 32

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPM quotes that real TPMs made (EVIDENCE): Trustee's, Keylime's and Google's, with their keys pinned, with other nonces and other keys,
- * and each byte changed. A TPM2B_PUBLIC and its name, as tpm2-tools wrote them.
+ * TPM quotes that real TPMs made (EVIDENCE): Trustee's, Keylime's and Google's, with their keys
+ * pinned, with other nonces and other keys, and each byte changed. A TPM2B_PUBLIC and its name, as
+ * tpm2-tools wrote them.
  */
 #include "attest/tpm/tpm_testing.h"
 #include "lib/jose/jose.h"
@@ -107,7 +108,10 @@ static void test_trustee(void)
 	r = verify(file, other, nothing, &problem);
 	EXPECT(r && begins(problem, "?tpm.ak.trust"), "another key pinned");
 	cattest_result_free(r);
-	/* Every byte of the JSON text changed: refused, or the same claims said in another way (a hex digit's case, a space). */
+	/*
+	 * Every byte of the JSON text changed: refused, or the same claims said in another way (a
+	 * hex digit's case, a space).
+	 */
 	for (size_t i = 0; i < file.size; i++) {
 		uint8_t *bytes = buffer;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPM quotes of any bytes, in all their forms. The first byte chooses what the rest is: evidence, or one of its parts. Nothing is trusted, as there
- * is no policy, and a key in the evidence is never trusted by itself.
+ * TPM quotes of any bytes, in all their forms. The first byte chooses what the rest is: evidence,
+ * or one of its parts. Nothing is trusted, as there is no policy, and a key in the evidence is
+ * never trusted by itself.
  */
 #include "attest/tpm/evidence.h"
 #include "include/cloister/attest.h"

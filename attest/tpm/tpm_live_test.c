@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Against a TPM (swtpm) and others' tools (tpm2-tools, openssl), where they are installed: names of keys, credentials that this library makes
- * and the TPM opens, quotes of every scheme that we, `tpm2_checkquote` and `openssl` agree about, and registers that event logs come to by
+ * Against a TPM (swtpm) and others' tools (tpm2-tools, openssl), where they are installed: names
+ * of keys, credentials that this library makes and the TPM opens, quotes of every scheme that we,
+ * `tpm2_checkquote` and `openssl` agree about, and registers that event logs come to by
  * `tpm2_eventlog`'s reckoning.
  */
 #include "attest/tpm/eventlog_internal.h"
@@ -22,7 +23,10 @@ extern char **environ;
 static char folder[64] = "/tmp/tpm-live.XXXXXX";
 static pid_t tpm;
 
-/* Runs a program with its output into `out` (in the folder); gives its exit status. A "%" in an argument is the folder. */
+/*
+ * Runs a program with its output into `out` (in the folder); gives its exit status. A "%" in an
+ * argument is the folder.
+ */
 static int run_to(const char *out, ...)
 {
 	posix_spawn_file_actions_t actions;

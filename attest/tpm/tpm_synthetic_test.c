@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quotes of attestation keys made here: every scheme that is accepted, and every rule broken once with everything else sound; trust by pinning
- * and by certificate; all forms of the binding; a small event log with its facts, and the attack on them by relabelled events.
+ * Quotes of attestation keys made here: every scheme that is accepted, and every rule broken once
+ * with everything else sound; trust by pinning and by certificate; all forms of the binding; a
+ * small event log with its facts, and the attack on them by relabelled events.
  */
 #include "attest/tpm/tpm_testing.h"
 #include "lib/jose/jose.h"
@@ -601,7 +602,10 @@ static void test_log_facts(void)
 
 	secure_boot(on, 1);
 	secure_boot(off, 0);
-	/* A log as it should be, with a locality, filler behind it, and GRUB's and systemd's command lines */
+	/*
+	 * A log as it should be, with a locality, filler behind it, and GRUB's and systemd's
+	 * command lines
+	 */
 	put_header(&log);
 	put_event(&log, 0, 3, TEXT("x"), SPAN("StartupLocality\0\x03", 17));
 	memset(log_pcr0, 0, 32);
@@ -645,7 +649,10 @@ static void test_log_facts(void)
 	r = judge_log(&log, "", "after the separator");
 	EXPECT(r && !cattest_result_find(r, "eventlog.secure_boot"), "after the separator");
 	cattest_result_free(r);
-	/* The same by relabelling: the true "off" and the separator look like other events. The digests are what was extended. */
+	/*
+	 * The same by relabelling: the true "off" and the separator look like other events. The
+	 * digests are what was extended.
+	 */
 	put_header(&log);
 	put_event(&log, 7, 0x80000002, SPAN_OF(off), TEXT("harmless"));
 	put_event(&log, 7, 0x80000002, SEPARATOR, TEXT("harmless too"));

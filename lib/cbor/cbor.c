@@ -2,14 +2,19 @@
 /*
  * CBOR, read in place and written into the caller's buffer.
  *
- * A reader is two pointers. Containers are not tracked: whoever reads a head reads its children next. What makes that safe:
- *  1. walk() goes over an item with all its children with its own small stack of counts, so that nesting is bounded by DEPTH_MAX and
- *     never by the C stack, and takes one step for each head: linear.
- *  2. A map's head is only given once keys_distinct() has seen all of the map, so nobody can act on a map with the same key twice.
- *     It walks the map's inside once more, so a byte is looked at at most DEPTH_MAX times.
- *  3. Indefinite lengths (lenient readers only): the whole input is walked when such a reader is made, so every break is where it
- *     belongs. A head then carries the count of its items as if it had been definite, and breaks are stepped over.
- *  4. Comparing keys is linear where they ascend (deterministic encodings); other maps may hold KEYS_UNSORTED_MAX pairs.
+ * A reader is two pointers. Containers are not tracked: whoever reads a head reads its children
+ * next. What makes that safe:
+ *  1. walk() goes over an item with all its children with its own small stack of counts, so that
+ *     nesting is bounded by DEPTH_MAX and never by the C stack, and takes one step for each head:
+ *     linear.
+ *  2. A map's head is only given once keys_distinct() has seen all of the map, so nobody can act
+ *     on a map with the same key twice. It walks the map's inside once more, so a byte is looked
+ *     at at most DEPTH_MAX times.
+ *  3. Indefinite lengths (lenient readers only): the whole input is walked when such a reader is
+ *     made, so every break is where it belongs. A head then carries the count of its items as if
+ *     it had been definite, and breaks are stepped over.
+ *  4. Comparing keys is linear where they ascend (deterministic encodings); other maps may hold
+ *     KEYS_UNSORTED_MAX pairs.
  */
 #include "lib/cbor/cbor.h"
 
@@ -50,8 +55,8 @@ static bool utf8_valid(const uint8_t *s, size_t size)
 }
 
 /*
- * Whether the value of a float of 4 or 8 bytes is also one of half that size (RFC 8949, 4.1: the shortest that keeps the value). No floating
- * point is used, as the kernel has none.
+ * Whether the value of a float of 4 or 8 bytes is also one of half that size (RFC 8949, 4.1: the
+ * shortest that keeps the value). No floating point is used, as the kernel has none.
  */
 static bool float_shrinks(uint64_t bits, size_t size)
 {
@@ -65,7 +70,7 @@ static bool float_shrinks(uint64_t bits, size_t size)
 	if (exponent == exponent_max) /* infinities, and NaN with a payload that fits */
 		return !(fraction & ((1ull << drop) - 1));
 	if (!exponent)
-		return !fraction; /* zero; the smallest numbers of the large form are none of the small */
+		return !fraction; /* only zero is in both forms */
 	exponent -= bias;
 	if (exponent > small_bias)
 		return false;
@@ -122,8 +127,8 @@ static bool at_break(const struct cbor *c)
 }
 
 /*
- * One head, with the bytes of a string. number is INDEFINITE for containers of indefinite length. On failure the reader is bad and
- * does not move.
+ * One head, with the bytes of a string. number is INDEFINITE for containers of indefinite length.
+ * On failure the reader is bad and does not move.
  */
 static bool head_read(struct cbor *c, struct cbor_item *ret_item)
 {
@@ -158,7 +163,10 @@ static bool head_read(struct cbor *c, struct cbor_item *ret_item)
 		if (item.type == CBOR_TEXT && !utf8_valid(item.data, item.size))
 			goto bad;
 	}
-	/* Every child takes a byte at least: a count beyond that is a lie that nobody shall loop over. */
+	/*
+	 * Every child takes a byte at least: a count beyond that is a lie that nobody shall loop
+	 * over.
+	 */
 	if (item.type == CBOR_ARRAY && item.number > (uint64_t)(c->end - c->at))
 		goto bad;
 	if (item.type == CBOR_MAP && item.number > (uint64_t)(c->end - c->at) / 2)
@@ -183,7 +191,10 @@ static uint64_t children(const struct cbor_item *item)
 
 static bool keys_distinct(const struct cbor *at, uint64_t pairs);
 
-/* An open container: how many children it still waits for, or INDEFINITE and whether a map's key waits for its value. */
+/*
+ * An open container: how many children it still waits for, or INDEFINITE and whether a map's key
+ * waits for its value.
+ */
 struct open_item {
 	enum cbor_type type;
 	bool value_due;
@@ -243,7 +254,10 @@ bad:
 	return false;
 }
 
-/* As head_read, with the count of what has no definite length: the items are walked, up to the break. */
+/*
+ * As head_read, with the count of what has no definite length: the items are walked, up to the
+ * break.
+ */
 static bool head(struct cbor *c, struct cbor_item *ret_item)
 {
 	struct cbor_item item;
@@ -281,8 +295,9 @@ struct key {
 };
 
 /*
- * The bytes that stand for a key in comparisons: its encoding. In lenient mode one value has several encodings, so numbers
- * and strings are compared by kind and content (key_same), and other keys must have the shortest form.
+ * The bytes that stand for a key in comparisons: its encoding. In lenient mode one value has
+ * several encodings, so numbers and strings are compared by kind and content (key_same), and other
+ * keys must have the shortest form.
  */
 static bool key_read(struct cbor *c, struct key *ret_key)
 {
@@ -703,8 +718,9 @@ static void put_quoted(struct notation *n, const uint8_t *s, size_t size)
 }
 
 /*
- * A finite number is (fraction / 2^bits) * 2^exponent: exact in decimal, digit by digit, if its whole part has 64 bits and its
- * fraction 60. Others are shown as their bits: float'7e37e43c8800759c'.
+ * A finite number is (fraction / 2^bits) * 2^exponent: exact in decimal, digit by digit, if its
+ * whole part has 64 bits and its fraction 60. Others are shown as their bits:
+ * float'7e37e43c8800759c'.
  */
 static void put_float(struct notation *n, uint64_t bits, size_t size)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CBOR reader on any bytes: no crash, and its answers agree with each other: what is well-formed for the strict reader is so for the
- * lenient one; walking by heads ends where skipping ends; a strict item written again is the same bytes.
+ * The CBOR reader on any bytes: no crash, and its answers agree with each other: what is
+ * well-formed for the strict reader is so for the lenient one; walking by heads ends where
+ * skipping ends; a strict item written again is the same bytes.
  */
 #include <stdlib.h>
 #include <string.h>

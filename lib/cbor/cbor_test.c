@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CBOR reader and writer: the examples of RFC 8949, appendix A (each must be accepted or refused as our rules say, and shown as the
- * RFC shows it), what is not well-formed (appendix F), and what only our rules refuse.
+ * The CBOR reader and writer: the examples of RFC 8949, appendix A (each must be accepted or
+ * refused as our rules say, and shown as the RFC shows it), what is not well-formed (appendix F),
+ * and what only our rules refuse.
  */
 #include <stdio.h>
 #include <stdlib.h>
