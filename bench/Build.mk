@@ -11,3 +11,8 @@ $(O)/bench/attest: bench/attest.c tests/evidence/dcap_synthetic.c tests/evidence
 	$(call say,BENCH,$@)mkdir -p $(@D); gcc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -I. -Iinclude $< \
 	$(O)/lib/libcloister-attest.a -o $@ $(attest_libs) -pthread
 bench_programs += $(O)/bench/attest
+# Attested TLS beside OpenSSL alone; bench/tunnel-run is the tunnel beside socat and stunnel.
+$(O)/bench/tls: bench/tls.c $(O)/lib/libcloister-tls.a $(O)/lib/libcloister-attest.a
+	$(call say,BENCH,$@)mkdir -p $(@D); gcc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude $< \
+	$(O)/lib/libcloister-tls.a $(O)/lib/libcloister-attest.a -o $@ $(attest_libs) -pthread
+bench_programs += $(O)/bench/tls

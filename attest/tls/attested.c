@@ -135,6 +135,8 @@ static int make_own(SSL_CTX *ctx, struct ctls *c, struct cattest_error *err)
 {
 	struct cattest_certificate_request request = { .collect = c->attester.collect,
 						       .context = c->attester.context,
+						       .claims = c->claims,
+						       .claim_count = c->claim_count,
 						       .lifetime = c->lifetime };
 	char *cert = NULL, *key = NULL;
 	int rc = cattest_make_certificate(&request, &cert, &key, err);

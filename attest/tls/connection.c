@@ -336,6 +336,15 @@ void ctls_close(struct ctls_connection *c)
 	free(c);
 }
 
+void connection_forget(struct ctls_connection *c)
+{
+	if (c) {
+		c->phase = BROKEN;
+		c->was_blocking = false;
+	}
+	ctls_close(c);
+}
+
 const char *ctls_peer_details(const struct ctls_connection *c)
 {
 	const struct attested_peer *peer = attested_peer(c->ssl);

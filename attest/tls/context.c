@@ -133,6 +133,8 @@ static int check_options(const struct ctls_options *o, struct cattest_error *err
 		return ctls_fail(err, -EINVAL, "a certificate needs its key, and a key its certificate");
 	if (o->mode == CTLS_CERTIFICATE && (o->certificate_pem || o->ca_pem))
 		return ctls_fail(err, -EINVAL, "certificate mode makes its own certificate and knows no CA");
+	if (o->mode == CTLS_SESSION && o->claim_count)
+		return ctls_fail(err, -EINVAL, "custom claims are in certificates; session mode has none");
 	if (o->mode == CTLS_SESSION && o->allow_tls12)
 		return ctls_fail(err, -EINVAL, "sessions are bound by TLS 1.3; only certificate mode may allow 1.2");
 	if (o->server_name && !o->ca_pem)
@@ -165,6 +167,41 @@ static int make_ctx(struct ctls *c, const struct ctls_options *o, struct cattest
 		}
 	}
 	return ctls_setup(c->ctx, c, err);
+}
+
+static int copy_claims(struct ctls *c, const struct ctls_options *o)
+{
+	if (!o->claim_count)
+		return 0;
+	c->claims = calloc(o->claim_count, sizeof(*c->claims));
+	if (!c->claims)
+		return -ENOMEM;
+	c->claim_count = o->claim_count;
+	for (size_t i = 0; i < o->claim_count; i++) {
+		/* One byte more: a claim may be empty. */
+		char *name = strdup(o->claims[i].name), *value = malloc(o->claims[i].size + 1);
+
+		c->claims[i].name = name;
+		c->claims[i].value = value;
+		c->claims[i].size = o->claims[i].size;
+		if (!name || !value)
+			return -ENOMEM;
+		memcpy(value, o->claims[i].value, o->claims[i].size);
+	}
+	return 0;
+}
+
+static void free_claims(struct ctls *c)
+{
+	for (size_t i = 0; i < c->claim_count; i++) {
+		void *ours[2];
+
+		memcpy(&ours[0], &c->claims[i].name, sizeof(void *));
+		memcpy(&ours[1], &c->claims[i].value, sizeof(void *));
+		free(ours[0]);
+		free(ours[1]);
+	}
+	free(c->claims);
 }
 
 static void free_tables(const struct ctls_options *o)
@@ -202,7 +239,7 @@ int ctls_new(const struct ctls_options *o, struct ctls **ret_ctls, struct cattes
 	c->log_context = o->log_context;
 	if (o->server_name)
 		c->server_name = strdup(o->server_name);
-	rc = o->server_name && !c->server_name ? ctls_fail(err, -ENOMEM, "out of memory") : make_ctx(c, o, err);
+	rc = copy_claims(c, o) || (o->server_name && !c->server_name) ? ctls_fail(err, -ENOMEM, "out of memory") : make_ctx(c, o, err);
 	if (rc) {
 		ctls_free(c);
 		return rc;
@@ -221,6 +258,7 @@ void ctls_free(struct ctls *c)
 	if (c->verifier.free)
 		c->verifier.free(c->verifier.context);
 	pthread_mutex_destroy(&c->lock);
+	free_claims(c);
 	free(c->server_name);
 	free(c);
 }

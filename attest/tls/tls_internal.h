@@ -82,6 +82,9 @@ int exchange_step(struct exchange *x, struct cattest_error *err);
 void exchange_work(struct exchange *x);
 char *exchange_take_details(struct exchange *x);
 
+/* Closes without touching the socket, whose number may by now be another's. NULL is allowed. */
+void connection_forget(struct ctls_connection *c);
+
 /* --- Context --- */
 #define CACHED_RESULTS 64
 struct ctls {
@@ -94,6 +97,8 @@ struct ctls {
 	void (*log)(void *context, const char *line);
 	void *log_context;
 	SSL_CTX *ctx;
+	struct cattest_custom_claim *claims;
+	size_t claim_count;
 
 	pthread_mutex_t lock; /* of what follows */
 	int64_t renew_at;     /* monotonic ms; 0: never */

@@ -93,6 +93,9 @@ struct ctls_options {
 	 * Refusals are never kept. A change of policy or collateral takes effect after that time. Evidence of session mode is never kept. */
 	uint32_t result_cache_seconds;
 	uint32_t certificate_lifetime; /* of our own, in seconds; 0: a day. A new one is made at half of it */
+	/* Certificate mode: custom claims of our certificate; copied. */
+	const struct cattest_custom_claim *claims;
+	size_t claim_count;
 	/* One line for each refusal, with its reason; may be called by several threads at once. */
 	void (*log)(void *context, const char *line);
 	void *log_context;

@@ -1117,6 +1117,8 @@ static struct fs_type nothing[] = {
 	{ .name = "proc", .mount = mount_nothing },
 	{ .name = "sysfs", .mount = mount_nothing },
 	{ .name = "devpts", .mount = mount_nothing },
+	{ .name = "configfs", .mount = mount_nothing },
+	{ .name = "attestation", .mount = mount_nothing },
 };
 
 static const char prepare[] =
