@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/attest.h"
+#include "cloister/tls.h"
 
 enum {
 	POLICY,
@@ -20,6 +21,7 @@ enum {
 	EVIDENCE_TIME,
 	TYPE,
 	EVENT_LOG,
+	CONNECT,
 	ROOT,
 	FETCH,
 	CACHE,
@@ -38,13 +40,15 @@ const struct option verify_options[] = {
 			 "certificates, CRLs, TCB info: a file, or a folder of them" },
 	[REPORT_DATA] = { 0, "report-data", "HEX",
 			  "what the evidence must be bound to, up to 64 bytes" },
-	[NONCE] = { 0, "nonce", "HEX", "the same, for evidence that calls it a nonce" },
+	[NONCE] = { 0, "nonce", "HEX", "the evidence's nonce, where it has one beside its report data (Nitro, TPM)" },
 	[REPORT_DATA_FILE] = { 0, "report-data-file", "FILE", "the same, the bytes of a file" },
 	[AT] = { 0, "at", "TIME", "judge as of then: 2026-01-31T12:00:00Z or @SECONDS" },
 	[EVIDENCE_TIME] = { 0, "evidence-time", NULL,
 			    "judge as of the evidence's own signed time (Nitro)" },
 	[TYPE] = { 't', "type", "TYPE", "accept this type of evidence only" },
 	[EVENT_LOG] = { 0, "event-log", "FILE", "event log to replay (TCG, CCEL)" },
+	[CONNECT] = { 0, "connect", "ADDRESS",
+		      "judge the evidence of an attested TLS server instead of a FILE (host:port, unix:/path)" },
 	[ROOT] = { 0, "root", "KIND=FILE", "trust this root too: intel, amd, aws, tpm, ak, sim" },
 	[FETCH] = { 0, "fetch", NULL, "get missing collateral from Intel and AMD" },
 	[CACHE] = { 0, "cache", "DIR", "where fetched collateral is kept" },
@@ -60,9 +64,9 @@ const struct option verify_options[] = {
 
 struct request {
 	struct verifier_setup setup;
-	struct binding binding;
+	struct binding binding, nonce;
 	struct cattest_expect expect;
-	const char *event_log;
+	const char *event_log, *connect;
 	struct show show;
 };
 
@@ -116,11 +120,14 @@ static int take_option(struct request *r, int option, const char *value, struct 
 	case REPORT_DATA:
 		return binding_hex(&r->binding, "--report-data", value, err);
 	case NONCE:
-		return binding_hex(&r->binding, "--nonce", value, err);
+		return binding_hex(&r->nonce, "--nonce", value, err);
 	case REPORT_DATA_FILE:
 		return binding_file(&r->binding, value, err);
 	case TYPE:
 		r->expect.type = value;
+		return 0;
+	case CONNECT:
+		r->connect = value;
 		return 0;
 	case EVENT_LOG:
 		r->event_log = value;
@@ -176,6 +183,26 @@ static int refuse(const struct request *r, const char *path, const struct cattes
 	return complain(err, status);
 }
 
+#define CONNECT_MILLISECONDS 30000
+
+/* The evidence a server gives, which is to be bound to this very connection (session mode) or to its certificate. */
+static int fetch_evidence(struct request *r, uint8_t **ret_evidence, size_t *ret_size, struct error *err)
+{
+	struct ctls_fetched fetched;
+	struct cattest_error why;
+
+	if (ctls_fetch_evidence(r->connect, CONNECT_MILLISECONDS, &fetched, &why))
+		return fail(err, "--connect %s: %s", r->connect, why.text);
+	*ret_evidence = fetched.evidence;
+	*ret_size = fetched.size;
+	if (fetched.report_data_size) {
+		memcpy(r->binding.data, fetched.report_data, fetched.report_data_size);
+		r->binding.size = fetched.report_data_size;
+		r->binding.given = true;
+	}
+	return 0;
+}
+
 static int verify(struct request *r, const char *path, struct error *err)
 {
 	_free_ uint8_t *evidence = NULL, *log = NULL;
@@ -184,7 +211,8 @@ static int verify(struct request *r, const char *path, struct error *err)
 	size_t size;
 	int ret;
 
-	if (setup_fetch(&r->setup, err) || read_input(path, &evidence, &size, err))
+	if (setup_fetch(&r->setup, err) ||
+	    (r->connect ? fetch_evidence(r, &evidence, &size, err) : read_input(path, &evidence, &size, err)))
 		return complain(err, EXIT_UNDECIDED);
 	if (r->event_log) {
 		if (read_input(r->event_log, &log, &r->expect.event_log_size, err))
@@ -196,9 +224,14 @@ static int verify(struct request *r, const char *path, struct error *err)
 		r->expect.report_data_size = r->binding.size;
 		r->show.nonce = &r->binding;
 	}
+	if (r->nonce.given) {
+		r->expect.nonce = r->nonce.data;
+		r->expect.nonce_size = r->nonce.size;
+		r->show.nonce = &r->nonce;
+	}
 	ret = cattest_verify(r->setup.verifier, evidence, size, &r->expect, &result, &why);
 	if (ret)
-		return refuse(r, path, &why, ret, err);
+		return refuse(r, path ? path : r->connect, &why, ret, err);
 	ret = show_result(result, &r->show, err);
 	cattest_result_free(result);
 	return ret;
@@ -220,8 +253,13 @@ int cmd_verify(char **argv)
 			option = -2;
 			break;
 		}
-	if (option != -2 && !path) {
-		fail(&err, "verify: a FILE with evidence is missing, or - for standard input");
+	if (option != -2 && !path == !r.connect) {
+		fail(&err, path ? "verify: give a FILE or --connect, not both"
+				: "verify: a FILE with evidence is missing (- for standard input), or --connect ADDRESS");
+		option = -2;
+	}
+	if (option != -2 && r.connect && r.binding.given) {
+		fail(&err, "verify: with --connect the evidence is bound to the connection: --report-data is not for you to give");
 		option = -2;
 	}
 	if (option == -2 || check_options(&r, &err))

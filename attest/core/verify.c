@@ -151,12 +151,33 @@ static bool binding_checked(const struct cattest_result *r)
 	return false;
 }
 
+/* By the claim `nonce` if the evidence has that field, else by its report data, which the nonce is the beginning of. */
+static void check_nonce(struct appraisal *a, struct span nonce)
+{
+	const struct cattest_claim *stated = claim_find(a, "nonce");
+	uint8_t padded[CATTEST_REPORT_DATA_SIZE] = { 0 };
+	char text[2 * CATTEST_REPORT_DATA_SIZE + 1];
+
+	if (stated) {
+		check_equal(a, "nonce", nonce, SPAN(stated->bytes, stated->size));
+		return;
+	}
+	stated = claim_find(a, "report_data");
+	memcpy(padded, nonce.data, nonce.size);
+	if (stated)
+		check_equal(a, "nonce", SPAN_OF(padded), SPAN(stated->bytes, stated->size));
+	else
+		check_fail(a, "nonce", hex_text(nonce, text, sizeof(text)), "this evidence is bound to nothing");
+}
+
 /* What the caller asked for and the type has not looked at. */
 static void check_expectations(struct appraisal *a)
 {
 	const struct cattest_expect *e = a->expect;
 	char text[2 * CATTEST_REPORT_DATA_SIZE + 1];
 
+	if (e->nonce)
+		check_nonce(a, SPAN(e->nonce, e->nonce_size));
 	if (e->report_data && !binding_checked(a->result))
 		check_fail(a, "report_data",
 			   hex_text(SPAN(e->report_data, e->report_data_size), text, sizeof(text)),
@@ -311,6 +332,8 @@ int cattest_verify(struct cattest_verifier *v, const void *evidence, size_t size
 	if (a.expect->report_data && a.expect->report_data_size > CATTEST_REPORT_DATA_SIZE)
 		return fail(a.err, -E2BIG, "expected report data: %zu bytes, more than %d",
 			    a.expect->report_data_size, CATTEST_REPORT_DATA_SIZE);
+	if (a.expect->nonce && (!a.expect->nonce_size || a.expect->nonce_size > CATTEST_REPORT_DATA_SIZE))
+		return fail(a.err, -E2BIG, "a nonce has 1 to %d bytes, not %zu", CATTEST_REPORT_DATA_SIZE, a.expect->nonce_size);
 	if (a.expect->event_log && a.expect->event_log_size > CATTEST_MAX_INPUT)
 		return fail(a.err, -E2BIG, "the event log is larger than %u bytes",
 			    CATTEST_MAX_INPUT);

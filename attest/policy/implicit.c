@@ -111,7 +111,7 @@ static void freshness(struct appraisal *a, const struct cattest_policy *policy,
 	for (size_t i = 0; i < policy->require_count && !pinned; i++)
 		pinned = rule_applies(policy->require[i], present) &&
 			 policy_rule_pins(policy->require[i], policy_leaf_pins_freshness);
-	if (a->expect->report_data && a->expect->report_data_size)
+	if ((a->expect->report_data && a->expect->report_data_size) || a->expect->nonce)
 		check_pass(a, rule->step, "the caller gave what the evidence must be bound to");
 	else if (pinned)
 		check_pass(a, rule->step,

@@ -142,6 +142,12 @@ struct cattest_expect {
 	 * that it does not need freshness). Shorter than 64 bytes: the rest is zero. */
 	const void *report_data;
 	size_t report_data_size;
+	/*
+	 * The verifier's nonce, where evidence has a field of that name (Nitro, a TPM quote's extraData, CCC certificates): compared as it is.
+	 * Evidence without such a field is compared as with report_data. NULL: not checked.
+	 */
+	const void *nonce;
+	size_t nonce_size;
 	/* Event log(s) to replay (TCG crypto-agile, CCEL), where they are not inside the evidence. */
 	const void *event_log;
 	size_t event_log_size;

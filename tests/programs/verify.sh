@@ -135,4 +135,9 @@ status "no such file" 2 /nonexistent
 expect "evidence of an unknown attester" 2 $?
 "$CLOISTER" evidence --attester sim >out 2>err
 expect "evidence without report data" 2 $?
-exit 0
+# A nonce: Nitro has a field for it; an SGX quote's report data begins with it.
+judge "the nonce, in report data" 0 "$quote" --policy policy.yaml --nonce "${report_data%%00*}"
+judge "another nonce" 1 "$quote" --policy policy.yaml --nonce 0102
+status "FILE and --connect" 2 "$quote" --connect localhost:1
+status "--connect to nobody" 2 --connect unix:./nobody --policy policy.yaml
+grep -q 'nobody' err || fail "the address is not named: $(cat err)"
