@@ -10,11 +10,14 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Two certificates with endorsements and event logs fit; OpenSSL's default of 100 KiB would not. */
 #define MAX_CHAIN (512 * 1024)
+/* After a failure to make a certificate. */
+#define RETRY_MS 60000
 
 static int peer_index = -1;
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
@@ -131,47 +134,81 @@ static int verify_callback(X509_STORE_CTX *store, void *context)
 }
 
 /* --- Our certificate --- */
-static int make_own(SSL_CTX *ctx, struct ctls *c, struct cattest_error *err)
+static int read_pem(const char *cert_pem, const char *key_pem, X509 **ret_cert, EVP_PKEY **ret_key)
+{
+	BIO *cert_bio = BIO_new_mem_buf(cert_pem, -1), *key_bio = BIO_new_mem_buf(key_pem, -1);
+
+	*ret_cert = cert_bio ? PEM_read_bio_X509(cert_bio, NULL, NULL, NULL) : NULL;
+	*ret_key = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL) : NULL;
+	BIO_free(cert_bio);
+	BIO_free(key_bio);
+	return *ret_cert && *ret_key ? 0 : -ENOMEM;
+}
+
+static int make_own(struct ctls *c, struct cattest_error *err)
 {
 	struct cattest_certificate_request request = { .collect = c->attester.collect,
 						       .context = c->attester.context,
 						       .claims = c->claims,
 						       .claim_count = c->claim_count,
 						       .lifetime = c->lifetime };
-	char *cert = NULL, *key = NULL;
-	int rc = cattest_make_certificate(&request, &cert, &key, err);
+	char *cert_pem = NULL, *key_pem = NULL;
+	EVP_PKEY *key;
+	X509 *cert;
+	int rc = cattest_make_certificate(&request, &cert_pem, &key_pem, err);
 
 	if (rc)
 		return rc;
-	rc = ctls_use_identity(ctx, cert, key, err);
-	OPENSSL_cleanse(key, strlen(key));
-	free(key);
-	free(cert);
-	if (!rc)
-		c->renew_at = monotonic_ms() + (int64_t)c->lifetime * 500;
-	return rc;
+	rc = read_pem(cert_pem, key_pem, &cert, &key);
+	OPENSSL_cleanse(key_pem, strlen(key_pem));
+	free(key_pem);
+	free(cert_pem);
+	if (rc) {
+		X509_free(cert);
+		EVP_PKEY_free(key);
+		return ctls_fail(err, rc, "out of memory");
+	}
+	X509_free(c->own_cert);
+	EVP_PKEY_free(c->own_key);
+	c->own_cert = cert;
+	c->own_key = key;
+	c->renew_at = monotonic_ms() + (int64_t)c->lifetime * 500;
+	return 0;
 }
 
-int attested_renew(SSL_CTX *ctx, struct ctls *c, struct cattest_error *err)
+/* Each session gets the certificate of its time: SSL_CTXs are not changed once they are in use. */
+static int certificate_callback(SSL *ssl, void *context)
 {
-	int rc = 0;
+	struct cattest_error err;
+	struct ctls *c = context;
+	int ok;
 
-	if (c->mode != CTLS_CERTIFICATE || !c->attester.collect)
-		return 0;
 	pthread_mutex_lock(&c->lock);
-	if (monotonic_ms() >= c->renew_at)
-		rc = make_own(ctx, c, err);
+	if (monotonic_ms() >= c->renew_at && make_own(c, &err)) {
+		/* The last one is good for its other half. */
+		ctls_log(c, "no new certificate: %s", err.text);
+		c->renew_at = monotonic_ms() + RETRY_MS;
+	}
+	ok = SSL_use_cert_and_key(ssl, c->own_cert, c->own_key, NULL, 1);
 	pthread_mutex_unlock(&c->lock);
-	return rc;
+	return ok;
 }
 
 int attested_setup(SSL_CTX *ctx, struct ctls *c, struct cattest_error *err)
 {
+	int rc = 0;
+
 	SSL_CTX_set_max_cert_list(ctx, MAX_CHAIN);
-	/* Also without a verifier: a context that is misused refuses. */
 	if (c->verifier.verify) {
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 		SSL_CTX_set_cert_verify_callback(ctx, verify_callback, c);
 	}
-	return c->attester.collect ? make_own(ctx, c, err) : 0;
+	if (!c->attester.collect)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	if (!c->own_cert)
+		rc = make_own(c, err);
+	pthread_mutex_unlock(&c->lock);
+	SSL_CTX_set_cert_cb(ctx, certificate_callback, c);
+	return rc;
 }

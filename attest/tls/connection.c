@@ -65,8 +65,6 @@ int ctls_start(struct ctls *ctls, int fd, bool server, struct ctls_connection **
 	int rc, flags = fcntl(fd, F_GETFL);
 
 	rc = check_role(ctls, server, err);
-	if (!rc)
-		rc = attested_renew(ctls->ctx, ctls, err);
 	if (rc)
 		return rc;
 	if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK)))

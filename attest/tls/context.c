@@ -61,7 +61,7 @@ int ctls_setup(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err)
 	return 0;
 }
 
-int ctls_use_identity(SSL_CTX *ctx, const char *certificate_pem, const char *key_pem, struct cattest_error *err)
+static int use_identity(SSL_CTX *ctx, const char *certificate_pem, const char *key_pem, struct cattest_error *err)
 {
 	BIO *cert_bio = BIO_new_mem_buf(certificate_pem, -1), *key_bio = BIO_new_mem_buf(key_pem, -1);
 	EVP_PKEY *key = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL) : NULL;
@@ -157,7 +157,7 @@ static int make_ctx(struct ctls *c, const struct ctls_options *o, struct cattest
 	SSL_CTX_set_read_ahead(c->ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(c->ctx, 64 * 1024);
 	if (c->mode == CTLS_SESSION) {
-		rc = o->certificate_pem ? ctls_use_identity(c->ctx, o->certificate_pem, o->key_pem, err) : own_identity(c->ctx, err);
+		rc = o->certificate_pem ? use_identity(c->ctx, o->certificate_pem, o->key_pem, err) : own_identity(c->ctx, err);
 		if (rc)
 			return rc;
 		if (o->ca_pem) {
@@ -257,6 +257,8 @@ void ctls_free(struct ctls *c)
 		c->attester.free(c->attester.context);
 	if (c->verifier.free)
 		c->verifier.free(c->verifier.context);
+	X509_free(c->own_cert);
+	EVP_PKEY_free(c->own_key);
 	pthread_mutex_destroy(&c->lock);
 	free_claims(c);
 	free(c->server_name);

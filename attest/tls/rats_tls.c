@@ -215,7 +215,7 @@ static bool ask_callback(struct rtls_core_context_t *h, const struct ctls_eviden
 		ev.tdx.tcb_svns = bytes(r, "tdx.tee_tcb_svn");
 		ev.tdx.mrtd = bytes(r, "tdx.mrtd");
 		for (int i = 0; i < 4; i++) {
-			char name[16];
+			char name[24];
 			const uint8_t *value;
 
 			snprintf(name, sizeof(name), "tdx.rtmr.%d", i);

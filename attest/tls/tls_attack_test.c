@@ -97,6 +97,10 @@ static void through_the_middle(const char *what, struct peer *c, struct peer *s,
 
 static X509 *certificate_of(struct peer *p, EVP_PKEY **ret_key)
 {
+	if (p->ctls->mode == CTLS_CERTIFICATE) {
+		*ret_key = p->ctls->own_key;
+		return p->ctls->own_cert;
+	}
 	*ret_key = SSL_CTX_get0_privatekey(p->ctls->ctx);
 	return SSL_CTX_get0_certificate(p->ctls->ctx);
 }

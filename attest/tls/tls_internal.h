@@ -101,7 +101,9 @@ struct ctls {
 	size_t claim_count;
 
 	pthread_mutex_t lock; /* of what follows */
-	int64_t renew_at;     /* monotonic ms; 0: never */
+	X509 *own_cert;	      /* certificate mode, attested */
+	EVP_PKEY *own_key;
+	int64_t renew_at; /* monotonic ms */
 	struct {
 		uint8_t digest[32];
 		int64_t until; /* monotonic ms */
@@ -115,8 +117,6 @@ struct ctls *ctls_of(const SSL *ssl);
 
 /* --- Certificate mode --- */
 int attested_setup(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err);
-/* A new certificate of ours if it is time. */
-int attested_renew(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err);
 /* What the verification of this session's peer has said; NULL: there was none. */
 struct attested_peer {
 	bool trusted;
@@ -124,4 +124,3 @@ struct attested_peer {
 	char *details;
 };
 struct attested_peer *attested_peer(const SSL *ssl);
-int ctls_use_identity(SSL_CTX *ctx, const char *certificate_pem, const char *key_pem, struct cattest_error *err);

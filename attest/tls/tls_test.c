@@ -141,6 +141,28 @@ static void test_certificate_mode(void)
 	peer_done(&tls12);
 }
 
+/* Certificates are made again before they end. */
+static void test_renewal(void)
+{
+	struct ctls_options o = { .mode = CTLS_CERTIFICATE, .certificate_lifetime = 2 };
+	uint8_t first[32], second[32];
+	unsigned int size;
+	struct peer attested, checks;
+
+	peer_init(&attested, GOOD, NULL, NULL, &o);
+	peer_init(&checks, NULL, NULL, POLICY_CERTIFICATE, &o);
+	X509_digest(attested.ctls->own_cert, EVP_sha256(), first, &size);
+	session("renewal: first", &checks, &attested, NULL, NULL);
+	X509_digest(attested.ctls->own_cert, EVP_sha256(), second, &size);
+	EXPECT(!memcmp(first, second, 32), "a new certificate for each session");
+	usleep(1100000);
+	session("renewal: second", &checks, &attested, NULL, NULL);
+	X509_digest(attested.ctls->own_cert, EVP_sha256(), second, &size);
+	EXPECT(memcmp(first, second, 32), "the certificate was not made again");
+	peer_done(&attested);
+	peer_done(&checks);
+}
+
 /* Two connections in one thread, as an event loop has them. */
 static void test_steps(enum ctls_mode mode)
 {
@@ -362,6 +384,7 @@ int main(void)
 	enter_folder("tls_test");
 	test_session_mode();
 	test_certificate_mode();
+	test_renewal();
 	test_steps(CTLS_SESSION);
 	test_steps(CTLS_CERTIFICATE);
 	test_options();

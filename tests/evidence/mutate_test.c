@@ -91,8 +91,10 @@ static const struct sample samples[] = {
 	  .shortest = 12813 },
 	{ .path = "azure/snp-evidence-v2.json", .stride = 61,
 	  .ranges = { { .from = 53, .until = 2718, .reason = HEX, .bits = 0x20 }, { .from = 2865, .until = 2866, .reason = VLEK } }, .shortest = 8015 },
-	{ .path = "azure/snp-evidence-v0.json", .stride = 211 },
-	{ .path = "azure/snp-evidence-genoa.json", .stride = 211 },
+	{ .path = "azure/snp-evidence-v0.json", .stride = 211,
+	  .ranges = { { .from = 5, .until = 10, .reason = LABEL }, { .from = 14586, .until = 14587, .reason = VLEK } }, .shortest = 36047 },
+	{ .path = "azure/snp-evidence-genoa.json", .stride = 211,
+	  .ranges = { { .from = 5, .until = 10, .reason = LABEL }, { .from = 15072, .until = 15073, .reason = VLEK } } },
 	{ .path = "azure/az-quote.bin", .stride = 13 },
 };
 #define SAMPLE_COUNT (sizeof(samples) / sizeof(samples[0]))

@@ -65,9 +65,9 @@ tunnel() { # NAME OPTION...
 	fail "$name does not listen: $(cat "$name.log")"
 }
 tls=$(free_port) plain=$(free_port)
-tunnel server --mode server --listen "127.0.0.1:$tls" --connect "127.0.0.1:$http" --attester "$attester"
+tunnel server --mode server --listen "127.0.0.1:$tls" --connect "127.0.0.1:$http" --attester "$attester" --grace 1
 server=${pids[-1]}
-tunnel client --mode client --listen "127.0.0.1:$plain" --connect "127.0.0.1:$tls" --policy good.json --root "$root"
+tunnel client --mode client --listen "127.0.0.1:$plain" --connect "127.0.0.1:$tls" --policy good.json --root "$root" --grace 1
 client=${pids[-1]}
 url=http://127.0.0.1:$plain
 expect "index" "hello through the tunnel" "$(curl -s "$url/")"
@@ -82,6 +82,12 @@ expect "plain HTTP into TLS" "" "$(curl -s --http0.9 --max-time 5 "http://127.0.
 curl -sk --http0.9 --tlsv1.3 --max-time 5 "https://127.0.0.1:$tls/" >out 2>&1
 ! grep -q hello out || fail "an answer without attestation: $(cat out)"
 echo "ok nothing without attestation"
+
+# Only looking at what the server says of itself.
+"$CLOISTER" verify --connect "127.0.0.1:$tls" --policy good.json --root "$root" >out 2>&1
+expect "verify --connect" 0 $?
+"$CLOISTER" verify --connect "127.0.0.1:$tls" --policy other.json --root "$root" >out 2>&1
+expect "verify --connect, another policy" 1 $?
 
 # Half-closed: the service answers after the client's end.
 tls2=$(free_port) plain2=$(free_port)
@@ -115,7 +121,7 @@ tunnel client5 --mode client --listen unix:plain.sock --connect unix:tls.sock --
 expect "unix, certificate mode" "hello through the tunnel" "$(curl -s --unix-socket plain.sock http://x/)"
 expect "unix, again" "hello through the tunnel" "$(curl -s --unix-socket plain.sock http://x/)"
 plain6=$(free_port)
-tunnel client6 --mode client --listen "127.0.0.1:$plain6" --connect unix:tls.sock --policy good.json --root "$root"
+tunnel client6 --mode client --listen "127.0.0.1:$plain6" --connect unix:tls.sock --policy good.json --root "$root" --handshake-timeout 2
 expect "modes do not mix" "" "$(curl -s --max-time 10 "http://127.0.0.1:$plain6/")"
 
 # Mistakes are told at once.

@@ -30,22 +30,6 @@ static void nonblock(int fd)
 	EXPECT_OK(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK));
 }
 
-/* Is the process asleep in a system call? Says how the kernel sees it. */
-static bool sleeping(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "r");
-	if (!f)
-		return false;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(f);
-	return state == 'S';
-}
-
 TEST(pipe, moves_bytes_in_order)
 {
 	char b[16] = "";

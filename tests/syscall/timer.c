@@ -47,21 +47,6 @@ static struct timespec ts_of(long long ns)
 	return (struct timespec){ ns / SEC, ns % SEC };
 }
 
-static bool sleeping(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "r");
-	if (!f)
-		return false;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(f);
-	return state == 'S';
-}
-
 static void use_cpu(void)
 {
 	for (volatile int i = 0; i < 100000; i++)
