@@ -46,7 +46,7 @@ threading.Thread(target=d.serve_forever, daemon=True).start()
 Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 E
 http=$(free_port) digest=$(free_port)
-python3 service.py "$http" "$digest" &
+python3 service.py "$http" "$digest" 2>service.log &
 service=$!
 pids=()
 trap 'kill "$service" "${pids[@]}" 2>/dev/null' EXIT
@@ -58,7 +58,7 @@ tunnel() { # NAME OPTION...
 	"$CLOISTER" tunnel -v "$@" 2>"$name.log" &
 	pids+=($!)
 	for _ in $(seq 1 250); do
-		grep -q ' on ' "$name.log" && return
+		grep -q ' on ' "$name.log" 2>/dev/null && return
 		kill -0 $! 2>/dev/null || fail "$name ended: $(cat "$name.log")"
 		sleep 0.02
 	done
