@@ -16,10 +16,12 @@ unit_runs = $(foreach t,$(tests),'unit/$(notdir $t)=$(CURDIR)/$t')
 corpus_runs = $(foreach f,$(fuzzers),'corpus/$(notdir $f)=$(CURDIR)/$f $(CURDIR)/tests/corpus/$(notdir $f)') \
 	'fault=$(CURDIR)/$(fault_test) $(CURDIR)/tests/corpus/syscall'
 native_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/native=$(CURDIR)/$t')
-enclave_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/enclave=$(CURDIR)/$(O)/bin/cloister run $(CURDIR)/$t')
+# The cloister under test. Enclaves have a /tmp and a /run of their own.
+tested = $(CURDIR)/$(if $(filter /tmp/% /run/%,$(CURDIR)),tests/cloister-below-tmp,$(O)/bin/cloister)
+enclave_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/enclave=$(tested) run $(CURDIR)/$t')
 program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),'programs/$(basename $(notdir $t))=$(CURDIR)/$t')
 export EVIDENCE ?= $(CURDIR)/../shared/evidence
-tests_env = CLOISTER=$(CURDIR)/$(O)/bin/cloister O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-logs
+tests_env = CLOISTER=$(tested) O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-logs
 check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
 	@$(MAKE) -j2 all $(tests) $(fuzzers) $(fault_test) $(syscall_tests) $(stress_tests)
 	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(native_runs) $(enclave_runs) $(program_runs) $(stress_check)

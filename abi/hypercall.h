@@ -5,7 +5,7 @@
  * Reserved memory, one range, page aligned, that Linux's map of memory does not call RAM (memmap=SIZE$START):
  *
  *	start	image (ELF, segments at start + p_vaddr)
- *		struct hv_boot, the page behind it
+ *		struct hv_boot and a copy of ACPI's IVRS, HV_BOOT_SIZE behind it
  *		the hypervisor's tables, heap and stacks, up to epc_start
  *	epc_start .. end: pages for enclaves
  *
@@ -30,6 +30,9 @@
 /* Least size of a hypervisor without EPC: image, tables, stacks. */
 #define HV_SIZE_MIN (8ULL << 20)
 
+#define HV_BOOT_SIZE 0x4000ULL
+#define HV_BOOT_IVRS 0x1000ULL
+
 struct hv_range {
 	uint64_t start, end;
 };
@@ -45,6 +48,8 @@ struct hv_boot {
 	uint16_t serial_port;	/* for messages; 0: none */
 	uint16_t reserved0;
 	uint32_t ram_count;
+	uint32_t ivrs_size; /* 0: no IOMMU; at HV_BOOT_IVRS from this structure */
+	uint32_t reserved1;
 	struct hv_range ram[HV_RANGES_MAX]; /* what Linux calls RAM, sorted */
 };
 
@@ -61,6 +66,7 @@ enum {
 	 */
 	HV_CALL_LEAVE,
 	HV_CALL_EPC_USED, /* -> pages in use */
+	HV_CALL_DMA,	  /* RDI 0: -> IOMMUs that keep devices out of what is not Linux's, 0: none does; 1: -> requests refused */
 };
 enum { HV_LEAVE_WIPE = 1 };
 

@@ -96,7 +96,7 @@ run python3 -c 'open("/io/e", "wb").write(open("/dev/attestation/quote", "rb").r
 echo "ok measurement and configuration"
 # Our own attesters inside: `cloister evidence` finds both.
 for attester_inside in tsm gramine; do
-	run -v "$(dirname "$CLOISTER"):/bin-of-cloister:ro" /bin-of-cloister/cloister evidence --attester $attester_inside --report-data "$nonce" -o /io/inside ||
+	run -v "$O/bin:/bin-of-cloister:ro" /bin-of-cloister/cloister evidence --attester $attester_inside --report-data "$nonce" -o /io/inside ||
 		fail "cloister evidence --attester $attester_inside"
 	[ "$(claim out/inside report_data)" = "$nonce" ] || fail "$attester_inside: evidence with other report data"
 done
