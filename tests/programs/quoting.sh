@@ -3,7 +3,7 @@
 # cloister-quoted and its clients: simulated evidence, the AESM protocol, a TPM (swtpm) with tpm2_checkquote as a second opinion; refusals,
 # limits, users, the end of the service.
 . "$(dirname "$0")/lib.sh"
-quoted=$(dirname "$CLOISTER")/cloister-quoted
+quoted=$O/bin/cloister-quoted
 [ -x "$quoted" ] || skip "cloister-quoted is not built"
 need python3 openssl
 dir=$(mktemp -d)
