@@ -25,9 +25,9 @@ tests_env = CLOISTER=$(tested) O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-lo
 check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
 	@$(MAKE) -j2 all $(tests) $(fuzzers) $(fault_test) $(syscall_tests) $(stress_tests)
 	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(native_runs) $(enclave_runs) $(program_runs) $(stress_check)
-check-long: programs $(stress_tests) ## the stress tests in full length, about half an hour (T=pattern picks some)
+check-long: programs $(stress_tests) $(tests) ## the stress tests and evidence mutations in full length, about an hour and a half (T=pattern picks some)
 	@$(MAKE) O=$(O)/wide-window kern_defines=-DWIDE_WINDOW programs
-	@TEST_TIMEOUT=1200 $(tests_env) tests/run $(stress_check_long)
+	@TEST_TIMEOUT=5400 $(tests_env) tests/run $(stress_check_long) $(evidence_long)
 unit-tests: $(tests)            ## build the unit tests
 check-unit: unit-tests $(fuzzers) $(fault_test) ## only the unit tests, and the fuzzers' corpora
 	@$(tests_env) tests/run $(unit_runs) $(corpus_runs)

@@ -15,13 +15,7 @@
 #define BOOT_REASON_SIZE 4096
 #define BOOT_NAME_SIZE 32
 
-enum {
-	BOOT_TRACE = 1,
-	BOOT_STATS = 2,
-	BOOT_NO_REWRITE = 4,
-	BOOT_NO_SPIN = 8,
-	BOOT_TTY = 16
-};
+enum { BOOT_TRACE = 1, BOOT_STATS = 2, BOOT_NO_REWRITE = 4, BOOT_NO_SPIN = 8, BOOT_TTY = 16 };
 
 /* Strings are offsets into strings[]; lists are consecutive NUL-ended strings. */
 struct boot_mount {

@@ -15,8 +15,9 @@
 #define EVIDENCE_PROVIDER_MAX 32
 
 enum evidence_operation {
-	EVIDENCE_PROVIDER = 1, /* answer: the name of what makes the evidence, such as "sim"; its absence is an error */
-	EVIDENCE_COLLECT = 2,  /* answer: evidence bound to report_data */
+	EVIDENCE_PROVIDER =
+		1, /* answer: the name of what makes the evidence, such as "sim"; its absence is an error */
+	EVIDENCE_COLLECT = 2, /* answer: evidence bound to report_data */
 };
 
 struct evidence_request {

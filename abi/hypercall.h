@@ -41,11 +41,11 @@ struct hv_boot {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t cpu_count;
-	uint64_t start, end;	/* the reserved range */
-	uint64_t image_size;	/* from start, page aligned */
-	uint64_t epc_start;	/* up to end */
-	uint64_t limit;		/* physical addresses beyond are nobody's */
-	uint16_t serial_port;	/* for messages; 0: none */
+	uint64_t start, end;  /* the reserved range */
+	uint64_t image_size;  /* from start, page aligned */
+	uint64_t epc_start;   /* up to end */
+	uint64_t limit;	      /* physical addresses beyond are nobody's */
+	uint16_t serial_port; /* for messages; 0: none */
 	uint16_t reserved0;
 	uint32_t ram_count;
 	uint32_t ivrs_size; /* 0: no IOMMU; at HV_BOOT_IVRS from this structure */
@@ -66,7 +66,7 @@ enum {
 	 */
 	HV_CALL_LEAVE,
 	HV_CALL_EPC_USED, /* -> pages in use */
-	HV_CALL_DMA,	  /* RDI 0: -> IOMMUs that keep devices out of what is not Linux's, 0: none does; 1: -> requests refused */
+	HV_CALL_DMA, /* RDI 0: -> IOMMUs that keep devices out of what is not Linux's, 0: none does; 1: -> requests refused */
 };
 enum { HV_LEAVE_WIPE = 1 };
 
@@ -90,9 +90,9 @@ enum hv_counter {
 	HV_COUNTERS,
 };
 /* Names of the counters, in order, for sysfs. */
-#define HV_COUNTER_NAMES                                                                               \
-	"exits", "cpuid", "msr", "msr_refused", "svm_refused", "ud", "encls", "enclu", "aex", "npf",   \
-		"abort_page", "apic_writes", "init_dropped", "nmi", "flushes", "faults_own"
+#define HV_COUNTER_NAMES                                                                      \
+	"exits", "cpuid", "msr", "msr_refused", "svm_refused", "ud", "encls", "enclu", "aex", \
+		"npf", "abort_page", "apic_writes", "init_dropped", "nmi", "flushes", "faults_own"
 
 /* CPUID: the hypervisor's leaves. EBX, ECX, EDX of the first: "CloisterHv  ". */
 #define HV_CPUID_BASE 0x40000000U

@@ -34,7 +34,8 @@ static double slice(void (*work)(void *context), void *context)
 }
 
 /* Both alternately, so that what else the machine does meets both; the best slice of each counts. */
-static void compare(void (*bare)(void *context), void (*full)(void *context), void *context, double *ret_bare, double *ret_full)
+static void compare(void (*bare)(void *context), void (*full)(void *context), void *context,
+		    double *ret_bare, double *ret_full)
 {
 	double end = now() + 2 * seconds_each;
 
@@ -125,8 +126,8 @@ static void check_job(struct job *job)
 }
 
 /* raw r || s, big endian */
-static void add_signature(struct job *job, EVP_PKEY *key, const EVP_MD *md, const uint8_t *message, size_t size,
-			  const uint8_t *r_bytes, const uint8_t *s_bytes, int half)
+static void add_signature(struct job *job, EVP_PKEY *key, const EVP_MD *md, const uint8_t *message,
+			  size_t size, const uint8_t *r_bytes, const uint8_t *s_bytes, int half)
 {
 	struct signature *s = &job->signatures[job->signature_count++];
 	ECDSA_SIG *sig = ECDSA_SIG_new();
@@ -143,8 +144,8 @@ static void print_rates(const char *what, struct job *job, void (*full)(void *co
 	double bare_time, full_time;
 
 	compare(verify_bare, full, job, &bare_time, &full_time);
-	printf("%-14s %7.0f/s   the %2zu signatures alone %7.0f/s   %.2f times as long\n", what, 1 / full_time, job->signature_count,
-	       1 / bare_time, full_time / bare_time);
+	printf("%-14s %7.0f/s   the %2zu signatures alone %7.0f/s   %.2f times as long\n", what,
+	       1 / full_time, job->signature_count, 1 / bare_time, full_time / bare_time);
 }
 
 static void sgx(void)
@@ -158,7 +159,10 @@ static void sgx(void)
 	dcap_synthetic_init(&s);
 	dcap_synthetic_build(&s);
 	q = s.quote;
-	job = (struct job){ .verifier = dcap_synthetic_verifier(&s), .evidence = s.quote, .size = s.quote_size, .synthetic = &s };
+	job = (struct job){ .verifier = dcap_synthetic_verifier(&s),
+			    .evidence = s.quote,
+			    .size = s.quote_size,
+			    .synthetic = &s };
 	check_job(&job);
 	add_signature(&job, k->attestation, EVP_sha256(), q, 432, q + 436, q + 468, 32);
 	add_signature(&job, k->pck, EVP_sha256(), q + 564, 384, q + 948, q + 980, 32);
@@ -196,7 +200,8 @@ static uint8_t *load(const char *folder, const char *name, size_t *ret_size)
 
 static void snp(const char *folder)
 {
-	static const char *const files[] = { "snp/ms-milan-vcek.pem", "snp/ms-milan-ask.pem", "snp/milan-ark.pem" };
+	static const char *const files[] = { "snp/ms-milan-vcek.pem", "snp/ms-milan-ask.pem",
+					     "snp/milan-ark.pem" };
 	struct job job = { .verifier = cattest_verifier_new() };
 	struct cattest_error err = { "" };
 	size_t size;

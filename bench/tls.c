@@ -40,7 +40,8 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
-static int timed_collect(void *context, const uint8_t report_data[64], uint8_t **ret, size_t *ret_size, struct cattest_error *err)
+static int timed_collect(void *context, const uint8_t report_data[64], uint8_t **ret,
+			 size_t *ret_size, struct cattest_error *err)
 {
 	double start = now();
 	int rc = attester.collect(context, report_data, ret, ret_size, err);
@@ -49,7 +50,8 @@ static int timed_collect(void *context, const uint8_t report_data[64], uint8_t *
 	return rc;
 }
 
-static int timed_verify(void *context, const struct ctls_evidence *e, char **details, struct cattest_error *err)
+static int timed_verify(void *context, const struct ctls_evidence *e, char **details,
+			struct cattest_error *err)
 {
 	double start = now();
 	int rc = verifier.verify(context, e, details, err);
@@ -60,8 +62,9 @@ static int timed_verify(void *context, const struct ctls_evidence *e, char **det
 
 static struct ctls *make_ctls(void)
 {
-	static const char policy[] = "{\"version\": 1, \"name\": \"bench\", \"types\": [\"sim\"], \"allow\": [\"simulated\", \"custom-root\"], "
-				     "\"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"" MEASUREMENT "\"}]}";
+	static const char policy[] =
+		"{\"version\": 1, \"name\": \"bench\", \"types\": [\"sim\"], \"allow\": [\"simulated\", \"custom-root\"], "
+		"\"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"" MEASUREMENT "\"}]}";
 	struct ctls_attester a;
 	struct ctls_verifier v;
 	struct ctls_options o = { .attester = &a, .verifier = NULL };
@@ -78,7 +81,8 @@ static struct ctls *make_ctls(void)
 		die("attester", err.text);
 	f = fopen("sim/sim-key.pub.pem", "re");
 	size = f ? fread(key, 1, sizeof(key), f) : 0;
-	if (cattest_add_root(judge, CATTEST_ROOT_SIM, key, size, &err) || cattest_policy_parse("bench", policy, strlen(policy), &p, &err))
+	if (cattest_add_root(judge, CATTEST_ROOT_SIM, key, size, &err) ||
+	    cattest_policy_parse("bench", policy, strlen(policy), &p, &err))
 		die("policy", err.text);
 	fclose(f);
 	cattest_set_policy(judge, p);
@@ -154,13 +158,15 @@ static void plain_pair(SSL_CTX *ctx, SSL *ssl[2], int fds[2])
 		die("plain handshake", "failed");
 }
 
-static void attested_pair(struct ctls *client, struct ctls *server, struct ctls_connection *c[2], int fds[2])
+static void attested_pair(struct ctls *client, struct ctls *server, struct ctls_connection *c[2],
+			  int fds[2])
 {
 	struct cattest_error err = { "" };
 	int rc[2] = { 1, 1 };
 
 	pair(fds);
-	if (ctls_start(client, fds[0], false, &c[0], &err) || ctls_start(server, fds[1], true, &c[1], &err))
+	if (ctls_start(client, fds[0], false, &c[0], &err) ||
+	    ctls_start(server, fds[1], true, &c[1], &err))
 		die("attested handshake", err.text);
 	for (int round = 0; round < 100 && (rc[0] > 0 || rc[1] > 0); round++)
 		for (int i = 0; i < 2; i++)
@@ -224,7 +230,8 @@ static void *send_all(void *context)
 	struct sender *s = context;
 
 	for (size_t sent = 0; sent < s->total; sent += CHUNK)
-		if (s->c ? ctls_write(s->c, data, CHUNK) != CHUNK : SSL_write(s->ssl, data, CHUNK) != CHUNK)
+		if (s->c ? ctls_write(s->c, data, CHUNK) != CHUNK
+			 : SSL_write(s->ssl, data, CHUNK) != CHUNK)
 			die("write", "failed");
 	return NULL;
 }
@@ -299,8 +306,8 @@ int main(int argc, char **argv)
 	}
 	qsort(plain, 9, sizeof(double), by_value);
 	qsort(attested, 9, sizeof(double), by_value);
-	printf("bulk.plain %.0f MB/s\nbulk.attested %.0f MB/s\nbulk.ratio %.3f (bar: 0.98)\n", plain[4], attested[4],
-	       attested[4] / plain[4]);
+	printf("bulk.plain %.0f MB/s\nbulk.attested %.0f MB/s\nbulk.ratio %.3f (bar: 0.98)\n",
+	       plain[4], attested[4], attested[4] / plain[4]);
 	SSL_CTX_free(ctx);
 	ctls_free(both);
 	ctls_free(client);

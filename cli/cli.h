@@ -78,14 +78,16 @@ int option_next(struct option_parser *p, struct error *err);
 struct command {
 	const char *name, *operands, *summary; /* summary NULL: not listed */
 	const struct option *options;
-	int (*run)(char **argv); /* after the command's name; returns the exit status. NULL: cloister-attest does it */
-	const char *more;	 /* further text of its help, or NULL */
+	int (*run)(
+		char **argv); /* after the command's name; returns the exit status. NULL: cloister-attest does it */
+	const char *more; /* further text of its help, or NULL */
 	int usage_status;
 };
 extern const struct command commands[];
 int help_command(const struct command *c);
 /* Path of a program of ours: beside our own, or where it was installed (relative to ours). */
-int find_program(const char *beside, const char *installed, char *to, size_t size, struct error *err);
+int find_program(const char *beside, const char *installed, char *to, size_t size,
+		 struct error *err);
 
 int cmd_run(char **argv);
 int cmd_exec(char **argv);

@@ -122,15 +122,17 @@ static char *sim_settings(const char *given, bool debug)
 		make_folders(folder);
 		own = format_string(",folder=%s", folder);
 	}
-	return format_string("platform=process,measurement=%s,config=%s,debug=%d%s%s%s", measurement, config, debug, own,
-			     *given ? "," : "", given);
+	return format_string("platform=process,measurement=%s,config=%s,debug=%d%s%s%s",
+			     measurement, config, debug, own, *given ? "," : "", given);
 }
 
-static struct cattest_attester *open_attester(const char *text, bool debug, struct cattest_error *err)
+static struct cattest_attester *open_attester(const char *text, bool debug,
+					      struct cattest_error *err)
 {
 	_free_ char *name = format_string("%.*s", (int)strcspn(text, ","), text);
 	const char *given = text[strlen(name)] ? text + strlen(name) + 1 : "";
-	_free_ char *settings = strcmp(name, "sim") ? format_string("%s", given) : sim_settings(given, debug);
+	_free_ char *settings = strcmp(name, "sim") ? format_string("%s", given)
+						    : sim_settings(given, debug);
 	struct cattest_attester *attester = NULL;
 
 	if (!settings)
@@ -168,7 +170,8 @@ static int answer(struct cattest_attester *attester, const struct evidence_reque
 		size = 0;
 	}
 	head.size = (uint32_t)size;
-	return write_whole(SOCKET, &head, sizeof(head)) || write_whole(SOCKET, evidence, size) ? -1 : 0;
+	return write_whole(SOCKET, &head, sizeof(head)) || write_whole(SOCKET, evidence, size) ? -1
+											       : 0;
 }
 
 int cmd_evidence_service(char **argv)
@@ -191,7 +194,8 @@ int cmd_evidence_service(char **argv)
 	}
 	while ((got = read_whole(SOCKET, &request, sizeof(request))) > 0) {
 		if (request.magic != EVIDENCE_MAGIC || request.reserved ||
-		    (request.operation != EVIDENCE_PROVIDER && request.operation != EVIDENCE_COLLECT)) {
+		    (request.operation != EVIDENCE_PROVIDER &&
+		     request.operation != EVIDENCE_COLLECT)) {
 			fail(&err, "evidence-service: a malformed request");
 			complain(&err, 0);
 			got = -1;

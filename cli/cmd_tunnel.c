@@ -40,12 +40,15 @@ enum {
 	VERBOSE,
 };
 const struct option tunnel_options[] = {
-	[LISTEN] = { 'l', "listen", "ADDRESS", "take connections at host:port, port, or unix:/path" },
+	[LISTEN] = { 'l', "listen", "ADDRESS",
+		     "take connections at host:port, port, or unix:/path" },
 	[CONNECT] = { 'c', "connect", "ADDRESS", "pass them on to host:port or unix:/path" },
-	[MODE] = { 'm', "mode", "client|server", "client: plain in, TLS out; server: TLS in, plain out" },
+	[MODE] = { 'm', "mode", "client|server",
+		   "client: plain in, TLS out; server: TLS in, plain out" },
 	[POLICY] = { 'p', "policy", "FILE", "judge the peer's evidence by this policy" },
 	[ROOT] = { 0, "root", "KIND=FILE", "trust this root too: intel, amd, aws, tpm, ak, sim" },
-	[COLLATERAL] = { 0, "collateral", "PATH", "certificates, CRLs, TCB info: a file, or a folder of them" },
+	[COLLATERAL] = { 0, "collateral", "PATH",
+			 "certificates, CRLs, TCB info: a file, or a folder of them" },
 	[FETCH] = { 0, "fetch", NULL, "get missing collateral from Intel and AMD" },
 	[CACHE] = { 0, "cache", "DIR", "where fetched collateral is kept" },
 	[PCCS] = { 0, "pccs", "URL", "ask this PCCS instead of Intel's service" },
@@ -53,15 +56,20 @@ const struct option tunnel_options[] = {
 	[CA_FILE] = { 0, "ca-file", "FILE", "certificate authorities of these servers" },
 	[OFFLINE] = { 0, "offline", NULL, "as --fetch, from the cache only" },
 	[AT] = { 0, "at", "TIME", "judge as of then, for tests" },
-	[ATTESTER] = { 'a', "attester", "NAME[:K=V,...]", "prove this side: sim, tsm, gramine, nsm, tpm, or auto" },
-	[MUTUAL] = { 0, "mutual", NULL, "insist that both sides are proved: needs --policy and --attester" },
-	[CERTIFICATE] = { 0, "certificate", "FILE", "TLS certificate (PEM chain); default: one of this process" },
+	[ATTESTER] = { 'a', "attester", "NAME[:K=V,...]",
+		       "prove this side: sim, tsm, gramine, nsm, tpm, or auto" },
+	[MUTUAL] = { 0, "mutual", NULL,
+		     "insist that both sides are proved: needs --policy and --attester" },
+	[CERTIFICATE] = { 0, "certificate", "FILE",
+			  "TLS certificate (PEM chain); default: one of this process" },
 	[KEY] = { 0, "key", "FILE", "its key" },
 	[CA] = { 0, "ca", "FILE", "peers also need a certificate of these authorities" },
 	[SERVER_NAME] = { 0, "server-name", "NAME", "with --ca: the server's name" },
-	[CERTIFICATE_MODE] = { 0, "certificate-mode", NULL, "RA-TLS, for peers of others; open to replay and relay" },
+	[CERTIFICATE_MODE] = { 0, "certificate-mode", NULL,
+			       "RA-TLS, for peers of others; open to replay and relay" },
 	[TLS12] = { 0, "tls12", NULL, "with --certificate-mode: allow TLS 1.2 too" },
-	[KEEP_RESULTS] = { 0, "keep-results", "SECONDS", "with --certificate-mode: how long a trusted certificate stays so" },
+	[KEEP_RESULTS] = { 0, "keep-results", "SECONDS",
+			   "with --certificate-mode: how long a trusted certificate stays so" },
 	[HANDSHAKE] = { 0, "handshake-timeout", "SECONDS", "for TLS and evidence together (30)" },
 	[IDLE] = { 0, "idle", "SECONDS", "cut connections without traffic; 0: never (0)" },
 	[GRACE] = { 0, "grace", "SECONDS", "for open connections when the tunnel is ended (5)" },
@@ -78,9 +86,12 @@ struct request {
 	bool mutual;
 };
 
-static int seconds(const char *name, const char *text, uint64_t max, uint64_t *ret, struct error *err)
+static int seconds(const char *name, const char *text, uint64_t max, uint64_t *ret,
+		   struct error *err)
 {
-	return parse_number(text, max, ret) ? fail(err, "--%s %s: needs a number up to %llu", name, text, (unsigned long long)max) : 0;
+	return parse_number(text, max, ret) ? fail(err, "--%s %s: needs a number up to %llu", name,
+						   text, (unsigned long long)max)
+					    : 0;
 }
 
 static int take_number(struct request *r, int option, const char *value, struct error *err)
@@ -105,7 +116,9 @@ static int take_number(struct request *r, int option, const char *value, struct 
 	default:
 		if (seconds("connections", value, 1000000, &r->tunnel.max_connections, err))
 			return -1;
-		return r->tunnel.max_connections ? 0 : fail(err, "--connections 0: nothing could be passed on");
+		return r->tunnel.max_connections
+			       ? 0
+			       : fail(err, "--connections 0: nothing could be passed on");
 	}
 }
 
@@ -148,9 +161,14 @@ static int take_trust(struct request *r, int option, const char *value, struct e
 
 static int take_option(struct request *r, int option, const char *value, struct error *err)
 {
-	const char **texts[] = { [LISTEN] = &r->tunnel.listen, [CONNECT] = &r->tunnel.connect,	  [MODE] = &r->mode,
-				 [ATTESTER] = &r->attester,    [CERTIFICATE] = &r->certificate, [KEY] = &r->key,
-				 [CA] = &r->ca,		       [SERVER_NAME] = &r->tls.server_name };
+	const char **texts[] = { [LISTEN] = &r->tunnel.listen,
+				 [CONNECT] = &r->tunnel.connect,
+				 [MODE] = &r->mode,
+				 [ATTESTER] = &r->attester,
+				 [CERTIFICATE] = &r->certificate,
+				 [KEY] = &r->key,
+				 [CA] = &r->ca,
+				 [SERVER_NAME] = &r->tls.server_name };
 
 	if (option < (int)(sizeof(texts) / sizeof(texts[0])) && texts[option]) {
 		*texts[option] = value;
@@ -191,7 +209,9 @@ static int check_request(struct request *r, struct error *err)
 	if (!r->tunnel.server && strcmp(r->mode, "client"))
 		return fail(err, "--mode %s: is neither client nor server", r->mode);
 	if (!r->policy && !r->attester)
-		return fail(err, "tunnel: needs --policy (judge the peer), --attester (prove this side), or both");
+		return fail(
+			err,
+			"tunnel: needs --policy (judge the peer), --attester (prove this side), or both");
 	if (r->mutual && !(r->policy && r->attester))
 		return fail(err, "--mutual: needs --policy and --attester");
 	if (!r->tunnel.server && !r->policy && !r->ca)
@@ -203,7 +223,8 @@ static int check_request(struct request *r, struct error *err)
 	return 0;
 }
 
-static int make_attester(const char *text, struct cattest_attester **ret_attester, struct error *err)
+static int make_attester(const char *text, struct cattest_attester **ret_attester,
+			 struct error *err)
 {
 	_free_ char *name = format_string("%s", text);
 	char *settings = strchr(name, ':');
@@ -229,7 +250,8 @@ static int read_text(const char *path, char **ret_text, struct error *err)
 	return 0;
 }
 
-static int make_ctls(struct request *r, struct cattest_attester *attester, struct ctls **ret_ctls, struct error *err)
+static int make_ctls(struct request *r, struct cattest_attester *attester, struct ctls **ret_ctls,
+		     struct error *err)
 {
 	_free_ char *certificate = NULL, *key = NULL, *ca = NULL;
 	struct ctls_attester attester_table;
@@ -237,7 +259,8 @@ static int make_ctls(struct request *r, struct cattest_attester *attester, struc
 	struct cattest_error why;
 	int rc;
 
-	if (read_text(r->certificate, &certificate, err) || read_text(r->key, &key, err) || read_text(r->ca, &ca, err))
+	if (read_text(r->certificate, &certificate, err) || read_text(r->key, &key, err) ||
+	    read_text(r->ca, &ca, err))
 		return -1;
 	r->tls.certificate_pem = certificate;
 	r->tls.key_pem = key;
@@ -264,7 +287,8 @@ static int run(struct request *r, struct error *err)
 	struct tunnel *t;
 	int ret = 1;
 
-	if (setup_fetch(&r->setup, err) || (r->attester && make_attester(r->attester, &attester, err)))
+	if (setup_fetch(&r->setup, err) ||
+	    (r->attester && make_attester(r->attester, &attester, err)))
 		return complain(err, 1);
 	t = calloc(1, sizeof(*t));
 	if (!t)

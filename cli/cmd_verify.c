@@ -40,7 +40,8 @@ const struct option verify_options[] = {
 			 "certificates, CRLs, TCB info: a file, or a folder of them" },
 	[REPORT_DATA] = { 0, "report-data", "HEX",
 			  "what the evidence must be bound to, up to 64 bytes" },
-	[NONCE] = { 0, "nonce", "HEX", "the evidence's nonce, where it has one beside its report data (Nitro, TPM)" },
+	[NONCE] = { 0, "nonce", "HEX",
+		    "the evidence's nonce, where it has one beside its report data (Nitro, TPM)" },
 	[REPORT_DATA_FILE] = { 0, "report-data-file", "FILE", "the same, the bytes of a file" },
 	[AT] = { 0, "at", "TIME", "judge as of then: 2026-01-31T12:00:00Z or @SECONDS" },
 	[EVIDENCE_TIME] = { 0, "evidence-time", NULL,
@@ -186,7 +187,8 @@ static int refuse(const struct request *r, const char *path, const struct cattes
 #define CONNECT_MILLISECONDS 30000
 
 /* The evidence a server gives, which is to be bound to this very connection (session mode) or to its certificate. */
-static int fetch_evidence(struct request *r, uint8_t **ret_evidence, size_t *ret_size, struct error *err)
+static int fetch_evidence(struct request *r, uint8_t **ret_evidence, size_t *ret_size,
+			  struct error *err)
 {
 	struct ctls_fetched fetched;
 	struct cattest_error why;
@@ -211,8 +213,8 @@ static int verify(struct request *r, const char *path, struct error *err)
 	size_t size;
 	int ret;
 
-	if (setup_fetch(&r->setup, err) ||
-	    (r->connect ? fetch_evidence(r, &evidence, &size, err) : read_input(path, &evidence, &size, err)))
+	if (setup_fetch(&r->setup, err) || (r->connect ? fetch_evidence(r, &evidence, &size, err)
+						       : read_input(path, &evidence, &size, err)))
 		return complain(err, EXIT_UNDECIDED);
 	if (r->event_log) {
 		if (read_input(r->event_log, &log, &r->expect.event_log_size, err))
@@ -254,12 +256,14 @@ int cmd_verify(char **argv)
 			break;
 		}
 	if (option != -2 && !path == !r.connect) {
-		fail(&err, path ? "verify: give a FILE or --connect, not both"
-				: "verify: a FILE with evidence is missing (- for standard input), or --connect ADDRESS");
+		fail(&err,
+		     path ? "verify: give a FILE or --connect, not both"
+			  : "verify: a FILE with evidence is missing (- for standard input), or --connect ADDRESS");
 		option = -2;
 	}
 	if (option != -2 && r.connect && r.binding.given) {
-		fail(&err, "verify: with --connect the evidence is bound to the connection: --report-data is not for you to give");
+		fail(&err,
+		     "verify: with --connect the evidence is bound to the connection: --report-data is not for you to give");
 		option = -2;
 	}
 	if (option == -2 || check_options(&r, &err))

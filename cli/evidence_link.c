@@ -78,7 +78,8 @@ void evidence_link_serve(struct evidence_link *link, const struct launcher *l)
 	if (!pid) {
 		if (fork() == 0)
 			become_service(program, l->config->attester, debug,
-				       (const int[]){ link->ours, streams.measurement, streams.config });
+				       (const int[]){ link->ours, streams.measurement,
+						      streams.config });
 		_exit(0);
 	}
 	if (pid < 0 || (waitpid(pid, &status, 0) < 0 && errno != ECHILD)) {

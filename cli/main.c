@@ -63,7 +63,8 @@ static int hand_over(char **argv)
 	char program[4096];
 	struct error err;
 
-	if (find_program(service, "../lib/cloister/cloister-attest", program, sizeof(program), &err))
+	if (find_program(service, "../lib/cloister/cloister-attest", program, sizeof(program),
+			 &err))
 		return complain(&err, EXIT_USAGE);
 	argv[-1] = service;
 	execv(program, argv - 1);
@@ -111,8 +112,8 @@ int main(int argc, char **argv)
 	if (!c->run)
 		return hand_over(argv + 1);
 	/* Anywhere before the operands; a table's own parser would have to know it nine times. */
-	if (argv[2] &&
-	    (!strcmp(argv[2], "--help") || (!strcmp(argv[2], "-h") && c->usage_status != EXIT_OURS)))
+	if (argv[2] && (!strcmp(argv[2], "--help") ||
+			(!strcmp(argv[2], "-h") && c->usage_status != EXIT_OURS)))
 		return help_command(c);
 	return c->run(argv + 2);
 }

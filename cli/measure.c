@@ -74,7 +74,8 @@ static void put_file(struct stream *s, uint32_t kind, const char *name, int fd)
 	put_head(s, kind, name_size + (uint64_t)st.st_size);
 	put(s, name, name_size);
 	while (at < st.st_size && !s->error) {
-		size_t want = (size_t)(st.st_size - at) < sizeof(buffer) ? (size_t)(st.st_size - at) : sizeof(buffer);
+		size_t want = (size_t)(st.st_size - at) < sizeof(buffer) ? (size_t)(st.st_size - at)
+									 : sizeof(buffer);
 		ssize_t n = pread(fd, buffer, want, at);
 
 		if (n < 0 && errno == EINTR)
@@ -89,7 +90,8 @@ static void put_file(struct stream *s, uint32_t kind, const char *name, int fd)
 }
 
 /* As the kernel's execve finds it: by path, or along PATH. */
-static int open_program(const struct guest_view *view, const char *name, const char *search, char *ret_path, size_t room)
+static int open_program(const struct guest_view *view, const char *name, const char *search,
+			char *ret_path, size_t room)
 {
 	const char *at = search ? search : "/usr/local/bin:/usr/bin:/bin";
 	int fd = -ENOENT;
@@ -120,7 +122,8 @@ static bool read_interpreter(int fd, char *ret_path, size_t room)
 	if (pread(fd, line, LINE_MAX_SIZE, 0) > 2 && line[0] == '#' && line[1] == '!') {
 		const char *at = line + 2 + strspn(line + 2, " \t");
 
-		return (size_t)snprintf(ret_path, room, "%.*s", (int)strcspn(at, " \t\n"), at) < room;
+		return (size_t)snprintf(ret_path, room, "%.*s", (int)strcspn(at, " \t\n"), at) <
+		       room;
 	}
 	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG) ||
 	    eh.e_phentsize != sizeof(ph))
@@ -179,7 +182,8 @@ static void put_measurement(struct stream *s, const struct launcher *l, int kern
 	for (size_t i = 0; i < c->mount_count; i++) {
 		const struct enclave_mount *m = &c->mounts[i];
 		uint32_t is_file = m->is_file;
-		size_t type = strlen(m->type) + 1, target = strlen(m->target) + 1, options = strlen(m->options) + 1;
+		size_t type = strlen(m->type) + 1, target = strlen(m->target) + 1,
+		       options = strlen(m->options) + 1;
 
 		put_head(s, REPORT_RECORD_MOUNT, sizeof(is_file) + type + target + options);
 		put(s, &is_file, sizeof(is_file));
@@ -205,7 +209,8 @@ static void put_config(struct stream *s, const struct run_config *c)
 	put(s, identity, sizeof(identity));
 }
 
-int measure_enclave(const struct launcher *l, const char *kernel, struct measure_streams *ret, struct error *err)
+int measure_enclave(const struct launcher *l, const char *kernel, struct measure_streams *ret,
+		    struct error *err)
 {
 	_close_ int image = open(kernel, O_RDONLY | O_CLOEXEC);
 	struct stream measurement = { memfd_create("cloister-measurement", MFD_CLOEXEC), 0 };
@@ -214,8 +219,8 @@ int measure_enclave(const struct launcher *l, const char *kernel, struct measure
 	if (image >= 0 && measurement.fd >= 0 && config.fd >= 0) {
 		put_measurement(&measurement, l, image);
 		put_config(&config, l->config);
-		if (!measurement.error && !config.error && lseek(measurement.fd, 0, SEEK_SET) == 0 &&
-		    lseek(config.fd, 0, SEEK_SET) == 0) {
+		if (!measurement.error && !config.error &&
+		    lseek(measurement.fd, 0, SEEK_SET) == 0 && lseek(config.fd, 0, SEEK_SET) == 0) {
 			*ret = (struct measure_streams){ measurement.fd, config.fd };
 			return 0;
 		}

@@ -11,4 +11,5 @@ struct measure_streams {
 	int measurement, config; /* memory files, at their start */
 };
 /* kernel: path of its ELF file. */
-int measure_enclave(const struct launcher *l, const char *kernel, struct measure_streams *ret, struct error *err);
+int measure_enclave(const struct launcher *l, const char *kernel, struct measure_streams *ret,
+		    struct error *err);

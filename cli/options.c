@@ -235,7 +235,8 @@ int parse_signal(const char *text, int *ret_signal)
 	return -1;
 }
 
-int find_program(const char *beside, const char *installed, char *to, size_t size, struct error *err)
+int find_program(const char *beside, const char *installed, char *to, size_t size,
+		 struct error *err)
 {
 	const char *const places[] = { beside, installed };
 	char own[3072];

@@ -362,7 +362,10 @@ static int take_option(struct run_config *c, int option, const char *value, stru
 		return 0;
 	case RUN_ATTESTER:
 		c->attester = value;
-		return *value && *value != ',' ? 0 : fail(err, "--attester: a name is missing (none, sim, tsm, nsm, tpm)");
+		return *value && *value != ','
+			       ? 0
+			       : fail(err,
+				      "--attester: a name is missing (none, sim, tsm, nsm, tpm)");
 	case RUN_HOSTNAME:
 		c->hostname = value;
 		return strlen(value) > 64 || !*value

@@ -119,12 +119,15 @@ static void accept_some(struct tunnel *t)
 		int fd;
 
 		if (t->count >= t->options.max_connections) {
-			tunnel_say(t, "%llu connections are open, as many as are allowed: others wait", (unsigned long long)t->count);
+			tunnel_say(t,
+				   "%llu connections are open, as many as are allowed: others wait",
+				   (unsigned long long)t->count);
 			t->accept_again = t->now + TICK_MS;
 			set_accepting(t, false);
 			return;
 		}
-		fd = accept4(t->listener, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fd = accept4(t->listener, (struct sockaddr *)&from, &size,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 				return;
@@ -152,8 +155,10 @@ static void stop(struct tunnel *t)
 		close(t->listener);
 	t->listener = -1;
 	if (t->count)
-		tunnel_say(t, "ending: %llu connections get %llu s to finish (a second signal cuts them)",
-			   (unsigned long long)t->count, (unsigned long long)t->options.grace_seconds);
+		tunnel_say(
+			t,
+			"ending: %llu connections get %llu s to finish (a second signal cuts them)",
+			(unsigned long long)t->count, (unsigned long long)t->options.grace_seconds);
 }
 
 static void take_signals(struct tunnel *t)
@@ -206,7 +211,8 @@ static void tick(struct tunnel *t)
 		next = p->next;
 		pair_tick(p);
 	}
-	if (!t->accepting && !t->stopping && t->now >= t->accept_again && t->count < t->options.max_connections)
+	if (!t->accepting && !t->stopping && t->now >= t->accept_again &&
+	    t->count < t->options.max_connections)
 		set_accepting(t, true);
 }
 
@@ -290,8 +296,8 @@ static void remove_stale(const char *address)
 	struct stat st;
 	int fd;
 
-	if (strncmp(address, "unix:", 5) || strlen(address + 5) >= sizeof(un.sun_path) || lstat(address + 5, &st) ||
-	    !S_ISSOCK(st.st_mode))
+	if (strncmp(address, "unix:", 5) || strlen(address + 5) >= sizeof(un.sun_path) ||
+	    lstat(address + 5, &st) || !S_ISSOCK(st.st_mode))
 		return;
 	memcpy(un.sun_path, address + 5, strlen(address + 5));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -331,7 +337,8 @@ static int open_all(struct tunnel *t, struct error *err)
 	t->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	t->accepting = true;
-	if (t->signals < 0 || t->wake < 0 || t->epoll < 0 || watch(t, &t->listener) || watch(t, &t->wake) || watch(t, &t->signals))
+	if (t->signals < 0 || t->wake < 0 || t->epoll < 0 || watch(t, &t->listener) ||
+	    watch(t, &t->wake) || watch(t, &t->signals))
 		return fail(err, "the event loop cannot be set up: %s", strerror(errno));
 	return 0;
 }
@@ -353,7 +360,8 @@ static void raise_limit(struct tunnel *t)
 	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
 	    limit.rlim_cur < need) {
 		t->options.max_connections = (limit.rlim_cur - 32) / 2;
-		tunnel_say(t, "at most %llu connections: more descriptors are not allowed (ulimit -n)",
+		tunnel_say(t,
+			   "at most %llu connections: more descriptors are not allowed (ulimit -n)",
 			   (unsigned long long)t->options.max_connections);
 	}
 }
@@ -380,8 +388,9 @@ int tunnel_run(struct tunnel *t, struct error *err)
 	raise_limit(t);
 	if (open_all(t, err) || workers_start(t, err))
 		return -1;
-	tunnel_say(t, "%s %s, %s %s", t->options.server ? "attested TLS on" : "listening on", t->options.listen,
-		   t->options.server ? "to" : "attested TLS to", t->options.connect);
+	tunnel_say(t, "%s %s, %s %s", t->options.server ? "attested TLS on" : "listening on",
+		   t->options.listen, t->options.server ? "to" : "attested TLS to",
+		   t->options.connect);
 	rc = loop(t, err);
 	workers_end(t);
 	while (take_back(t), t->pairs) {

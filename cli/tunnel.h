@@ -22,9 +22,9 @@ struct tunnel_options {
 };
 
 enum pair_state {
-	PAIR_DIALLING,	/* to where it goes; a server does it after the handshake */
+	PAIR_DIALLING, /* to where it goes; a server does it after the handshake */
 	PAIR_HANDSHAKE,
-	PAIR_WORKING,	/* a worker has it: nothing else may touch its TLS */
+	PAIR_WORKING, /* a worker has it: nothing else may touch its TLS */
 	PAIR_OPEN,
 };
 
@@ -33,7 +33,7 @@ struct end {
 	struct pair *pair;
 	int fd;
 	bool is_tls, can_read, can_write;
-	bool read_done; /* its end has come */
+	bool read_done;	 /* its end has come */
 	bool write_done; /* and was passed on to it */
 };
 

@@ -32,7 +32,8 @@ static void set_up_socket(int fd, int family)
 
 static int watch(struct pair *p, struct end *e)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = e };
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				     .data.ptr = e };
 
 	return epoll_ctl(p->tunnel->epoll, EPOLL_CTL_ADD, e->fd, &event);
 }
@@ -91,7 +92,8 @@ static int dial(struct pair *p, struct end *e)
 
 static void dial_failed(struct pair *p, int error)
 {
-	tunnel_say(p->tunnel, "%s: cannot connect to %s: %s", p->peer, p->tunnel->options.connect, strerror(error));
+	tunnel_say(p->tunnel, "%s: cannot connect to %s: %s", p->peer, p->tunnel->options.connect,
+		   strerror(error));
 	pair_cut(p);
 }
 
@@ -114,7 +116,8 @@ static bool start_handshake(struct pair *p)
 	struct cattest_error err;
 
 	p->state = PAIR_HANDSHAKE;
-	if (!ctls_start(p->tunnel->ctls, p->tls.fd, p->tunnel->options.server, &p->connection, &err))
+	if (!ctls_start(p->tunnel->ctls, p->tls.fd, p->tunnel->options.server, &p->connection,
+			&err))
 		return true;
 	tunnel_say(p->tunnel, "%s: %s", p->peer, err.text);
 	pair_cut(p);
@@ -133,10 +136,12 @@ static bool go_on_handshake(struct pair *p)
 		p->state = PAIR_WORKING;
 		workers_give(p->tunnel, p);
 	} else if (rc < 0) {
-		tunnel_say(p->tunnel, "%s: %s: %s", p->peer, rc == -EACCES ? "refused" : "failed", err.text);
+		tunnel_say(p->tunnel, "%s: %s: %s", p->peer, rc == -EACCES ? "refused" : "failed",
+			   err.text);
 		/* Our refusal must reach the peer: no cut on this side. */
 		if (p->plain.fd >= 0)
-			setsockopt(p->plain.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
+			setsockopt(p->plain.fd, SOL_SOCKET, SO_LINGER,
+				   &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
 		pair_end(p);
 	}
 	return false;
@@ -184,7 +189,8 @@ static int end_shutdown(struct pair *p, struct end *e)
 }
 
 /* 1: progress, 0: none is possible now, or a negative errno. */
-static int flow_step(struct pair *p, struct flow *f, struct end *from, struct end *to, uint64_t *bytes)
+static int flow_step(struct pair *p, struct flow *f, struct end *from, struct end *to,
+		     uint64_t *bytes)
 {
 	int progress = 0;
 	ssize_t n;
@@ -252,15 +258,17 @@ static void transfer(struct pair *p)
 		in = out < 0 ? out : flow_step(p, &p->in, &p->tls, &p->plain, &p->bytes_in);
 		if (in < 0) {
 			if (p->tunnel->options.verbose)
-				tunnel_say(p->tunnel, "%s: cut after %llu bytes in, %llu out: %s", p->peer,
-					   (unsigned long long)p->bytes_in, (unsigned long long)p->bytes_out, strerror(-in));
+				tunnel_say(p->tunnel, "%s: cut after %llu bytes in, %llu out: %s",
+					   p->peer, (unsigned long long)p->bytes_in,
+					   (unsigned long long)p->bytes_out, strerror(-in));
 			pair_cut(p);
 			return;
 		}
 		if (p->plain.write_done && p->tls.write_done) {
 			if (p->tunnel->options.verbose)
-				tunnel_say(p->tunnel, "%s: closed, %llu bytes in, %llu out", p->peer,
-					   (unsigned long long)p->bytes_in, (unsigned long long)p->bytes_out);
+				tunnel_say(p->tunnel, "%s: closed, %llu bytes in, %llu out",
+					   p->peer, (unsigned long long)p->bytes_in,
+					   (unsigned long long)p->bytes_out);
 			pair_end(p);
 			return;
 		}
@@ -324,7 +332,8 @@ void pair_tick(struct pair *p)
 		pair_go_on(p); /* it says that its time is over */
 	} else if (p->state == PAIR_OPEN && t->options.idle_seconds && !p->ready &&
 		   t->now - p->active >= (int64_t)t->options.idle_seconds * 1000) {
-		tunnel_say(p->tunnel, "%s: idle for %llu s: cut", p->peer, (unsigned long long)t->options.idle_seconds);
+		tunnel_say(p->tunnel, "%s: idle for %llu s: cut", p->peer,
+			   (unsigned long long)t->options.idle_seconds);
 		pair_cut(p);
 	}
 }

@@ -29,7 +29,8 @@ static bool certificate_detect(struct span in)
 	bool is = false;
 
 	if (in.size < 64 || in.size > MAX_CERTIFICATE ||
-	    !(span_starts(in, "-----BEGIN CERTIFICATE-----", 27) || (in.data[0] == 0x30 && in.data[1] > 0x80)))
+	    !(span_starts(in, "-----BEGIN CERTIFICATE-----", 27) ||
+	      (in.data[0] == 0x30 && in.data[1] > 0x80)))
 		return false;
 	if (!x509_list_from(in, &list) && list.count)
 		is = certificate_has_evidence(list.items[0]);
@@ -39,11 +40,13 @@ static bool certificate_detect(struct span in)
 
 static bool is_ours(const X509_EXTENSION *extension)
 {
-	static const char *const oids[] = { CERTIFICATE_OID_DICE, CERTIFICATE_OID_ENDORSEMENTS, CERTIFICATE_OID_CMW,
-					    CERTIFICATE_OID_GRAMINE, CERTIFICATE_OID_RATS_TLS, CERTIFICATE_OID_INTEL };
+	static const char *const oids[] = { CERTIFICATE_OID_DICE,     CERTIFICATE_OID_ENDORSEMENTS,
+					    CERTIFICATE_OID_CMW,      CERTIFICATE_OID_GRAMINE,
+					    CERTIFICATE_OID_RATS_TLS, CERTIFICATE_OID_INTEL };
 	char text[80];
 
-	if (OBJ_obj2txt(text, sizeof(text), X509_EXTENSION_get_object((X509_EXTENSION *)(uintptr_t)extension), 1) <= 0)
+	if (OBJ_obj2txt(text, sizeof(text),
+			X509_EXTENSION_get_object((X509_EXTENSION *)(uintptr_t)extension), 1) <= 0)
 		return false;
 	for (size_t i = 0; i < sizeof(oids) / sizeof(oids[0]); i++)
 		if (!strcmp(text, oids[i]))
@@ -56,7 +59,8 @@ static bool critical_known(const X509 *cert)
 	for (int i = 0; i < X509_get_ext_count(cert); i++) {
 		X509_EXTENSION *extension = X509_get_ext(cert, i);
 
-		if (X509_EXTENSION_get_critical(extension) && !X509_supported_extension(extension) && !is_ours(extension))
+		if (X509_EXTENSION_get_critical(extension) &&
+		    !X509_supported_extension(extension) && !is_ours(extension))
 			return false;
 	}
 	return true;
@@ -69,19 +73,23 @@ static void check_form(struct appraisal *a, X509 *cert)
 
 	check_that(a, X509_get_version(cert) == X509_VERSION_3, "certificate.version", "3", "%ld",
 		   X509_get_version(cert) + 1);
-	check_that(a, critical_known(cert), "certificate.extensions", "no unknown critical extension", "%s",
+	check_that(a, critical_known(cert), "certificate.extensions",
+		   "no unknown critical extension", "%s",
 		   critical_known(cert) ? "all known" : "an unknown critical extension");
 	ERR_set_mark();
-	signature_ok = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0 &&
+	signature_ok = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) ==
+			       0 &&
 		       X509_verify(cert, X509_get0_pubkey(cert)) == 1;
 	ERR_pop_to_mark();
 	check_that(a, signature_ok, "certificate.signature", "signed by its own key", "%s",
-		   signature_ok ? OBJ_nid2sn(X509_get_signature_nid(cert)) : "not signed by its own key");
+		   signature_ok ? OBJ_nid2sn(X509_get_signature_nid(cert))
+				: "not signed by its own key");
 	if (a->now < x509_not_before(cert))
-		check_fail(a, "certificate.dates", "valid now", "not valid before %s", time_text(x509_not_before(cert), text));
+		check_fail(a, "certificate.dates", "valid now", "not valid before %s",
+			   time_text(x509_not_before(cert), text));
 	else
-		check_that(a, a->now <= x509_not_after(cert), "certificate.dates", "valid now", "valid until %s",
-			   time_text(x509_not_after(cert), text));
+		check_that(a, a->now <= x509_not_after(cert), "certificate.dates", "valid now",
+			   "valid until %s", time_text(x509_not_after(cert), text));
 }
 
 static void state_certificate(struct appraisal *a, const X509 *cert, const char *format)
@@ -92,7 +100,8 @@ static void state_certificate(struct appraisal *a, const X509 *cert, const char 
 	long len;
 
 	claim_string(a, "certificate.format", format);
-	if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+	if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0,
+				      XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
 		len = BIO_get_mem_data(bio, &subject);
 		claim_text(a, "certificate.subject", SPAN(subject, len > 0 ? (size_t)len : 0));
 	}
@@ -102,7 +111,8 @@ static void state_certificate(struct appraisal *a, const X509 *cert, const char 
 }
 
 /* --- The evidence bound to a claims buffer --- */
-static int appraise_with_claims(struct appraisal *a, const X509 *cert, const struct certificate_evidence *e,
+static int appraise_with_claims(struct appraisal *a, const X509 *cert,
+				const struct certificate_evidence *e,
 				const struct certificate_claims *claims)
 {
 	const struct cattest_expect *outer = a->expect;
@@ -118,7 +128,8 @@ static int appraise_with_claims(struct appraisal *a, const X509 *cert, const str
 		rc = digest(claims->digest_name, &spki, 1, key_hash, NULL);
 		if (rc)
 			return fail(a->err, rc, "certificate: out of memory");
-		check_equal(a, "certificate.pubkey_hash", claims->key_hash, SPAN(key_hash, claims->key_hash.size));
+		check_equal(a, "certificate.pubkey_hash", claims->key_hash,
+			    SPAN(key_hash, claims->key_hash.size));
 	}
 	expect.report_data = report_data;
 	expect.report_data_size = sizeof(report_data);
@@ -130,7 +141,8 @@ static int appraise_with_claims(struct appraisal *a, const X509 *cert, const str
 		return rc;
 	certificate_state_claims(a, buffer);
 	if (!a->decode_only && outer->report_data_size)
-		check_equal(a, "certificate.report_data", SPAN(outer->report_data, outer->report_data_size),
+		check_equal(a, "certificate.report_data",
+			    SPAN(outer->report_data, outer->report_data_size),
 			    SPAN(report_data, sizeof(report_data)));
 	return 0;
 }
@@ -142,7 +154,8 @@ struct key_form {
 	size_t size;
 };
 
-static void add_form(struct key_form *forms, size_t *count, const char *name, uint8_t *data, int size)
+static void add_form(struct key_form *forms, size_t *count, const char *name, uint8_t *data,
+		     int size)
 {
 	if (size > 0 && data)
 		forms[(*count)++] = (struct key_form){ name, data, (size_t)size };
@@ -190,7 +203,8 @@ static bool form_matches(struct span data, struct span report_data)
 
 	for (size_t i = 0; i < 3; i++) {
 		memset(expected, 0, sizeof(expected));
-		if (!digest(hashes[i].name, &data, 1, expected, NULL) && report_data.size == sizeof(expected) &&
+		if (!digest(hashes[i].name, &data, 1, expected, NULL) &&
+		    report_data.size == sizeof(expected) &&
 		    bytes_equal(expected, report_data.data, sizeof(expected)))
 			return true;
 	}
@@ -218,13 +232,17 @@ static void check_key(struct appraisal *a, const X509 *cert)
 	for (size_t i = 0; i < count; i++)
 		OPENSSL_free(forms[i].data);
 	if (which)
-		check_pass(a, "certificate.pubkey_hash", "report data is the hash of the key (%s)", which);
+		check_pass(a, "certificate.pubkey_hash", "report data is the hash of the key (%s)",
+			   which);
 	else
-		check_fail(a, "certificate.pubkey_hash", "report data: the hash of the certificate's key", "%s",
-			   report_data.size ? hex_text(report_data, hex, sizeof(hex)) : "no report data");
+		check_fail(a, "certificate.pubkey_hash",
+			   "report data: the hash of the certificate's key", "%s",
+			   report_data.size ? hex_text(report_data, hex, sizeof(hex))
+					    : "no report data");
 }
 
-static int appraise_direct(struct appraisal *a, const X509 *cert, const struct certificate_evidence *e)
+static int appraise_direct(struct appraisal *a, const X509 *cert,
+			   const struct certificate_evidence *e)
 {
 	const struct cattest_expect *outer = a->expect;
 	struct cattest_expect expect = *outer;
@@ -242,12 +260,14 @@ static int appraise_direct(struct appraisal *a, const X509 *cert, const struct c
 	check_key(a, cert);
 	claim = claim_find(a, "report_data");
 	if (outer->report_data_size)
-		check_equal(a, "certificate.report_data", SPAN(outer->report_data, outer->report_data_size),
+		check_equal(a, "certificate.report_data",
+			    SPAN(outer->report_data, outer->report_data_size),
 			    claim ? SPAN(claim->bytes, claim->size) : SPAN(NULL, 0));
 	return 0;
 }
 
-static int appraise_with_endorsements(struct appraisal *a, const X509 *cert, const struct certificate_evidence *e,
+static int appraise_with_endorsements(struct appraisal *a, const X509 *cert,
+				      const struct certificate_evidence *e,
 				      const struct certificate_claims *claims)
 {
 	bool guests = !a->decode_only && e->endorsements.data;
@@ -255,13 +275,15 @@ static int appraise_with_endorsements(struct appraisal *a, const X509 *cert, con
 	int rc = guests ? certificate_add_endorsements(a, e->endorsements, &held) : 0;
 
 	if (!rc)
-		rc = e->claims.data ? appraise_with_claims(a, cert, e, claims) : appraise_direct(a, cert, e);
+		rc = e->claims.data ? appraise_with_claims(a, cert, e, claims)
+				    : appraise_direct(a, cert, e);
 	if (guests)
 		collateral_guests_remove(verifier_collateral(a->verifier), &held);
 	return rc;
 }
 
-static int appraise_certificate(struct appraisal *a, X509 *cert, const struct certificate_evidence *e)
+static int appraise_certificate(struct appraisal *a, X509 *cert,
+				const struct certificate_evidence *e)
 {
 	struct certificate_claims claims = { 0 };
 	int rc;
@@ -289,9 +311,10 @@ static int certificate_appraise(struct appraisal *a, struct span in)
 		return fail(a->err, -E2BIG, "certificate: larger than %u bytes", MAX_CERTIFICATE);
 	rc = x509_list_from(in, &list);
 	if (rc || list.count != 1) {
-		rc = rc == -ENOMEM ? fail(a->err, rc, "certificate: out of memory") :
-		     rc		   ? fail(a->err, -EBADMSG, "certificate: malformed") :
-				     fail(a->err, -EBADMSG, "certificate: %zu certificates; give the peer's own alone",
+		rc = rc == -ENOMEM ? fail(a->err, rc, "certificate: out of memory")
+		     : rc	   ? fail(a->err, -EBADMSG, "certificate: malformed")
+				   : fail(a->err, -EBADMSG,
+					  "certificate: %zu certificates; give the peer's own alone",
 					  list.count);
 		goto out;
 	}

@@ -39,20 +39,24 @@ struct certificate_evidence {
 	const char *format; /* of claims.def, "certificate.format" */
 	const struct evidence_type *type;
 	struct span evidence;
-	struct span claims;	  /* the claims buffer; data NULL: the evidence is bound to the key's own hash */
+	struct span
+		claims; /* the claims buffer; data NULL: the evidence is bound to the key's own hash */
 	struct span endorsements; /* the extension's content, or data NULL */
 	uint8_t *decoded;	  /* from base64, of a CMW in JSON; or NULL */
 };
 /* 0, or -EBADMSG, -ENOTSUP (evidence of a kind that cannot be verified) and a message. */
-int certificate_parse(const X509 *cert, struct certificate_evidence *ret_evidence, struct cattest_error *err);
+int certificate_parse(const X509 *cert, struct certificate_evidence *ret_evidence,
+		      struct cattest_error *err);
 void certificate_evidence_done(struct certificate_evidence *e);
 /* Whether the certificate has one of the extensions above that hold evidence. */
 bool certificate_has_evidence(const X509 *cert);
 
 /* The value of a CMW extension; cmw.c. */
-int certificate_parse_cmw(struct span value, struct certificate_evidence *e, struct cattest_error *err);
+int certificate_parse_cmw(struct span value, struct certificate_evidence *e,
+			  struct cattest_error *err);
 /* [evidence, claims-buffer] */
-int certificate_parse_pair(struct span encoded, struct certificate_evidence *e, struct cattest_error *err);
+int certificate_parse_pair(struct span encoded, struct certificate_evidence *e,
+			   struct cattest_error *err);
 /* The evidence type that these bytes are, never one that only decodes, never a certificate again; NULL: none. */
 const struct evidence_type *certificate_inner_type(struct span evidence);
 
@@ -62,10 +66,12 @@ struct certificate_claims {
 	struct span key_hash; /* as long as digest_name's */
 	struct span nonce;    /* data NULL: none */
 };
-int certificate_parse_claims(struct span buffer, struct certificate_claims *ret_claims, struct cattest_error *err);
+int certificate_parse_claims(struct span buffer, struct certificate_claims *ret_claims,
+			     struct cattest_error *err);
 /* States nonce and custom claims; after certificate_parse_claims has passed. */
 void certificate_state_claims(struct appraisal *a, struct span buffer);
 
 struct collateral_guests;
 /* Adds the endorsements to the verifier's collateral, as guests; endorse.c. The caller takes them out again, also on failure. */
-int certificate_add_endorsements(struct appraisal *a, struct span endorsements, struct collateral_guests *ret_guests);
+int certificate_add_endorsements(struct appraisal *a, struct span endorsements,
+				 struct collateral_guests *ret_guests);

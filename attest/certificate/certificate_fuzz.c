@@ -16,7 +16,8 @@ static void whole(const uint8_t *data, size_t size)
 	struct cattest_expect expect = { .type = "ratls-certificate" };
 	struct cattest_result *r = NULL;
 
-	if (!cattest_verify(verifier, data, size, &expect, &r, NULL) && cattest_result_verdict(r) == CATTEST_TRUSTED)
+	if (!cattest_verify(verifier, data, size, &expect, &r, NULL) &&
+	    cattest_result_verdict(r) == CATTEST_TRUSTED)
 		__builtin_trap(); /* there is no policy */
 	cattest_result_free(r);
 	r = NULL;

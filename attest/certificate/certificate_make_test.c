@@ -19,26 +19,29 @@ static int failures;
 static struct cattest_attester *attester;
 static struct cattest_verifier *verifier;
 
-#define EXPECT(condition, ...)                                                                                        \
-	do {                                                                                                          \
-		if (!(condition)) {                                                                                   \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                   \
-			printf(__VA_ARGS__);                                                                          \
-			printf("\n");                                                                                 \
-			failures++;                                                                                   \
-		}                                                                                                     \
+#define EXPECT(condition, ...)                                                      \
+	do {                                                                        \
+		if (!(condition)) {                                                 \
+			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
+			printf(__VA_ARGS__);                                        \
+			printf("\n");                                               \
+			failures++;                                                 \
+		}                                                                   \
 	} while (0)
 
-static int collect(void *context, const uint8_t report_data[64], uint8_t **ret, size_t *ret_size, struct cattest_error *err)
+static int collect(void *context, const uint8_t report_data[64], uint8_t **ret, size_t *ret_size,
+		   struct cattest_error *err)
 {
 	(void)context;
 	return cattest_collect(attester, report_data, ret, ret_size, err);
 }
 
 /* The outer form of an SGX quote, which is enough for DICE's extension. */
-static int collect_quote(void *context, const uint8_t report_data[64], uint8_t **ret, size_t *ret_size, struct cattest_error *err)
+static int collect_quote(void *context, const uint8_t report_data[64], uint8_t **ret,
+			 size_t *ret_size, struct cattest_error *err)
 {
-	static const uint8_t vendor[] = { 0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07 };
+	static const uint8_t vendor[] = { 0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
+					  0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07 };
 	size_t size = *(const size_t *)context;
 	uint8_t *quote = calloc(1, size);
 
@@ -54,7 +57,8 @@ static int collect_quote(void *context, const uint8_t report_data[64], uint8_t *
 	return 0;
 }
 
-static struct cattest_result *verify(const char *pem, const struct cattest_expect *expect, struct cattest_error *err)
+static struct cattest_result *verify(const char *pem, const struct cattest_expect *expect,
+				     struct cattest_error *err)
 {
 	struct cattest_result *r = NULL;
 
@@ -120,16 +124,20 @@ static int run(char *const argv[])
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+									       : -1;
 }
 
 static void others_read(const char *what, const char *pem)
 {
-	char *python[] = { (char *)(uintptr_t)"python3", (char *)(uintptr_t)"decoder.py", (char *)(uintptr_t)"made.pem", NULL };
-	char *probe[] = { (char *)(uintptr_t)"python3", (char *)(uintptr_t)"-c", (char *)(uintptr_t)"import cryptography", NULL };
-	char *openssl[] = { (char *)(uintptr_t)"openssl", (char *)(uintptr_t)"verify", (char *)(uintptr_t)"-x509_strict",
-			    (char *)(uintptr_t)"-check_ss_sig", (char *)(uintptr_t)"-CAfile", (char *)(uintptr_t)"made.pem",
-			    (char *)(uintptr_t)"made.pem", NULL };
+	char *python[] = { (char *)(uintptr_t) "python3", (char *)(uintptr_t) "decoder.py",
+			   (char *)(uintptr_t) "made.pem", NULL };
+	char *probe[] = { (char *)(uintptr_t) "python3", (char *)(uintptr_t) "-c",
+			  (char *)(uintptr_t) "import cryptography", NULL };
+	char *openssl[] = { (char *)(uintptr_t) "openssl",	(char *)(uintptr_t) "verify",
+			    (char *)(uintptr_t) "-x509_strict", (char *)(uintptr_t) "-check_ss_sig",
+			    (char *)(uintptr_t) "-CAfile",	(char *)(uintptr_t) "made.pem",
+			    (char *)(uintptr_t) "made.pem",	NULL };
 	FILE *f = fopen("made.pem", "we");
 	int rc;
 
@@ -146,7 +154,8 @@ static void others_read(const char *what, const char *pem)
 }
 
 /* --- Making and reading --- */
-static void test_made(const char *what, const struct cattest_certificate_request *request, const char *format)
+static void test_made(const char *what, const struct cattest_certificate_request *request,
+		      const char *format)
 {
 	struct cattest_error err = { "" };
 	struct cattest_result *r;
@@ -162,7 +171,8 @@ static void test_made(const char *what, const struct cattest_certificate_request
 	if (!strcmp(format, "cmw")) {
 		r = verify(pem, NULL, &err);
 		EXPECT(r, "%s: %s", what, err.text);
-		EXPECT(r && outcome(r, "certificate.signature") == CATTEST_PASS, "%s: signature", what);
+		EXPECT(r && outcome(r, "certificate.signature") == CATTEST_PASS, "%s: signature",
+		       what);
 		EXPECT(r && outcome(r, "certificate.pubkey_hash") == CATTEST_PASS, "%s: key", what);
 		EXPECT(r && outcome(r, "report_data") == CATTEST_PASS, "%s: report data", what);
 		EXPECT(r && outcome(r, "certificate.dates") == CATTEST_PASS, "%s: dates", what);
@@ -170,7 +180,8 @@ static void test_made(const char *what, const struct cattest_certificate_request
 		EXPECT(c && !strcmp(c->string, format), "%s: format", what);
 		c = r ? cattest_result_find(r, "nonce") : NULL;
 		EXPECT(!c == !request->nonce, "%s: nonce", what);
-		EXPECT(!request->nonce || (c && c->size == request->nonce_size && !memcmp(c->bytes, request->nonce, c->size)),
+		EXPECT(!request->nonce || (c && c->size == request->nonce_size &&
+					   !memcmp(c->bytes, request->nonce, c->size)),
 		       "%s: nonce", what);
 		cattest_result_free(r);
 	}
@@ -195,11 +206,15 @@ static char *new_key(EVP_PKEY *key)
 
 static void test_making(void)
 {
-	const struct cattest_custom_claim claims[] = { { "one", "1", 1 }, { "two words", "", 0 }, { "hex-x", "\0\1", 2 } };
-	const struct cattest_endorsements endorsements = { .version = 3, .items = { { "{}", 2 }, { "x", 1 } } };
+	const struct cattest_custom_claim claims[] = { { "one", "1", 1 },
+						       { "two words", "", 0 },
+						       { "hex-x", "\0\1", 2 } };
+	const struct cattest_endorsements endorsements = { .version = 3,
+							   .items = { { "{}", 2 }, { "x", 1 } } };
 	struct cattest_certificate_request r = { .collect = collect };
 	size_t quote_size = 436 + 700;
-	char *keys[] = { new_key(EVP_EC_gen("P-384")), new_key(EVP_RSA_gen(2048)), new_key(EVP_EC_gen("P-256")) };
+	char *keys[] = { new_key(EVP_EC_gen("P-384")), new_key(EVP_RSA_gen(2048)),
+			 new_key(EVP_EC_gen("P-256")) };
 
 	test_made("plain", &r, "cmw");
 	r.nonce = "12345678";
@@ -225,7 +240,8 @@ static void test_making(void)
 
 static void test_bad_requests(void)
 {
-	const struct cattest_custom_claim reserved = { "nonce", "x", 1 }, twice[] = { { "a", "x", 1 }, { "a", "y", 1 } };
+	const struct cattest_custom_claim reserved = { "nonce", "x", 1 },
+					  twice[] = { { "a", "x", 1 }, { "a", "y", 1 } };
 	char *weak = new_key(EVP_RSA_gen(1024)), *pem = NULL;
 	const struct cattest_certificate_request bad[] = {
 		{ 0 },
@@ -240,7 +256,9 @@ static void test_bad_requests(void)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err.text[0] = 0;
-		EXPECT(cattest_make_certificate(&bad[i], &pem, NULL, &err) < 0 && err.text[0] && !pem, "request %zu", i);
+		EXPECT(cattest_make_certificate(&bad[i], &pem, NULL, &err) < 0 && err.text[0] &&
+			       !pem,
+		       "request %zu", i);
 	}
 	free(weak);
 	printf("ok bad requests\n");
@@ -280,7 +298,9 @@ static void expect_failure(const char *what, X509 *cert, EVP_PKEY *key, const ch
 	pem = pem_of(cert);
 	r = verify(pem, NULL, &err);
 	if (step)
-		EXPECT(r && outcome(r, step) == CATTEST_FAIL && cattest_result_verdict(r) == CATTEST_REFUSED, "%s: %s", what, err.text);
+		EXPECT(r && outcome(r, step) == CATTEST_FAIL &&
+			       cattest_result_verdict(r) == CATTEST_REFUSED,
+		       "%s: %s", what, err.text);
 	else
 		EXPECT(!r && err.text[0], "%s is accepted", what);
 	cattest_result_free(r);
@@ -372,7 +392,8 @@ static void test_defects(void)
 	X509_free(cert);
 
 	cert = X509_dup(genuine);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "O", MBSTRING_ASC, (const unsigned char *)"x", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "O", MBSTRING_ASC,
+				   (const unsigned char *)"x", -1, -1, 0);
 	expect_failure("issued by another name", cert, key, "certificate.signature");
 	X509_free(cert);
 
@@ -394,7 +415,10 @@ static void test_defects(void)
 	X509_free(cert);
 
 	cert = X509_dup(genuine);
-	replace_cmw(cert, (const uint8_t *)"\x82\x61x\x43" "abc", 7);
+	replace_cmw(cert,
+		    (const uint8_t *)"\x82\x61x\x43"
+				     "abc",
+		    7);
 	expect_failure("a CMW without evidence", cert, key, NULL);
 	X509_free(cert);
 
@@ -413,8 +437,13 @@ static void test_defects(void)
 /* DICE's tags that are no evidence for us. */
 static void test_tags(void)
 {
-	static const uint64_t tags[] = { CERTIFICATE_TAG_INTEL_REPORT, CERTIFICATE_TAG_SGX_REPORT, CERTIFICATE_TAG_SEV,
-					 CERTIFICATE_TAG_CSV, CERTIFICATE_TAG_SNP, CERTIFICATE_TAG_INTEL_QUOTE, 55 };
+	static const uint64_t tags[] = { CERTIFICATE_TAG_INTEL_REPORT,
+					 CERTIFICATE_TAG_SGX_REPORT,
+					 CERTIFICATE_TAG_SEV,
+					 CERTIFICATE_TAG_CSV,
+					 CERTIFICATE_TAG_SNP,
+					 CERTIFICATE_TAG_INTEL_QUOTE,
+					 55 };
 	struct cattest_certificate_request request = { .collect = collect };
 	struct cattest_error err = { "" };
 	char *pem = NULL, *key_pem = NULL;

@@ -13,14 +13,14 @@
 static int failures;
 static struct cattest_verifier *verifier;
 
-#define EXPECT(condition, ...)                                                                                        \
-	do {                                                                                                          \
-		if (!(condition)) {                                                                                   \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                   \
-			printf(__VA_ARGS__);                                                                          \
-			printf("\n");                                                                                 \
-			failures++;                                                                                   \
-		}                                                                                                     \
+#define EXPECT(condition, ...)                                                      \
+	do {                                                                        \
+		if (!(condition)) {                                                 \
+			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
+			printf(__VA_ARGS__);                                        \
+			printf("\n");                                               \
+			failures++;                                                 \
+		}                                                                   \
 	} while (0)
 
 static uint8_t *load(const char *name, size_t *ret_size)
@@ -63,34 +63,39 @@ static bool certificate_failed(const struct cattest_result *r)
 	for (size_t i = 0; i < cattest_result_checks(r); i++) {
 		const struct cattest_check *c = cattest_result_check(r, i);
 
-		if (c->outcome == CATTEST_FAIL && strncmp(c->step, "policy", 6) && !strstr(c->step, "collateral"))
+		if (c->outcome == CATTEST_FAIL && strncmp(c->step, "policy", 6) &&
+		    !strstr(c->step, "collateral"))
 			return true;
 	}
 	return false;
 }
 
-/* Each byte of the DER certificate changed in one bit, and each prefix. */
+static size_t stride = 13; /* 1 with the argument "all": a minute more */
+
+/* Each (stride-th) byte of the DER certificate changed in one bit, and each prefix. */
 static void mutate(const char *name, const uint8_t *der, size_t size)
 {
 	uint8_t *copy = malloc(size);
 	size_t accepted = 0;
 
-	for (size_t i = 0; i < size; i++) {
+	for (size_t i = 0; i < size; i += stride) {
 		struct cattest_result *r = NULL;
 
 		memcpy(copy, der, size);
 		copy[i] ^= (uint8_t)(1u << i % 8);
-		if (!cattest_verify(verifier, copy, size, NULL, &r, NULL) && !certificate_failed(r)) {
+		if (!cattest_verify(verifier, copy, size, NULL, &r, NULL) &&
+		    !certificate_failed(r)) {
 			printf("  byte %zu of %zu changed: accepted\n", i, size);
 			accepted++;
 		}
 		cattest_result_free(r);
 	}
 	EXPECT(!accepted, "%s: %zu changes are accepted", name, accepted);
-	for (size_t i = 0; i < size; i++) {
+	for (size_t i = 0; i < size; i += stride) {
 		struct cattest_result *r = NULL;
 
-		EXPECT(cattest_verify(verifier, der, i, NULL, &r, NULL), "%s: %zu of %zu bytes are accepted", name, i, size);
+		EXPECT(cattest_verify(verifier, der, i, NULL, &r, NULL),
+		       "%s: %zu of %zu bytes are accepted", name, i, size);
 		cattest_result_free(r);
 	}
 	free(copy);
@@ -108,14 +113,16 @@ static void test(const char *name, const char *format, int64_t when, bool full)
 	cattest_set_time(verifier, when);
 	EXPECT(!cattest_verify(verifier, pem, size, NULL, &r, &err), "%s: %s", name, err.text);
 	if (r) {
-		EXPECT(!strcmp(cattest_result_type(r), "ratls-certificate"), "%s: %s", name, cattest_result_type(r));
+		EXPECT(!strcmp(cattest_result_type(r), "ratls-certificate"), "%s: %s", name,
+		       cattest_result_type(r));
 		EXPECT(has_text(r, "certificate.format", format), "%s: format", name);
 		EXPECT(outcome(r, "certificate.signature") == CATTEST_PASS, "%s: signature", name);
 		EXPECT(outcome(r, "certificate.dates") == CATTEST_PASS, "%s: dates", name);
 		EXPECT(outcome(r, "certificate.pubkey_hash") == CATTEST_PASS, "%s: key", name);
 		EXPECT(cattest_result_find(r, "sgx.mrenclave"), "%s: no quote", name);
 		EXPECT(!certificate_failed(r), "%s: a check failed", name);
-		EXPECT(cattest_result_verdict(r) != CATTEST_TRUSTED, "%s: trusted without a policy", name);
+		EXPECT(cattest_result_verdict(r) != CATTEST_TRUSTED, "%s: trusted without a policy",
+		       name);
 		if (failures) {
 			char *table = NULL;
 
@@ -152,7 +159,8 @@ static void test_custom_claims(void)
 	EXPECT(!cattest_decode(pem, size, NULL, &r, NULL), "decode");
 	c = r ? cattest_result_find(r, "certificate.custom.key_0") : NULL;
 	EXPECT(c && c->size == 8 && !memcmp(c->bytes, "value_0", 8), "custom claim");
-	EXPECT(r && !cattest_result_checks(r) && cattest_result_verdict(r) == CATTEST_NONE, "decoding judges");
+	EXPECT(r && !cattest_result_checks(r) && cattest_result_verdict(r) == CATTEST_NONE,
+	       "decoding judges");
 	cattest_result_free(r);
 	free(pem);
 }
@@ -166,13 +174,14 @@ static void test_cmw(const char *name)
 	size_t size;
 	uint8_t *der = load(name, &size);
 
-	EXPECT(cattest_verify(verifier, der, size, &expect, &r, &err) == -ENOTSUP && strstr(err.text, "no evidence"), "%s: %s",
-	       name, err.text);
+	EXPECT(cattest_verify(verifier, der, size, &expect, &r, &err) == -ENOTSUP &&
+		       strstr(err.text, "no evidence"),
+	       "%s: %s", name, err.text);
 	cattest_result_free(r);
 	free(der);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	size_t size;
 	uint8_t *sample = load("ratls/rats-tls-cert.pem", &size);
@@ -182,6 +191,8 @@ int main(void)
 		return 77;
 	}
 	free(sample);
+	if (argc > 1 && !strcmp(argv[1], "all"))
+		stride = 1;
 	verifier = cattest_verifier_new();
 	test("ratls/intel-sgxsdk-cert.pem", "dice-tee", 1750000000, true);
 	test("ratls/rats-tls-cert.pem", "dice-tee", 1690000000, true);

@@ -21,20 +21,24 @@ static const struct {
 	size_t size;
 } hashes[] = { { 1, "SHA256", 32 }, { 7, "SHA384", 48 }, { 8, "SHA512", 64 } };
 
-static int parse_key_hash(struct span value, struct certificate_claims *claims, struct cattest_error *err)
+static int parse_key_hash(struct span value, struct certificate_claims *claims,
+			  struct cattest_error *err)
 {
 	struct cbor_item array, id, hash;
 	struct cbor c;
 
 	cbor_init_lenient(&c, value.data, value.size);
-	if (!cbor_expect(&c, CBOR_ARRAY, &array) || array.number != 2 || !cbor_expect(&c, CBOR_UINT, &id) ||
-	    !cbor_expect(&c, CBOR_BYTES, &hash) || !cbor_done(&c))
-		return fail(err, -EBADMSG, "certificate: pubkey-hash is not a CBOR array of algorithm and hash");
+	if (!cbor_expect(&c, CBOR_ARRAY, &array) || array.number != 2 ||
+	    !cbor_expect(&c, CBOR_UINT, &id) || !cbor_expect(&c, CBOR_BYTES, &hash) ||
+	    !cbor_done(&c))
+		return fail(err, -EBADMSG,
+			    "certificate: pubkey-hash is not a CBOR array of algorithm and hash");
 	for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
 		if (hashes[i].id != id.number)
 			continue;
 		if (hash.size != hashes[i].size)
-			return fail(err, -EBADMSG, "certificate: pubkey-hash has %zu bytes, %s has %zu", hash.size,
+			return fail(err, -EBADMSG,
+				    "certificate: pubkey-hash has %zu bytes, %s has %zu", hash.size,
 				    hashes[i].name, hashes[i].size);
 		claims->digest_name = hashes[i].name;
 		claims->key_hash = SPAN(hash.data, hash.size);
@@ -49,7 +53,8 @@ static bool is_name(const struct cbor_item *key, const char *name)
 	return key->size == strlen(name) && !memcmp(key->data, name, key->size);
 }
 
-int certificate_parse_claims(struct span buffer, struct certificate_claims *ret_claims, struct cattest_error *err)
+int certificate_parse_claims(struct span buffer, struct certificate_claims *ret_claims,
+			     struct cattest_error *err)
 {
 	struct certificate_claims claims = { 0 };
 	struct cbor_item map, key, value;
@@ -57,16 +62,21 @@ int certificate_parse_claims(struct span buffer, struct certificate_claims *ret_
 
 	/* Duplicate keys too. */
 	if (!cbor_well_formed(buffer.data, buffer.size, true))
-		return fail(err, -EBADMSG, "certificate: the claims buffer is not well-formed CBOR");
+		return fail(err, -EBADMSG,
+			    "certificate: the claims buffer is not well-formed CBOR");
 	cbor_init_lenient(&c, buffer.data, buffer.size);
 	if (!cbor_expect(&c, CBOR_MAP, &map) || map.number > MAX_CLAIMS)
-		return fail(err, -EBADMSG, "certificate: the claims buffer is not a CBOR map, or has over %d claims",
-			    MAX_CLAIMS);
+		return fail(
+			err, -EBADMSG,
+			"certificate: the claims buffer is not a CBOR map, or has over %d claims",
+			MAX_CLAIMS);
 	for (uint64_t i = 0; i < map.number; i++) {
-		if (!cbor_expect(&c, CBOR_TEXT, &key) || !cbor_expect(&c, CBOR_BYTES, &value) || key.size > MAX_NAME)
-			return fail(err, -EBADMSG,
-				    "certificate: claim %llu of the claims buffer is not a name (to %d bytes) and a byte string",
-				    (unsigned long long)i, MAX_NAME);
+		if (!cbor_expect(&c, CBOR_TEXT, &key) || !cbor_expect(&c, CBOR_BYTES, &value) ||
+		    key.size > MAX_NAME)
+			return fail(
+				err, -EBADMSG,
+				"certificate: claim %llu of the claims buffer is not a name (to %d bytes) and a byte string",
+				(unsigned long long)i, MAX_NAME);
 		if (is_name(&key, "pubkey-hash")) {
 			int rc = parse_key_hash(SPAN(value.data, value.size), &claims, err);
 
@@ -85,7 +95,8 @@ int certificate_parse_claims(struct span buffer, struct certificate_claims *ret_
 }
 
 /* Claim names are [A-Za-z0-9_-]; another name is shown in hex, so that no two names become one. */
-static void custom_claim(struct appraisal *a, const struct cbor_item *key, const struct cbor_item *value)
+static void custom_claim(struct appraisal *a, const struct cbor_item *key,
+			 const struct cbor_item *value)
 {
 	char name[64 + 2 * MAX_NAME + 1], hex[2 * MAX_NAME + 1];
 	bool plain = key->size && !(key->size > 4 && !memcmp(key->data, "hex-", 4));
@@ -93,10 +104,12 @@ static void custom_claim(struct appraisal *a, const struct cbor_item *key, const
 	for (size_t i = 0; plain && i < key->size; i++) {
 		uint8_t b = key->data[i];
 
-		plain = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') || b == '_' || b == '-';
+		plain = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') ||
+			(b >= '0' && b <= '9') || b == '_' || b == '-';
 	}
 	if (plain)
-		snprintf(name, sizeof(name), "certificate.custom.%.*s", (int)key->size, (const char *)key->data);
+		snprintf(name, sizeof(name), "certificate.custom.%.*s", (int)key->size,
+			 (const char *)key->data);
 	else
 		snprintf(name, sizeof(name), "certificate.custom.hex-%s",
 			 hex_text(SPAN(key->data, key->size), hex, sizeof(hex)));

@@ -18,7 +18,8 @@
 #define TAG_FIRST 0x63740101u
 #define TAG_LAST 0x6374ffffu
 
-static int found(struct span value, bool is_pair, struct certificate_evidence *e, struct cattest_error *err)
+static int found(struct span value, bool is_pair, struct certificate_evidence *e,
+		 struct cattest_error *err)
 {
 	struct certificate_evidence inner = { 0 };
 	int rc;
@@ -40,8 +41,8 @@ static int found(struct span value, bool is_pair, struct certificate_evidence *e
 	return 0;
 }
 
-static int cbor_cmw(struct cbor *c, unsigned depth, unsigned *records, struct certificate_evidence *e,
-		    struct cattest_error *err);
+static int cbor_cmw(struct cbor *c, unsigned depth, unsigned *records,
+		    struct certificate_evidence *e, struct cattest_error *err);
 
 static int cbor_collection(struct cbor *c, uint64_t pairs, unsigned depth, unsigned *records,
 			   struct certificate_evidence *e, struct cattest_error *err)
@@ -50,14 +51,24 @@ static int cbor_collection(struct cbor *c, uint64_t pairs, unsigned depth, unsig
 		struct cbor_item label, skipped;
 		int rc;
 
-		if (!cbor_next(c, &label) || (label.type != CBOR_TEXT && label.type != CBOR_UINT && label.type != CBOR_NEGATIVE))
-			return fail(err, -EBADMSG, "certificate: a label of its CMW collection is neither text nor a number");
-		if (label.type == CBOR_TEXT && label.size == 8 && !memcmp(label.data, "__cmwc_t", 8)) {
-			if (!cbor_next(c, &skipped) || (skipped.type != CBOR_TEXT && skipped.type != CBOR_TAG && skipped.type != CBOR_BYTES))
-				return fail(err, -EBADMSG, "certificate: the type of its CMW collection is malformed");
+		if (!cbor_next(c, &label) || (label.type != CBOR_TEXT && label.type != CBOR_UINT &&
+					      label.type != CBOR_NEGATIVE))
+			return fail(
+				err, -EBADMSG,
+				"certificate: a label of its CMW collection is neither text nor a number");
+		if (label.type == CBOR_TEXT && label.size == 8 &&
+		    !memcmp(label.data, "__cmwc_t", 8)) {
+			if (!cbor_next(c, &skipped) ||
+			    (skipped.type != CBOR_TEXT && skipped.type != CBOR_TAG &&
+			     skipped.type != CBOR_BYTES))
+				return fail(
+					err, -EBADMSG,
+					"certificate: the type of its CMW collection is malformed");
 			/* An OID under its tag 111 (RFC 9090). */
 			if (skipped.type == CBOR_TAG && !cbor_expect(c, CBOR_BYTES, &skipped))
-				return fail(err, -EBADMSG, "certificate: the type of its CMW collection is malformed");
+				return fail(
+					err, -EBADMSG,
+					"certificate: the type of its CMW collection is malformed");
 			continue;
 		}
 		rc = cbor_cmw(c, depth + 1, records, e, err);
@@ -67,36 +78,44 @@ static int cbor_collection(struct cbor *c, uint64_t pairs, unsigned depth, unsig
 	return 0;
 }
 
-static int cbor_record(struct cbor *c, uint64_t items, struct certificate_evidence *e, struct cattest_error *err)
+static int cbor_record(struct cbor *c, uint64_t items, struct certificate_evidence *e,
+		       struct cattest_error *err)
 {
 	struct cbor_item type, value, indicator;
 	bool is_pair;
 
-	if (items < 2 || items > 3 || !cbor_next(c, &type) || (type.type != CBOR_TEXT && type.type != CBOR_UINT) ||
-	    !cbor_expect(c, CBOR_BYTES, &value) || (items == 3 && !cbor_expect(c, CBOR_UINT, &indicator)))
-		return fail(err, -EBADMSG, "certificate: a record of its CMW is not [type, value, indicator]");
+	if (items < 2 || items > 3 || !cbor_next(c, &type) ||
+	    (type.type != CBOR_TEXT && type.type != CBOR_UINT) ||
+	    !cbor_expect(c, CBOR_BYTES, &value) ||
+	    (items == 3 && !cbor_expect(c, CBOR_UINT, &indicator)))
+		return fail(err, -EBADMSG,
+			    "certificate: a record of its CMW is not [type, value, indicator]");
 	is_pair = type.type == CBOR_TEXT && type.size == strlen(CERTIFICATE_CMW_MEDIA_TYPE) &&
 		  !memcmp(type.data, CERTIFICATE_CMW_MEDIA_TYPE, type.size);
 	return found(SPAN(value.data, value.size), is_pair, e, err);
 }
 
-static int cbor_cmw(struct cbor *c, unsigned depth, unsigned *records, struct certificate_evidence *e,
-		    struct cattest_error *err)
+static int cbor_cmw(struct cbor *c, unsigned depth, unsigned *records,
+		    struct certificate_evidence *e, struct cattest_error *err)
 {
 	struct cbor_item item, value;
 
 	if (depth > MAX_DEPTH || ++*records > MAX_RECORDS)
-		return fail(err, -EBADMSG, "certificate: its CMW is nested deeper than %d or holds over %d records",
-			    MAX_DEPTH, MAX_RECORDS);
+		return fail(
+			err, -EBADMSG,
+			"certificate: its CMW is nested deeper than %d or holds over %d records",
+			MAX_DEPTH, MAX_RECORDS);
 	if (!cbor_next(c, &item))
 		return fail(err, -EBADMSG, "certificate: its CMW is not well-formed CBOR");
 	if (item.type == CBOR_ARRAY)
 		return cbor_record(c, item.number, e, err);
 	if (item.type == CBOR_MAP)
 		return cbor_collection(c, item.number, depth, records, e, err);
-	if (item.type == CBOR_TAG && item.number >= TAG_FIRST && item.number <= TAG_LAST && cbor_expect(c, CBOR_BYTES, &value))
+	if (item.type == CBOR_TAG && item.number >= TAG_FIRST && item.number <= TAG_LAST &&
+	    cbor_expect(c, CBOR_BYTES, &value))
 		return found(SPAN(value.data, value.size), false, e, err);
-	return fail(err, -EBADMSG, "certificate: its CMW is neither record, tagged value nor collection");
+	return fail(err, -EBADMSG,
+		    "certificate: its CMW is neither record, tagged value nor collection");
 }
 
 /* base64url without padding (RFC 4648, 5); NULL if it is not. */
@@ -110,8 +129,12 @@ static uint8_t *base64url(const char *text, size_t len, size_t *ret_size)
 		goto bad;
 	for (i = 0; i < len; i++) {
 		char b = text[i];
-		int v = b >= 'A' && b <= 'Z' ? b - 'A' : b >= 'a' && b <= 'z' ? b - 'a' + 26 : b >= '0' && b <= '9' ?
-			b - '0' + 52 : b == '-' ? 62 : b == '_' ? 63 : -1;
+		int v = b >= 'A' && b <= 'Z'   ? b - 'A'
+			: b >= 'a' && b <= 'z' ? b - 'a' + 26
+			: b >= '0' && b <= '9' ? b - '0' + 52
+			: b == '-'	       ? 62
+			: b == '_'	       ? 63
+					       : -1;
 
 		if (v < 0)
 			goto bad;
@@ -132,7 +155,8 @@ bad:
 	return NULL;
 }
 
-static int json_record(const json_t *record, struct certificate_evidence *e, struct cattest_error *err)
+static int json_record(const json_t *record, struct certificate_evidence *e,
+		       struct cattest_error *err)
 {
 	size_t items = json_array_size(record), size = 0;
 	const json_t *type = json_array_get(record, 0), *value = json_array_get(record, 1);
@@ -140,13 +164,17 @@ static int json_record(const json_t *record, struct certificate_evidence *e, str
 	uint8_t *bytes;
 	int rc;
 
-	if (items < 2 || items > 3 || !(json_is_string(type) || json_is_integer(type)) || !json_is_string(value) ||
-	    (items == 3 && !json_is_integer(json_array_get(record, 2))))
-		return fail(err, -EBADMSG, "certificate: a record of its CMW is not [type, value, indicator]");
+	if (items < 2 || items > 3 || !(json_is_string(type) || json_is_integer(type)) ||
+	    !json_is_string(value) || (items == 3 && !json_is_integer(json_array_get(record, 2))))
+		return fail(err, -EBADMSG,
+			    "certificate: a record of its CMW is not [type, value, indicator]");
 	bytes = base64url(json_string_value(value), json_string_length(value), &size);
 	if (!bytes)
-		return fail(err, -EBADMSG, "certificate: a value of its CMW is not base64url without padding");
-	rc = found(SPAN(bytes, size), json_is_string(type) && !strcmp(json_string_value(type), CERTIFICATE_CMW_MEDIA_TYPE),
+		return fail(err, -EBADMSG,
+			    "certificate: a value of its CMW is not base64url without padding");
+	rc = found(SPAN(bytes, size),
+		   json_is_string(type) &&
+			   !strcmp(json_string_value(type), CERTIFICATE_CMW_MEDIA_TYPE),
 		   e, err);
 	if (!rc && e->type && !had)
 		e->decoded = bytes;
@@ -155,15 +183,18 @@ static int json_record(const json_t *record, struct certificate_evidence *e, str
 	return rc;
 }
 
-static int json_cmw(json_t *cmw, unsigned depth, unsigned *records, struct certificate_evidence *e, struct cattest_error *err)
+static int json_cmw(json_t *cmw, unsigned depth, unsigned *records, struct certificate_evidence *e,
+		    struct cattest_error *err)
 {
 	const char *label;
 	json_t *inner;
 	int rc;
 
 	if (depth > MAX_DEPTH || ++*records > MAX_RECORDS)
-		return fail(err, -EBADMSG, "certificate: its CMW is nested deeper than %d or holds over %d records",
-			    MAX_DEPTH, MAX_RECORDS);
+		return fail(
+			err, -EBADMSG,
+			"certificate: its CMW is nested deeper than %d or holds over %d records",
+			MAX_DEPTH, MAX_RECORDS);
 	if (json_is_array(cmw))
 		return json_record(cmw, e, err);
 	if (!json_is_object(cmw))
@@ -171,7 +202,9 @@ static int json_cmw(json_t *cmw, unsigned depth, unsigned *records, struct certi
 	json_object_foreach(cmw, label, inner) {
 		if (!strcmp(label, "__cmwc_t")) {
 			if (!json_is_string(inner))
-				return fail(err, -EBADMSG, "certificate: the type of its CMW collection is malformed");
+				return fail(
+					err, -EBADMSG,
+					"certificate: the type of its CMW collection is malformed");
 			continue;
 		}
 		rc = json_cmw(inner, depth + 1, records, e, err);
@@ -195,7 +228,8 @@ static int parse_json(struct span text, struct certificate_evidence *e, struct c
 	return rc;
 }
 
-static int parse_cbor(struct span encoded, struct certificate_evidence *e, struct cattest_error *err)
+static int parse_cbor(struct span encoded, struct certificate_evidence *e,
+		      struct cattest_error *err)
 {
 	unsigned records = 0;
 	struct cbor c;
@@ -210,7 +244,8 @@ static int parse_cbor(struct span encoded, struct certificate_evidence *e, struc
 	return rc;
 }
 
-int certificate_parse_cmw(struct span value, struct certificate_evidence *e, struct cattest_error *err)
+int certificate_parse_cmw(struct span value, struct certificate_evidence *e,
+			  struct cattest_error *err)
 {
 	const uint8_t *at = value.data;
 	long len = 0;
@@ -219,11 +254,16 @@ int certificate_parse_cmw(struct span value, struct certificate_evidence *e, str
 
 	/* CMW ::= CHOICE { json UTF8String, cbor OCTET STRING } */
 	form = ASN1_get_object(&at, &len, &tag, &class, (long)value.size);
-	if (form || class != V_ASN1_UNIVERSAL || len < 0 || (size_t)len != value.size - (size_t)(at - value.data) ||
+	if (form || class != V_ASN1_UNIVERSAL || len < 0 ||
+	    (size_t)len != value.size - (size_t)(at - value.data) ||
 	    (tag != V_ASN1_UTF8STRING && tag != V_ASN1_OCTET_STRING))
-		return fail(err, -EBADMSG, "certificate: its CMW extension is neither one UTF8String nor one OCTET STRING");
-	rc = tag == V_ASN1_UTF8STRING ? parse_json(SPAN(at, (size_t)len), e, err) : parse_cbor(SPAN(at, (size_t)len), e, err);
+		return fail(
+			err, -EBADMSG,
+			"certificate: its CMW extension is neither one UTF8String nor one OCTET STRING");
+	rc = tag == V_ASN1_UTF8STRING ? parse_json(SPAN(at, (size_t)len), e, err)
+				      : parse_cbor(SPAN(at, (size_t)len), e, err);
 	if (!rc && !e->type)
-		rc = fail(err, -ENOTSUP, "certificate: its CMW holds no evidence of a kind known here");
+		rc = fail(err, -ENOTSUP,
+			  "certificate: its CMW holds no evidence of a kind known here");
 	return rc;
 }

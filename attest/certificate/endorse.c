@@ -19,8 +19,9 @@ static const char origin[] = "the certificate's endorsements";
 static const struct {
 	unsigned int place;
 	const char *name;
-} items[] = { { 2, "TCB info's chain" }, { 7, "QE identity's chain" }, { 5, "CRL's chain" }, { 1, "TCB info" },
-	      { 6, "QE identity" },	 { 3, "PCK CRL" },		{ 4, "root CA's CRL" } };
+} items[] = { { 2, "TCB info's chain" }, { 7, "QE identity's chain" }, { 5, "CRL's chain" },
+	      { 1, "TCB info" },	 { 6, "QE identity" },	       { 3, "PCK CRL" },
+	      { 4, "root CA's CRL" } };
 
 static bool is_hex(struct span s)
 {
@@ -63,10 +64,12 @@ static int add_all(struct appraisal *a, struct span endorsements)
 	if (!cbor_expect(&c, CBOR_TAG, &tag) || tag.number != CERTIFICATE_TAG_INTEL_QUOTE ||
 	    !cbor_expect(&c, CBOR_ARRAY, &array) || array.number < 8 || array.number > 9 ||
 	    !cbor_expect(&c, CBOR_UINT, &version))
-		return fail(a->err, -EBADMSG, "certificate: its endorsements are not 60000([version, 7 or 8 items])");
+		return fail(a->err, -EBADMSG,
+			    "certificate: its endorsements are not 60000([version, 7 or 8 items])");
 	for (uint64_t i = 1; i < array.number; i++) {
 		if (!cbor_next(&c, &item) || (item.type != CBOR_BYTES && item.type != CBOR_TEXT))
-			return fail(a->err, -EBADMSG, "certificate: item %llu of its endorsements is not a string",
+			return fail(a->err, -EBADMSG,
+				    "certificate: item %llu of its endorsements is not a string",
 				    (unsigned long long)i);
 		parts[i] = SPAN(item.data, item.size);
 	}
@@ -79,12 +82,14 @@ static int add_all(struct appraisal *a, struct span endorsements)
 			return fail(a->err, rc, "certificate: out of memory");
 		/* Nothing rests on it yet: what is missing then is reported where it is needed. */
 		if (rc)
-			check_note(a, "certificate.endorsements", "the %s in it is not usable", items[i].name);
+			check_note(a, "certificate.endorsements", "the %s in it is not usable",
+				   items[i].name);
 	}
 	return 0;
 }
 
-int certificate_add_endorsements(struct appraisal *a, struct span endorsements, struct collateral_guests *ret_guests)
+int certificate_add_endorsements(struct appraisal *a, struct span endorsements,
+				 struct collateral_guests *ret_guests)
 {
 	struct collateral *bag = verifier_collateral(a->verifier);
 	int rc;

@@ -67,12 +67,16 @@ static int get_key(const char *pem, EVP_PKEY **ret_key, struct cattest_error *er
 	key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
 	BIO_free(bio);
 	if (!key)
-		return openssl_failed(err, "the private key cannot be read (PEM without a password is needed)");
+		return openssl_failed(
+			err, "the private key cannot be read (PEM without a password is needed)");
 	id = EVP_PKEY_get_base_id(key);
 	bits = EVP_PKEY_get_bits(key);
-	if (!(id == EVP_PKEY_EC && (bits == 256 || bits == 384)) && !(id == EVP_PKEY_RSA && bits >= 2048)) {
+	if (!(id == EVP_PKEY_EC && (bits == 256 || bits == 384)) &&
+	    !(id == EVP_PKEY_RSA && bits >= 2048)) {
 		EVP_PKEY_free(key);
-		return fail(err, -ENOTSUP, "certificate: the key is neither P-256, P-384 nor RSA of 2048 bits or more");
+		return fail(
+			err, -ENOTSUP,
+			"certificate: the key is neither P-256, P-384 nor RSA of 2048 bits or more");
 	}
 	*ret_key = key;
 	return 0;
@@ -81,11 +85,14 @@ static int get_key(const char *pem, EVP_PKEY **ret_key, struct cattest_error *er
 /* --- The claims buffer --- */
 static uint64_t hash_id(const char *name)
 {
-	return !strcmp(name, "SHA256") ? 1 : !strcmp(name, "SHA384") ? 7 : !strcmp(name, "SHA512") ? 8 : 0;
+	return !strcmp(name, "SHA256")	 ? 1
+	       : !strcmp(name, "SHA384") ? 7
+	       : !strcmp(name, "SHA512") ? 8
+					 : 0;
 }
 
-static void write_claims(struct cbor_writer *w, const struct cattest_certificate_request *r, const uint8_t *hash_entry,
-			 size_t hash_entry_size)
+static void write_claims(struct cbor_writer *w, const struct cattest_certificate_request *r,
+			 const uint8_t *hash_entry, size_t hash_entry_size)
 {
 	cbor_put_map(w, 1 + (r->nonce ? 1 : 0) + r->claim_count);
 	cbor_put_text(w, "pubkey-hash");
@@ -105,27 +112,34 @@ static int check_request(const struct cattest_certificate_request *r, struct cat
 	if (!r->collect)
 		return fail(err, -EINVAL, "certificate: nothing to collect evidence with");
 	if (r->claim_count > MAX_CUSTOM_CLAIMS)
-		return fail(err, -E2BIG, "certificate: more than %d custom claims", MAX_CUSTOM_CLAIMS);
+		return fail(err, -E2BIG, "certificate: more than %d custom claims",
+			    MAX_CUSTOM_CLAIMS);
 	for (size_t i = 0; i < r->claim_count; i++) {
 		const char *name = r->claims[i].name;
 
 		if (!name || !*name || strlen(name) > 64 || r->claims[i].size > MAX_CLAIM)
-			return fail(err, -EINVAL, "certificate: a custom claim needs a name (to 64 bytes) and at most %d bytes",
-				    MAX_CLAIM);
+			return fail(
+				err, -EINVAL,
+				"certificate: a custom claim needs a name (to 64 bytes) and at most %d bytes",
+				MAX_CLAIM);
 		if (!strcmp(name, "pubkey-hash") || !strcmp(name, "nonce"))
-			return fail(err, -EINVAL, "certificate: %s is not a custom claim's name", name);
+			return fail(err, -EINVAL, "certificate: %s is not a custom claim's name",
+				    name);
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(name, r->claims[j].name))
-				return fail(err, -EINVAL, "certificate: custom claim %s is given twice", name);
+				return fail(err, -EINVAL,
+					    "certificate: custom claim %s is given twice", name);
 	}
 	if (r->nonce && (r->nonce_size < 8 || r->nonce_size > 64))
 		return fail(err, -EINVAL, "certificate: a nonce has 8 to 64 bytes");
 	if (r->digest && !hash_id(r->digest))
-		return fail(err, -ENOTSUP, "certificate: digest %s is not SHA256, SHA384 or SHA512", r->digest);
+		return fail(err, -ENOTSUP, "certificate: digest %s is not SHA256, SHA384 or SHA512",
+			    r->digest);
 	return 0;
 }
 
-static int make_claims(const struct cattest_certificate_request *r, X509 *cert, struct bytes *ret, struct cattest_error *err)
+static int make_claims(const struct cattest_certificate_request *r, X509 *cert, struct bytes *ret,
+		       struct cattest_error *err)
 {
 	const char *name = r->digest ? r->digest : "SHA256";
 	uint8_t hash[64], entry[80];
@@ -171,7 +185,8 @@ static uint64_t evidence_tag(struct span evidence)
 	return !strcmp(t->name, "snp-report") ? CERTIFICATE_TAG_SNP : 0;
 }
 
-static void write_pair(struct cbor_writer *w, uint64_t tag, struct span evidence, const struct bytes *claims)
+static void write_pair(struct cbor_writer *w, uint64_t tag, struct span evidence,
+		       const struct bytes *claims)
 {
 	if (tag)
 		cbor_put_tag(w, tag);
@@ -188,7 +203,8 @@ static int add_extension(X509 *cert, const char *oid, const uint8_t *data, size_
 	int ok = 0;
 
 	/* Never critical: TLS libraries refuse critical extensions that they do not know. */
-	if (content && object && size <= INT32_MAX && ASN1_OCTET_STRING_set(content, data, (int)size))
+	if (content && object && size <= INT32_MAX &&
+	    ASN1_OCTET_STRING_set(content, data, (int)size))
 		extension = X509_EXTENSION_create_by_OBJ(NULL, object, 0, content);
 	if (extension)
 		ok = X509_add_ext(cert, extension, -1);
@@ -220,7 +236,8 @@ static int add_cmw(X509 *cert, const struct bytes *pair)
 				goto out;
 		}
 	}
-	if (!value || record.size > INT32_MAX || !ASN1_OCTET_STRING_set(value, record.data, (int)record.size))
+	if (!value || record.size > INT32_MAX ||
+	    !ASN1_OCTET_STRING_set(value, record.data, (int)record.size))
 		goto out;
 	size = i2d_ASN1_OCTET_STRING(value, &der);
 	if (size > 0)
@@ -245,7 +262,8 @@ static int add_evidence(X509 *cert, struct span evidence, const struct bytes *cl
 		return -ENOMEM;
 	cbor_writer_init(&w, pair.data, pair.size);
 	write_pair(&w, tag, evidence, claims);
-	return tag ? add_extension(cert, CERTIFICATE_OID_DICE, pair.data, pair.size) : add_cmw(cert, &pair);
+	return tag ? add_extension(cert, CERTIFICATE_OID_DICE, pair.data, pair.size)
+		   : add_cmw(cert, &pair);
 }
 
 static void write_endorsements(struct cbor_writer *w, const struct cattest_endorsements *e)
@@ -277,9 +295,11 @@ static int add_endorsements(X509 *cert, const struct cattest_endorsements *e)
 static bool fill_names(X509 *cert, const char *common_name)
 {
 	X509_NAME *name = X509_get_subject_name(cert);
-	const uint8_t *text = (const uint8_t *)(common_name ? common_name : "Cloister attested TLS");
+	const uint8_t *text =
+		(const uint8_t *)(common_name ? common_name : "Cloister attested TLS");
 
-	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) && X509_set_issuer_name(cert, name);
+	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) &&
+	       X509_set_issuer_name(cert, name);
 }
 
 static bool fill_serial(X509 *cert)
@@ -302,7 +322,8 @@ static bool fill_usual_extensions(X509 *cert)
 	static const struct {
 		int nid;
 		const char *value;
-	} usual[] = { { NID_basic_constraints, "critical,CA:FALSE" }, { NID_subject_key_identifier, "hash" } };
+	} usual[] = { { NID_basic_constraints, "critical,CA:FALSE" },
+		      { NID_subject_key_identifier, "hash" } };
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
 		X509V3_CTX ctx;
@@ -322,18 +343,21 @@ static bool fill_usual_extensions(X509 *cert)
 static X509 *new_certificate(const struct cattest_certificate_request *r, EVP_PKEY *key)
 {
 	time_t from = r->not_before ? (time_t)r->not_before : time(NULL) - EARLIER;
-	time_t until = from + (time_t)(r->lifetime ? r->lifetime : DEFAULT_LIFETIME) + (r->not_before ? 0 : EARLIER);
+	time_t until = from + (time_t)(r->lifetime ? r->lifetime : DEFAULT_LIFETIME) +
+		       (r->not_before ? 0 : EARLIER);
 	X509 *cert = X509_new();
 
-	if (cert && X509_set_version(cert, X509_VERSION_3) && fill_serial(cert) && fill_names(cert, r->common_name) &&
-	    ASN1_TIME_set(X509_getm_notBefore(cert), from) && ASN1_TIME_set(X509_getm_notAfter(cert), until) &&
-	    X509_set_pubkey(cert, key) && fill_usual_extensions(cert))
+	if (cert && X509_set_version(cert, X509_VERSION_3) && fill_serial(cert) &&
+	    fill_names(cert, r->common_name) && ASN1_TIME_set(X509_getm_notBefore(cert), from) &&
+	    ASN1_TIME_set(X509_getm_notAfter(cert), until) && X509_set_pubkey(cert, key) &&
+	    fill_usual_extensions(cert))
 		return cert;
 	X509_free(cert);
 	return NULL;
 }
 
-static int write_pem(X509 *cert, EVP_PKEY *key, char **ret_certificate, char **ret_key, struct cattest_error *err)
+static int write_pem(X509 *cert, EVP_PKEY *key, char **ret_certificate, char **ret_key,
+		     struct cattest_error *err)
 {
 	BIO *cert_bio = BIO_new(BIO_s_mem()), *key_bio = BIO_new(BIO_s_secmem());
 	char *text[2] = { NULL, NULL };
@@ -367,7 +391,8 @@ out:
 	return rc ? fail(err, rc, "certificate: out of memory") : 0;
 }
 
-int cattest_make_certificate(const struct cattest_certificate_request *r, char **ret_certificate_pem, char **ret_key_pem,
+int cattest_make_certificate(const struct cattest_certificate_request *r,
+			     char **ret_certificate_pem, char **ret_key_pem,
 			     struct cattest_error *err)
 {
 	EVP_PKEY *key __attribute__((cleanup(key_done))) = NULL;
@@ -401,7 +426,9 @@ int cattest_make_certificate(const struct cattest_certificate_request *r, char *
 	if (!rc && r->endorsements)
 		rc = add_endorsements(cert, r->endorsements);
 	if (rc)
-		return fail(err, rc, rc == -ENODATA ? "certificate: the attester gave no evidence" : "certificate: out of memory");
+		return fail(err, rc,
+			    rc == -ENODATA ? "certificate: the attester gave no evidence"
+					   : "certificate: out of memory");
 	if (!X509_sign(cert, key, EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() : EVP_sha256()))
 		return openssl_failed(err, "it cannot be signed");
 	return write_pem(cert, key, ret_certificate_pem, ret_key_pem, err);

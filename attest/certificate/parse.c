@@ -58,18 +58,22 @@ static const struct evidence_type *intel_quote(struct span evidence)
 	return NULL;
 }
 
-int certificate_parse_pair(struct span encoded, struct certificate_evidence *e, struct cattest_error *err)
+int certificate_parse_pair(struct span encoded, struct certificate_evidence *e,
+			   struct cattest_error *err)
 {
 	struct cbor_item array, evidence, claims;
 	struct cbor c;
 
 	cbor_init_lenient(&c, encoded.data, encoded.size);
-	if (!cbor_expect(&c, CBOR_ARRAY, &array) || array.number != 2 || !cbor_expect(&c, CBOR_BYTES, &evidence) ||
-	    !cbor_expect(&c, CBOR_BYTES, &claims) || !cbor_done(&c))
-		return fail(err, -EBADMSG,
-			    "certificate: its evidence is not a CBOR array of evidence and claims buffer");
+	if (!cbor_expect(&c, CBOR_ARRAY, &array) || array.number != 2 ||
+	    !cbor_expect(&c, CBOR_BYTES, &evidence) || !cbor_expect(&c, CBOR_BYTES, &claims) ||
+	    !cbor_done(&c))
+		return fail(
+			err, -EBADMSG,
+			"certificate: its evidence is not a CBOR array of evidence and claims buffer");
 	if (!evidence.size || !claims.size)
-		return fail(err, -EBADMSG, "certificate: its evidence or its claims buffer is empty");
+		return fail(err, -EBADMSG,
+			    "certificate: its evidence or its claims buffer is empty");
 	e->evidence = SPAN(evidence.data, evidence.size);
 	e->claims = SPAN(claims.data, claims.size);
 	return 0;
@@ -80,13 +84,16 @@ static int unsupported_tag(uint64_t tag, struct cattest_error *err)
 	switch (tag) {
 	case CERTIFICATE_TAG_INTEL_REPORT:
 	case CERTIFICATE_TAG_SGX_REPORT:
-		return fail(err, -ENOTSUP,
-			    "certificate: it carries a local report, which only the machine that made it can verify; a quote is needed");
+		return fail(
+			err, -ENOTSUP,
+			"certificate: it carries a local report, which only the machine that made it can verify; a quote is needed");
 	case CERTIFICATE_TAG_SEV:
-		return fail(err, -ENOTSUP,
-			    "certificate: it carries a SEV or SEV-ES report, which protects no memory integrity; SEV-SNP is needed");
+		return fail(
+			err, -ENOTSUP,
+			"certificate: it carries a SEV or SEV-ES report, which protects no memory integrity; SEV-SNP is needed");
 	case CERTIFICATE_TAG_CSV:
-		return fail(err, -ENOTSUP, "certificate: it carries a Hygon CSV report, which is not supported");
+		return fail(err, -ENOTSUP,
+			    "certificate: it carries a Hygon CSV report, which is not supported");
 	default:
 		return fail(err, -ENOTSUP, "certificate: CBOR tag %llu of its evidence is unknown",
 			    (unsigned long long)tag);
@@ -103,7 +110,8 @@ static int parse_dice(struct span value, struct certificate_evidence *e, struct 
 
 	cbor_init_lenient(&c, value.data, value.size);
 	if (!cbor_expect(&c, CBOR_TAG, &tag) || !cbor_skip(&c, &encoded, &size) || !cbor_done(&c))
-		return fail(err, -EBADMSG, "certificate: the DICE extension is not one tagged CBOR item");
+		return fail(err, -EBADMSG,
+			    "certificate: the DICE extension is not one tagged CBOR item");
 	if (tag.number != CERTIFICATE_TAG_INTEL_QUOTE && tag.number != CERTIFICATE_TAG_SNP)
 		return unsupported_tag(tag.number, err);
 	rc = certificate_parse_pair(SPAN(encoded, size), e, err);
@@ -117,17 +125,21 @@ static int parse_dice(struct span value, struct certificate_evidence *e, struct 
 			e->type = NULL;
 	}
 	if (!e->type)
-		return fail(err, -EBADMSG, "certificate: what it carries under CBOR tag %llu is not that evidence",
+		return fail(err, -EBADMSG,
+			    "certificate: what it carries under CBOR tag %llu is not that evidence",
 			    (unsigned long long)tag.number);
 	return 0;
 }
 
-static int parse_legacy(struct span value, struct certificate_evidence *e, struct cattest_error *err)
+static int parse_legacy(struct span value, struct certificate_evidence *e,
+			struct cattest_error *err)
 {
 	e->evidence = value;
 	e->type = intel_quote(value);
 	if (!e->type)
-		return fail(err, -EBADMSG, "certificate: its extension (%s) does not hold an Intel quote", e->format);
+		return fail(err, -EBADMSG,
+			    "certificate: its extension (%s) does not hold an Intel quote",
+			    e->format);
 	return 0;
 }
 
@@ -139,7 +151,8 @@ bool certificate_has_evidence(const X509 *cert)
 		struct span value = x509_extension(cert, formats[i].oid, &twice);
 
 		/* Intel's PCK certificates have facts about the platform under the same OID: a SEQUENCE, which no quote begins with. */
-		if (!strcmp(formats[i].oid, CERTIFICATE_OID_INTEL) && value.size && value.data[0] == 0x30)
+		if (!strcmp(formats[i].oid, CERTIFICATE_OID_INTEL) && value.size &&
+		    value.data[0] == 0x30)
 			continue;
 		if (value.data || twice)
 			return true;
@@ -147,7 +160,8 @@ bool certificate_has_evidence(const X509 *cert)
 	return false;
 }
 
-int certificate_parse(const X509 *cert, struct certificate_evidence *ret_evidence, struct cattest_error *err)
+int certificate_parse(const X509 *cert, struct certificate_evidence *ret_evidence,
+		      struct cattest_error *err)
 {
 	struct certificate_evidence e = { 0 };
 	struct span value = { 0 };
@@ -158,14 +172,17 @@ int certificate_parse(const X509 *cert, struct certificate_evidence *ret_evidenc
 	for (i = 0; i < FORMATS && !value.data; i++) {
 		value = x509_extension(cert, formats[i].oid, &twice);
 		if (twice)
-			return fail(err, -EBADMSG, "certificate: extension %s is there twice", formats[i].oid);
+			return fail(err, -EBADMSG, "certificate: extension %s is there twice",
+				    formats[i].oid);
 		e.format = formats[i].format;
 	}
 	if (!value.data)
-		return fail(err, -EBADMSG, "certificate: it carries no evidence (no extension for it)");
+		return fail(err, -EBADMSG,
+			    "certificate: it carries no evidence (no extension for it)");
 	e.endorsements = x509_extension(cert, CERTIFICATE_OID_ENDORSEMENTS, &twice);
 	if (twice)
-		return fail(err, -EBADMSG, "certificate: extension %s is there twice", CERTIFICATE_OID_ENDORSEMENTS);
+		return fail(err, -EBADMSG, "certificate: extension %s is there twice",
+			    CERTIFICATE_OID_ENDORSEMENTS);
 	if (!strcmp(e.format, "dice-tee"))
 		rc = parse_dice(value, &e, err);
 	else if (!strcmp(e.format, "cmw"))

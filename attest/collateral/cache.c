@@ -25,11 +25,13 @@ int cache_open(const char *dir, struct cattest_error *err)
 	struct stat st;
 
 	if (mkdir(dir, 0700) && errno != EEXIST)
-		return fail(err, -errno, "the cache folder %s cannot be made: %s", dir, strerror(errno));
+		return fail(err, -errno, "the cache folder %s cannot be made: %s", dir,
+			    strerror(errno));
 	if (stat(dir, &st) || !S_ISDIR(st.st_mode))
 		return fail(err, -ENOTDIR, "the cache %s is not a folder", dir);
 	if (access(dir, R_OK | X_OK))
-		return fail(err, -errno, "the cache folder %s cannot be read: %s", dir, strerror(errno));
+		return fail(err, -errno, "the cache folder %s cannot be read: %s", dir,
+			    strerror(errno));
 	return 0;
 }
 
@@ -46,7 +48,8 @@ static int entry_path(const char *dir, const char *url, char *ret_path, size_t r
 	return n < 0 || (size_t)n >= room ? -ENAMETOOLONG : 0;
 }
 
-static int entry_digest(const char *url, int64_t expires, struct span chain, struct span body, char ret_hex[72])
+static int entry_digest(const char *url, int64_t expires, struct span chain, struct span body,
+			char ret_hex[72])
 {
 	char numbers[64];
 	uint8_t hash[32];
@@ -68,7 +71,8 @@ static int read_whole(const char *path, uint8_t **ret_data, size_t *ret_size)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > (off_t)(HTTP_BODY_MAX + HTTP_CHAIN_MAX + HEAD_MAX)) {
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+	    st.st_size > (off_t)(HTTP_BODY_MAX + HTTP_CHAIN_MAX + HEAD_MAX)) {
 		close(fd);
 		return -EBADMSG;
 	}
@@ -95,7 +99,8 @@ static int read_whole(const char *path, uint8_t **ret_data, size_t *ret_size)
 /* The next line of the head without its end, as a string in the buffer. */
 static char *take_line(struct cursor *c)
 {
-	char *line = (char *)(uintptr_t)(c->in.data + c->at), *end = memchr(line, '\n', cursor_left(c));
+	char *line = (char *)(uintptr_t)(c->in.data + c->at),
+	     *end = memchr(line, '\n', cursor_left(c));
 
 	if (!end) {
 		c->bad = true;
@@ -140,7 +145,8 @@ static int parse_entry(const char *url, struct span data, struct http_answer *re
 	digest_line = c.bad ? "" : take_line(&c);
 	chain = take(&c, chain_size);
 	body = take(&c, body_size);
-	if (c.bad || cursor_left(&c) || entry_digest(url, expires, chain, body, hex) || strcmp(hex, digest_line))
+	if (c.bad || cursor_left(&c) || entry_digest(url, expires, chain, body, hex) ||
+	    strcmp(hex, digest_line))
 		return -EBADMSG;
 	*ret_answer = (struct http_answer){ .size = body.size, .expires = expires };
 	ret_answer->body = malloc(body.size + 1);
@@ -185,16 +191,19 @@ static int write_all(int fd, struct span data)
 
 int cache_put(const char *dir, const char *url, const struct http_answer *answer)
 {
-	struct span chain = SPAN(answer->chain, answer->chain ? strlen(answer->chain) : 0), body = SPAN(answer->body, answer->size);
+	struct span chain = SPAN(answer->chain, answer->chain ? strlen(answer->chain) : 0),
+		    body = SPAN(answer->body, answer->size);
 	char path[PATH_ROOM], temporary[PATH_ROOM], head[HEAD_MAX], hex[72];
 	int fd, n, ret = entry_path(dir, url, path, sizeof(path));
 
 	if (ret || entry_digest(url, answer->expires, chain, body, hex))
 		return ret ? ret : -ENOMEM;
-	n = snprintf(head, sizeof(head), MAGIC "\n%s\n%" PRId64 "\n%zu\n%zu\n%s\n", url, answer->expires, chain.size, body.size, hex);
+	n = snprintf(head, sizeof(head), MAGIC "\n%s\n%" PRId64 "\n%zu\n%zu\n%s\n", url,
+		     answer->expires, chain.size, body.size, hex);
 	if (n < 0 || (size_t)n >= sizeof(head) || chain.size > HTTP_CHAIN_MAX)
 		return -E2BIG;
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s/.new-XXXXXX", dir) >= sizeof(temporary))
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s/.new-XXXXXX", dir) >=
+	    sizeof(temporary))
 		return -ENAMETOOLONG;
 	fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
 	if (fd < 0)

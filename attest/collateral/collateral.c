@@ -181,15 +181,16 @@ static bool json_better(const struct intel_json *a, const struct intel_json *b, 
 	return a->issue_date > b->issue_date;
 }
 
-struct intel_json *collateral_find_json(struct collateral *c, enum intel_json_kind kind, const char *id, const uint8_t fmspc[6],
-					int64_t now)
+struct intel_json *collateral_find_json(struct collateral *c, enum intel_json_kind kind,
+					const char *id, const uint8_t fmspc[6], int64_t now)
 {
 	struct intel_json *best = NULL;
 
 	for (size_t i = 0; i < c->json_count; i++) {
 		struct intel_json *j = c->jsons[i];
 
-		if (j->kind != kind || strcmp(j->id, id) || (kind == INTEL_TCB_INFO && memcmp(j->fmspc, fmspc, 6)))
+		if (j->kind != kind || strcmp(j->id, id) ||
+		    (kind == INTEL_TCB_INFO && memcmp(j->fmspc, fmspc, 6)))
 			continue;
 		if (!best || json_better(j, best, now))
 			best = j;
@@ -208,8 +209,9 @@ struct known_crl *collateral_find_known_crl(struct collateral *c, const X509 *is
 
 	for (size_t i = 0; i < c->crl_count; i++) {
 		struct known_crl *k = c->crls[i];
-		bool better = !best || (crl_valid(k, now) != crl_valid(best, now) ? crl_valid(k, now) :
-											   k->this_update > best->this_update);
+		bool better = !best || (crl_valid(k, now) != crl_valid(best, now)
+						? crl_valid(k, now)
+						: k->this_update > best->this_update);
 
 		if (better && known_crl_is_of(k, issuer))
 			best = k;
@@ -242,14 +244,16 @@ static struct asked *asked_before(struct collateral *c, const char *url)
 
 static struct asked *ask_note(struct collateral *c, const char *url)
 {
-	if (c->asked_count == COLLATERAL_ASKED_MAX || !grow(&c->asked, c->asked_count, sizeof(*c->asked)))
+	if (c->asked_count == COLLATERAL_ASKED_MAX ||
+	    !grow(&c->asked, c->asked_count, sizeof(*c->asked)))
 		return NULL;
 	c->asked[c->asked_count] = (struct asked){ .url = strdup(url) };
 	return c->asked[c->asked_count].url ? &c->asked[c->asked_count++] : NULL;
 }
 
 /* Gets and adds. */
-static int fetch(struct appraisal *a, const struct cattest_fetcher *fetcher, const char *url, struct cattest_error *err)
+static int fetch(struct appraisal *a, const struct cattest_fetcher *fetcher, const char *url,
+		 struct cattest_error *err)
 {
 	struct collateral *c = verifier_collateral(a->verifier);
 	size_t before = c->cert_count + c->crl_count + c->json_count;
@@ -259,8 +263,9 @@ static int fetch(struct appraisal *a, const struct cattest_fetcher *fetcher, con
 	int ret = fetcher->get(fetcher->context, url, &body, &size, &chain, err);
 
 	if (!ret) {
-		ret = size > CATTEST_MAX_INPUT ? fail(err, -E2BIG, "%s: the answer is too large", url) :
-						 collateral_add_answer(c, url, SPAN(body, size), chain, err);
+		ret = size > CATTEST_MAX_INPUT
+			      ? fail(err, -E2BIG, "%s: the answer is too large", url)
+			      : collateral_add_answer(c, url, SPAN(body, size), chain, err);
 		free(body);
 		free(chain);
 	}

@@ -12,10 +12,11 @@ struct collateral;
 struct collateral *collateral_new(void);
 void collateral_free(struct collateral *c);
 /* Recognizes the form (see cattest_add_collateral). 0, or -EBADMSG and a message that names origin. */
-int collateral_add(struct collateral *c, const char *origin, struct span data, struct cattest_error *err);
+int collateral_add(struct collateral *c, const char *origin, struct span data,
+		   struct cattest_error *err);
 /* As collateral_add for one PCS answer, with the URL-encoded PEM chain of its header. */
-int collateral_add_answer(struct collateral *c, const char *origin, struct span body, const char *issuer_chain,
-			  struct cattest_error *err);
+int collateral_add_answer(struct collateral *c, const char *origin, struct span body,
+			  const char *issuer_chain, struct cattest_error *err);
 
 /*
  * Collateral that comes with one peer's evidence is a guest: it must not stay, fill the bag, or change what the bag has. begin, add, added;
@@ -34,13 +35,13 @@ enum intel_json_kind { INTEL_TCB_INFO, INTEL_QE_IDENTITY, INTEL_TCB_EVALUATION_N
 struct intel_json {
 	enum intel_json_kind kind;
 	const char *origin;
-	struct span body;      /* the inner object's exact bytes */
-	uint8_t signature[64]; /* r || s */
+	struct span body;	/* the inner object's exact bytes */
+	uint8_t signature[64];	/* r || s */
 	struct x509_list chain; /* may be empty: then a TCB signing certificate of the bag is used */
 	/* Fields that selection needs, read from the body. */
-	char id[16];	   /* "SGX", "TDX", "QE", "TD_QE", "QVE"; v2 TCB infos: "SGX" */
+	char id[16]; /* "SGX", "TDX", "QE", "TD_QE", "QVE"; v2 TCB infos: "SGX" */
 	uint32_t version;
-	uint8_t fmspc[6];  /* TCB infos */
+	uint8_t fmspc[6]; /* TCB infos */
 	uint32_t evaluation_number;
 	int64_t issue_date, next_update;
 	/* Kept by the DCAP code between verifications: the parsed form, and what was found of the signature. */
@@ -50,8 +51,8 @@ struct intel_json {
 };
 /* Of those that fit: valid at `now` before not valid; then the higher evaluation number; then the later issue date. NULL: none. fmspc is
  * ignored for identities. */
-struct intel_json *collateral_find_json(struct collateral *c, enum intel_json_kind kind, const char *id, const uint8_t fmspc[6],
-					int64_t now);
+struct intel_json *collateral_find_json(struct collateral *c, enum intel_json_kind kind,
+					const char *id, const uint8_t fmspc[6], int64_t now);
 
 /* The newest CRL (by this update) of an issuer with that name and key, NULL if there is none. */
 X509_CRL *collateral_find_crl(struct collateral *c, const X509 *issuer);
@@ -67,10 +68,13 @@ X509 *collateral_certificate(struct collateral *c, size_t index);
 bool collateral_fetch(struct appraisal *a, const char *url, const char **ret_why);
 /* URLs of collateral at Intel and AMD, into a buffer; they are keys of the cache too. A fetcher that asks a PCCS or a mirror of the KDS
  * rewrites them (http.c). ca: "processor" or "platform"; query: without its '?', or NULL. A URL that does not fit is empty. */
-void url_tcb_info(struct appraisal *a, bool tdx, const uint8_t fmspc[6], char *ret_url, size_t room);
+void url_tcb_info(struct appraisal *a, bool tdx, const uint8_t fmspc[6], char *ret_url,
+		  size_t room);
 void url_qe_identity(struct appraisal *a, bool tdx, char *ret_url, size_t room);
-void url_pck_crl(struct appraisal *a, const char *ca /* "processor", "platform" */, char *ret_url, size_t room);
+void url_pck_crl(struct appraisal *a, const char *ca /* "processor", "platform" */, char *ret_url,
+		 size_t room);
 void url_root_crl(struct appraisal *a, char *ret_url, size_t room);
-void url_vek(struct appraisal *a, bool vlek, const char *product, struct span hwid, const char *query, char *ret_url, size_t room);
+void url_vek(struct appraisal *a, bool vlek, const char *product, struct span hwid,
+	     const char *query, char *ret_url, size_t room);
 void url_amd_chain(struct appraisal *a, bool vlek, const char *product, char *ret_url, size_t room);
 void url_amd_crl(struct appraisal *a, bool vlek, const char *product, char *ret_url, size_t room);

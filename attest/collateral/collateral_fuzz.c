@@ -17,7 +17,8 @@ static void look_at(struct collateral *c)
 		struct intel_json *j = c->jsons[i], *found;
 
 		found = collateral_find_json(c, j->kind, j->id, j->fmspc, j->issue_date);
-		if (!found || json_scan_member(j->body, "version", &unused) != 1 || j->next_update < j->issue_date)
+		if (!found || json_scan_member(j->body, "version", &unused) != 1 ||
+		    j->next_update < j->issue_date)
 			abort();
 	}
 	for (size_t i = 0; i < c->cert_count; i++)
@@ -36,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)collateral_add(c, "fuzz", SPAN(data, size), &err);
 	look_at(c);
 	if (nul && (chain = strndup((const char *)nul + 1, size - (size_t)(nul - data) - 1))) {
-		(void)collateral_add_answer(answers, "fuzz", SPAN(data, (size_t)(nul - data)), chain, &err);
+		(void)collateral_add_answer(answers, "fuzz", SPAN(data, (size_t)(nul - data)),
+					    chain, &err);
 		look_at(answers);
 	}
 	free(chain);

@@ -45,8 +45,8 @@ struct reading {
 	struct cattest_error *err;
 };
 /* intel_json.c: one signed object. text: the body's exact bytes (copied). Fields are read, nothing is verified. */
-int read_intel_json(struct reading *r, enum intel_json_kind kind, struct span text, const uint8_t signature[64],
-		    const struct x509_list *chain);
+int read_intel_json(struct reading *r, enum intel_json_kind kind, struct span text,
+		    const uint8_t signature[64], const struct x509_list *chain);
 /* {"tcbInfo": {...}, "signature": "..."}, and the like. */
 int read_pcs_json(struct reading *r, struct span text, const struct x509_list *chain);
 /* forms_json.c: every JSON form. */

@@ -20,14 +20,16 @@ static unsigned failures;
 		}                                                         \
 	} while (0)
 
-#define SIGNATURE                                                      \
+#define SIGNATURE                                                          \
 	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" \
 	"202122232425262728292A2B2C2D2E2F303132333435363738393a3b3c3d3e3f"
 #define DATES "\"issueDate\":\"2025-01-01T00:00:00Z\",\"nextUpdate\":\"2025-02-01T00:00:00Z\""
-#define TCB_BODY(fmspc, number) \
-	"{ \"id\":\"SGX\", \"version\":3,\t" DATES ",\"fmspc\":\"" fmspc "\",\"pceId\":\"0000\",\"tcbEvaluationDataNumber\":" number "}"
+#define TCB_BODY(fmspc, number)                                          \
+	"{ \"id\":\"SGX\", \"version\":3,\t" DATES ",\"fmspc\":\"" fmspc \
+	"\",\"pceId\":\"0000\",\"tcbEvaluationDataNumber\":" number "}"
 #define IDENTITY_BODY "{\"id\":\"TD_QE\",\"version\":2," DATES ",\"tcbEvaluationDataNumber\":17}"
-#define TCB(fmspc, number) "{\"tcbInfo\":" TCB_BODY(fmspc, number) ",\"signature\":\"" SIGNATURE "\"}"
+#define TCB(fmspc, number) \
+	"{\"tcbInfo\":" TCB_BODY(fmspc, number) ",\"signature\":\"" SIGNATURE "\"}"
 
 static EVP_PKEY *key;
 static X509 *root, *signer;
@@ -45,7 +47,8 @@ static void make_pem(X509 *cert, char *text, size_t room)
 
 static void make_pki(void)
 {
-	struct recipe ca = { .subject = "root", .extensions = { { "basicConstraints", "critical,CA:TRUE" } } };
+	struct recipe ca = { .subject = "root",
+			     .extensions = { { "basicConstraints", "critical,CA:TRUE" } } };
 	struct recipe leaf = { .subject = "signer", .issuer = "root", .serial = 2 };
 	struct crl_recipe list = { .revoked = { 5 } };
 	X509_CRL *crl;
@@ -63,7 +66,8 @@ static void make_pki(void)
 	crl = make_crl(&list);
 	der = crl_der(crl);
 	hex_text(der, crl_hex, sizeof(crl_hex));
-	NEED(PEM_write_bio_X509_CRL(bio, crl) && (n = BIO_read(bio, crl_pem, sizeof(crl_pem) - 1)) > 0);
+	NEED(PEM_write_bio_X509_CRL(bio, crl) &&
+	     (n = BIO_read(bio, crl_pem, sizeof(crl_pem) - 1)) > 0);
 	crl_pem[n] = 0;
 	BIO_free(bio);
 	OPENSSL_free((void *)(uintptr_t)der.data);
@@ -94,7 +98,8 @@ static int add(struct collateral *c, const char *text, struct cattest_error *err
 	return collateral_add(c, "test", SPAN(text, strlen(text)), err);
 }
 
-static void check_counts(const char *what, const char *text, int expected, size_t certs, size_t crls, size_t jsons)
+static void check_counts(const char *what, const char *text, int expected, size_t certs,
+			 size_t crls, size_t jsons)
 {
 	struct collateral *c = collateral_new();
 	struct cattest_error err;
@@ -102,11 +107,13 @@ static void check_counts(const char *what, const char *text, int expected, size_
 
 	EXPECT(ret == expected, "%s: %d %s", what, ret, err.text);
 	EXPECT(!ret == !err.text[0], "%s: message", what);
-	EXPECT(c->cert_count == certs && c->crl_count == crls && c->json_count == jsons, "%s: %zu %zu %zu", what, c->cert_count,
-	       c->crl_count, c->json_count);
+	EXPECT(c->cert_count == certs && c->crl_count == crls && c->json_count == jsons,
+	       "%s: %zu %zu %zu", what, c->cert_count, c->crl_count, c->json_count);
 	/* Again: nothing new. */
 	if (!ret)
-		EXPECT(!add(c, text, &err) && c->cert_count == certs && c->crl_count == crls && c->json_count == jsons, "%s: twice", what);
+		EXPECT(!add(c, text, &err) && c->cert_count == certs && c->crl_count == crls &&
+			       c->json_count == jsons,
+		       "%s: twice", what);
 	collateral_free(c);
 }
 
@@ -117,7 +124,8 @@ static void test_x509_forms(void)
 	check_counts("PEM", root_pem, 0, 1, 0, 0);
 	snprintf(text, sizeof(text), "%s%s%s", signer_pem, crl_pem, root_pem);
 	check_counts("a mix", text, 0, 2, 1, 0);
-	snprintf(text, sizeof(text), "# first\nsubject=CN = x\n%s\n# second\n%s\nthe end\n", signer_pem, root_pem);
+	snprintf(text, sizeof(text), "# first\nsubject=CN = x\n%s\n# second\n%s\nthe end\n",
+		 signer_pem, root_pem);
 	check_counts("text between", text, 0, 2, 0, 0);
 	snprintf(text, sizeof(text), "----BEGIN CERTIFICATE-----\n%s", strchr(root_pem, '\n') + 1);
 	check_counts("a damaged mark", text, -EBADMSG, 0, 0, 0);
@@ -132,7 +140,8 @@ static void test_x509_forms(void)
 	check_counts("nothing", "", -EBADMSG, 0, 0, 0);
 	check_counts("blanks", " \n", -EBADMSG, 0, 0, 0);
 	check_counts("words", "hello", -EBADMSG, 0, 0, 0);
-	check_counts("a key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", -ENOTSUP, 0, 0, 0);
+	check_counts("a key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+		     -ENOTSUP, 0, 0, 0);
 }
 
 static void make_list_again(void)
@@ -151,38 +160,54 @@ static void test_json_forms(void)
 
 	NEED(!hex_parse(SIGNATURE, 128, raw, 64));
 	for (int i = 0; i < 64; i++)
-		snprintf(bytes + strlen(bytes), sizeof(bytes) - strlen(bytes), "%s%d", i ? "," : "", raw[i]);
+		snprintf(bytes + strlen(bytes), sizeof(bytes) - strlen(bytes), "%s%d", i ? "," : "",
+			 raw[i]);
 	check_counts("PCS TCB info", TCB("00606A000000", "17"), 0, 0, 0, 1);
-	check_counts("PCS identity", "{\"enclaveIdentity\":" IDENTITY_BODY ",\"signature\":\"" SIGNATURE "\"}", 0, 0, 0, 1);
-	check_counts("PCS, other order and blanks", " {\r\n \"signature\" : \"" SIGNATURE "\" ,\t\"tcbInfo\" : " TCB_BODY("00606A000000", "1") " }\n",
+	check_counts("PCS identity",
+		     "{\"enclaveIdentity\":" IDENTITY_BODY ",\"signature\":\"" SIGNATURE "\"}", 0,
+		     0, 0, 1);
+	check_counts("PCS, other order and blanks",
+		     " {\r\n \"signature\" : \"" SIGNATURE
+		     "\" ,\t\"tcbInfo\" : " TCB_BODY("00606A000000", "1") " }\n",
 		     0, 0, 0, 1);
-	check_counts("numbers", "{\"tcbEvaluationDataNumbers\":{\"id\":\"SGX\",\"version\":1," DATES "},\"signature\":\"" SIGNATURE "\"}", 0, 0, 0,
-		     1);
-	snprintf(text, sizeof(text), "{\"raw_tcb_info\":\"%s\",\"signature\":[%s],\"ca_chain\":[\"%s\",\"%s\"]}",
-		 json_text(TCB_BODY("00606a000000", "17")), bytes, json_text(signer_pem), json_text(root_pem));
+	check_counts("numbers",
+		     "{\"tcbEvaluationDataNumbers\":{\"id\":\"SGX\",\"version\":1," DATES
+		     "},\"signature\":\"" SIGNATURE "\"}",
+		     0, 0, 0, 1);
+	snprintf(text, sizeof(text),
+		 "{\"raw_tcb_info\":\"%s\",\"signature\":[%s],\"ca_chain\":[\"%s\",\"%s\"]}",
+		 json_text(TCB_BODY("00606a000000", "17")), bytes, json_text(signer_pem),
+		 json_text(root_pem));
 	check_counts("raw", text, 0, 2, 0, 1);
-	snprintf(text, sizeof(text), "{\"raw_tcb_info\":\"%s\",\"signature\":[48,6,2,1,1,2,1,2],\"ca_chain\":[]}",
+	snprintf(text, sizeof(text),
+		 "{\"raw_tcb_info\":\"%s\",\"signature\":[48,6,2,1,1,2,1,2],\"ca_chain\":[]}",
 		 json_text(TCB_BODY("00606a000000", "17")));
 	check_counts("raw, DER signature", text, 0, 0, 0, 1);
-	snprintf(text, sizeof(text), "{\"raw_tcb_info\":\"%s\",\"signature\":[48,6,2,1,1,2,1,2,0],\"ca_chain\":[]}",
+	snprintf(text, sizeof(text),
+		 "{\"raw_tcb_info\":\"%s\",\"signature\":[48,6,2,1,1,2,1,2,0],\"ca_chain\":[]}",
 		 json_text(TCB_BODY("00606a000000", "17")));
 	check_counts("raw, a byte behind the DER signature", text, -EBADMSG, 0, 0, 0);
-	snprintf(text, sizeof(text), "{\"raw_tcb_info\":\"%s\",\"signature\":[300]}", json_text(TCB_BODY("00606a000000", "17")));
+	snprintf(text, sizeof(text), "{\"raw_tcb_info\":\"%s\",\"signature\":[300]}",
+		 json_text(TCB_BODY("00606a000000", "17")));
 	check_counts("raw, no byte", text, -EBADMSG, 0, 0, 0);
-	snprintf(text, sizeof(text), "{\"tcb_info_json\":\"%s\",\"issuer_chain\":\"%s%s\"}", json_text(TCB("00606a000000", "17")),
-		 json_text(signer_pem), json_text(root_pem));
+	snprintf(text, sizeof(text), "{\"tcb_info_json\":\"%s\",\"issuer_chain\":\"%s%s\"}",
+		 json_text(TCB("00606a000000", "17")), json_text(signer_pem), json_text(root_pem));
 	check_counts("capture", text, 0, 2, 0, 1);
-	snprintf(text, sizeof(text),
-		 "{\"pck_crl_issuer_chain\":\"%s\",\"root_ca_crl\":\"%s\",\"pck_crl\":\"%s\",\"tcb_info_issuer_chain\":\"%s\","
-		 "\"tcb_info\":\"%s\",\"tcb_info_signature\":\"" SIGNATURE "\",\"qe_identity\":\"%s\",\"qe_identity_signature\":[%s]}",
-		 json_text(root_pem), crl_hex, json_text(crl_pem), json_text(signer_pem), json_text(TCB_BODY("00606a000000", "17")),
-		 json_text(IDENTITY_BODY), bytes);
+	snprintf(
+		text, sizeof(text),
+		"{\"pck_crl_issuer_chain\":\"%s\",\"root_ca_crl\":\"%s\",\"pck_crl\":\"%s\",\"tcb_info_issuer_chain\":\"%s\","
+		"\"tcb_info\":\"%s\",\"tcb_info_signature\":\"" SIGNATURE
+		"\",\"qe_identity\":\"%s\",\"qe_identity_signature\":[%s]}",
+		json_text(root_pem), crl_hex, json_text(crl_pem), json_text(signer_pem),
+		json_text(TCB_BODY("00606a000000", "17")), json_text(IDENTITY_BODY), bytes);
 	check_counts("collateral v3", text, 0, 2, 1, 2);
 	snprintf(text, sizeof(text), "{\"tcb_info\":\"%s\"}", json_text(TCB("00606a000000", "17")));
 	check_counts("collateral v3 with the wrapper inside", text, 0, 0, 0, 1);
-	snprintf(text, sizeof(text), "{\"tcb_info\":\"%s\"}", json_text(TCB_BODY("00606a000000", "17")));
+	snprintf(text, sizeof(text), "{\"tcb_info\":\"%s\"}",
+		 json_text(TCB_BODY("00606a000000", "17")));
 	check_counts("collateral v3 without a signature", text, -ENOTSUP, 0, 0, 0);
-	snprintf(text, sizeof(text), "{\"crl_data\":\"%s\",\"issuer_chain\":\"%s\"}", json_text(crl_pem), json_text(root_pem));
+	snprintf(text, sizeof(text), "{\"crl_data\":\"%s\",\"issuer_chain\":\"%s\"}",
+		 json_text(crl_pem), json_text(root_pem));
 	check_counts("captured list", text, 0, 1, 1, 0);
 }
 
@@ -193,36 +218,53 @@ static void test_json_refused(void)
 		int ret;
 	} cases[] = {
 		{ "no signature", "{\"tcbInfo\":" TCB_BODY("00606A000000", "1") "}", -EBADMSG },
-		{ "a short signature", "{\"tcbInfo\":" TCB_BODY("00606A000000", "1") ",\"signature\":\"00\"}", -EBADMSG },
-		{ "an unknown member", "{\"tcbInfo\":" TCB_BODY("00606A000000", "1") ",\"signature\":\"" SIGNATURE "\",\"more\":1}", -EBADMSG },
+		{ "a short signature",
+		  "{\"tcbInfo\":" TCB_BODY("00606A000000", "1") ",\"signature\":\"00\"}",
+		  -EBADMSG },
+		{ "an unknown member",
+		  "{\"tcbInfo\":" TCB_BODY("00606A000000", "1") ",\"signature\":\"" SIGNATURE
+								"\",\"more\":1}",
+		  -EBADMSG },
 		{ "a member twice",
-		  "{\"tcbInfo\":" TCB_BODY("00606A000000", "1") ",\"tcbInfo\":" TCB_BODY("00606A000000", "2") ",\"signature\":\"" SIGNATURE "\"}",
+		  "{\"tcbInfo\":" TCB_BODY("00606A000000", "1") ",\"tcbInfo\":" TCB_BODY(
+			  "00606A000000", "2") ",\"signature\":\"" SIGNATURE "\"}",
 		  -EBADMSG },
-		{ "a member twice inside", "{\"tcbInfo\":{\"id\":\"SGX\",\"id\":\"SGX\",\"version\":3," DATES
-					   ",\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},\"signature\":\"" SIGNATURE "\"}",
+		{ "a member twice inside",
+		  "{\"tcbInfo\":{\"id\":\"SGX\",\"id\":\"SGX\",\"version\":3," DATES
+		  ",\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},\"signature\":\"" SIGNATURE
+		  "\"}",
 		  -EBADMSG },
-		{ "a name with an escape", "{\"tcb\\u0049nfo\":" TCB_BODY("00606A000000", "1") ",\"signature\":\"" SIGNATURE "\"}", -EBADMSG },
+		{ "a name with an escape",
+		  "{\"tcb\\u0049nfo\":" TCB_BODY("00606A000000", "1") ",\"signature\":\"" SIGNATURE
+								      "\"}",
+		  -EBADMSG },
 		{ "text behind", TCB("00606A000000", "1") "x", -EBADMSG },
 		{ "two objects", TCB("00606A000000", "1") TCB("00606A000000", "1"), -EBADMSG },
-		{ "another version", "{\"tcbInfo\":{\"id\":\"SGX\",\"version\":4," DATES
-				     ",\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},\"signature\":\"" SIGNATURE "\"}",
+		{ "another version",
+		  "{\"tcbInfo\":{\"id\":\"SGX\",\"version\":4," DATES
+		  ",\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},\"signature\":\"" SIGNATURE
+		  "\"}",
 		  -ENOTSUP },
-		{ "another id", "{\"tcbInfo\":{\"id\":\"XYZ\",\"version\":3," DATES
-				",\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},\"signature\":\"" SIGNATURE "\"}",
+		{ "another id",
+		  "{\"tcbInfo\":{\"id\":\"XYZ\",\"version\":3," DATES
+		  ",\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},\"signature\":\"" SIGNATURE
+		  "\"}",
 		  -ENOTSUP },
 		{ "a short fmspc", TCB("00606A0000", "1"), -EBADMSG },
 		{ "a fraction", TCB("00606A000000", "1.5"), -EBADMSG },
 		{ "a negative number", TCB("00606A000000", "-1"), -EBADMSG },
 		{ "a large number", TCB("00606A000000", "4294967296"), -EBADMSG },
-		{ "no dates", "{\"tcbInfo\":{\"id\":\"SGX\",\"version\":3,\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},"
-			      "\"signature\":\"" SIGNATURE "\"}",
+		{ "no dates",
+		  "{\"tcbInfo\":{\"id\":\"SGX\",\"version\":3,\"fmspc\":\"00606A000000\",\"tcbEvaluationDataNumber\":1},"
+		  "\"signature\":\"" SIGNATURE "\"}",
 		  -EBADMSG },
 		{ "no object", "{\"tcbInfo\":[],\"signature\":\"" SIGNATURE "\"}", -EBADMSG },
 		{ "an empty object", "{}", -ENOTSUP },
 		{ "half", "{\"tcbInfo\":", -EBADMSG },
 		{ "another form", "{\"quote\":\"00\"}", -ENOTSUP },
 		{ "a body that is no text", "{\"raw_tcb_info\":{},\"signature\":[1]}", -EBADMSG },
-		{ "a signature without its body", "{\"qe_identity_signature\":\"00\",\"pck_crl\":\"\"}", -EBADMSG },
+		{ "a signature without its body",
+		  "{\"qe_identity_signature\":\"00\",\"pck_crl\":\"\"}", -EBADMSG },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -282,18 +324,21 @@ static void test_scan(void)
 		{ "[]", "a", "!" },
 		{ "{\"a\":1}}", "a", "!" },
 		{ "{\"a\":1 2}", "a", "!" },
-		{ "{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", "a", "[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]" },
+		{ "{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", "a",
+		  "[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]" },
 		{ "{\"a\":[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}", "a", "!" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct span value = { NULL, 0 };
-		int ret = json_scan_member(SPAN(cases[i].text, strlen(cases[i].text)), cases[i].name, &value);
+		int ret = json_scan_member(SPAN(cases[i].text, strlen(cases[i].text)),
+					   cases[i].name, &value);
 		const char *v = cases[i].value;
 
 		EXPECT(ret == (!v ? 0 : *v == '!' ? -EBADMSG : 1), "%s: %d", cases[i].text, ret);
 		if (ret == 1)
-			EXPECT(span_equal(value, SPAN(v, strlen(v))), "%s: %.*s", cases[i].text, (int)value.size, (const char *)value.data);
+			EXPECT(span_equal(value, SPAN(v, strlen(v))), "%s: %.*s", cases[i].text,
+			       (int)value.size, (const char *)value.data);
 	}
 }
 
@@ -307,9 +352,12 @@ static void test_exact_bytes(void)
 	NEED(!hex_parse("00606a000000", 12, fmspc, 6) && !hex_parse(SIGNATURE, 128, signature, 64));
 	EXPECT(!add(c, TCB("00606A000000", "17"), &err), "%s", err.text);
 	j = collateral_find_json(c, INTEL_TCB_INFO, "SGX", fmspc, 0);
-	EXPECT(j && span_equal(j->body, SPAN(TCB_BODY("00606A000000", "17"), strlen(TCB_BODY("00606A000000", "17")))), "body");
-	EXPECT(j && !memcmp(j->signature, signature, 64) && !strcmp(j->origin, "test") && j->evaluation_number == 17 &&
-		       j->issue_date == 1735689600 && j->next_update == 1738368000,
+	EXPECT(j && span_equal(j->body, SPAN(TCB_BODY("00606A000000", "17"),
+					     strlen(TCB_BODY("00606A000000", "17")))),
+	       "body");
+	EXPECT(j && !memcmp(j->signature, signature, 64) && !strcmp(j->origin, "test") &&
+		       j->evaluation_number == 17 && j->issue_date == 1735689600 &&
+		       j->next_update == 1738368000,
 	       "fields");
 	EXPECT(!collateral_find_json(c, INTEL_TCB_INFO, "TDX", fmspc, 0), "another id");
 	EXPECT(!collateral_find_json(c, INTEL_QE_IDENTITY, "SGX", fmspc, 0), "another kind");
@@ -323,13 +371,17 @@ static void test_choice(void)
 {
 	static const char *const texts[] = {
 		"{\"tcbInfo\":{\"id\":\"SGX\",\"version\":3,\"issueDate\":\"2024-01-01T00:00:00Z\",\"nextUpdate\":\"2024-02-01T00:00:00Z\","
-		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":16},\"signature\":\"" SIGNATURE "\"}",
+		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":16},\"signature\":\"" SIGNATURE
+		"\"}",
 		"{\"tcbInfo\":{\"id\":\"SGX\",\"version\":3,\"issueDate\":\"2025-01-01T00:00:00Z\",\"nextUpdate\":\"2025-02-01T00:00:00Z\","
-		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":17},\"signature\":\"" SIGNATURE "\"}",
+		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":17},\"signature\":\"" SIGNATURE
+		"\"}",
 		"{\"tcbInfo\":{\"id\":\"SGX\",\"version\":3,\"issueDate\":\"2025-01-01T00:00:00Z\",\"nextUpdate\":\"2025-02-01T00:00:00Z\","
-		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":18},\"signature\":\"" SIGNATURE "\"}",
+		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":18},\"signature\":\"" SIGNATURE
+		"\"}",
 		"{\"tcbInfo\":{\"id\":\"SGX\",\"version\":3,\"issueDate\":\"2025-01-02T00:00:00Z\",\"nextUpdate\":\"2025-02-02T00:00:00Z\","
-		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":18},\"signature\":\"" SIGNATURE "\"}",
+		"\"fmspc\":\"010203040506\",\"tcbEvaluationDataNumber\":18},\"signature\":\"" SIGNATURE
+		"\"}",
 	};
 	static const uint8_t fmspc[6] = { 1, 2, 3, 4, 5, 6 };
 	static const struct {
@@ -350,9 +402,12 @@ static void test_choice(void)
 		for (int i = 0; i < 4; i++)
 			EXPECT(!add(c, texts[order ? 3 - i : i], &err), "%s", err.text);
 		for (size_t i = 0; i < 4; i++) {
-			struct intel_json *j = collateral_find_json(c, INTEL_TCB_INFO, "SGX", fmspc, cases[i].now);
+			struct intel_json *j =
+				collateral_find_json(c, INTEL_TCB_INFO, "SGX", fmspc, cases[i].now);
 
-			EXPECT(j && j->evaluation_number == cases[i].number && j->issue_date == cases[i].issued, "order %d, case %zu", order, i);
+			EXPECT(j && j->evaluation_number == cases[i].number &&
+				       j->issue_date == cases[i].issued,
+			       "order %d, case %zu", order, i);
 		}
 		collateral_free(c);
 	}
@@ -367,13 +422,24 @@ static void test_answer(void)
 
 	for (const char *list[] = { signer_pem, root_pem }, **p = list; p < list + 2; p++)
 		for (const char *t = *p; *t; t++)
-			n += (size_t)snprintf(chain + n, sizeof(chain) - n, *t == '\n' || *t == ' ' || *t == '+' || *t == '=' ? "%%%02X" : "%c", *t);
-	EXPECT(!collateral_add_answer(c, "url", SPAN(TCB("010203040506", "1"), strlen(TCB("010203040506", "1"))), chain, &err), "%s", err.text);
+			n += (size_t)snprintf(
+				chain + n, sizeof(chain) - n,
+				*t == '\n' || *t == ' ' || *t == '+' || *t == '=' ? "%%%02X" : "%c",
+				*t);
+	EXPECT(!collateral_add_answer(
+		       c, "url", SPAN(TCB("010203040506", "1"), strlen(TCB("010203040506", "1"))),
+		       chain, &err),
+	       "%s", err.text);
 	EXPECT(c->cert_count == 2 && c->json_count == 1 && c->jsons[0]->chain.count == 2, "chain");
 	EXPECT(!X509_cmp(c->jsons[0]->chain.items[0], signer), "the leaf is first");
-	EXPECT(collateral_add_answer(c, "url", SPAN(crl_hex, strlen(crl_hex)), "%2", &err) == -EBADMSG, "half an escape");
-	EXPECT(collateral_add_answer(c, "url", SPAN(crl_hex, strlen(crl_hex)), "%00", &err) == -EBADMSG, "NUL");
-	EXPECT(!collateral_add_answer(c, "url", SPAN(crl_hex, strlen(crl_hex)), NULL, &err), "no chain");
+	EXPECT(collateral_add_answer(c, "url", SPAN(crl_hex, strlen(crl_hex)), "%2", &err) ==
+		       -EBADMSG,
+	       "half an escape");
+	EXPECT(collateral_add_answer(c, "url", SPAN(crl_hex, strlen(crl_hex)), "%00", &err) ==
+		       -EBADMSG,
+	       "NUL");
+	EXPECT(!collateral_add_answer(c, "url", SPAN(crl_hex, strlen(crl_hex)), NULL, &err),
+	       "no chain");
 	collateral_free(c);
 }
 
@@ -406,9 +472,12 @@ static void test_bounds(void)
 
 static unsigned asked;
 
-static int fake_get(void *context, const char *url, uint8_t **ret_body, size_t *ret_size, char **ret_chain, struct cattest_error *err)
+static int fake_get(void *context, const char *url, uint8_t **ret_body, size_t *ret_size,
+		    char **ret_chain, struct cattest_error *err)
 {
-	const char *text = strstr(url, "identity") ? "{\"enclaveIdentity\":" IDENTITY_BODY ",\"signature\":\"" SIGNATURE "\"}" : "garbage";
+	const char *text = strstr(url, "identity") ? "{\"enclaveIdentity\":" IDENTITY_BODY
+						     ",\"signature\":\"" SIGNATURE "\"}"
+						   : "garbage";
 
 	(void)context;
 	asked++;
@@ -428,24 +497,41 @@ static void test_fetch(void)
 	const char *why = NULL;
 	char url[256];
 
-	EXPECT(!collateral_fetch(&a, "https://a/identity", &why) && strstr(why, "nothing to fetch it with"), "%s", why);
+	EXPECT(!collateral_fetch(&a, "https://a/identity", &why) &&
+		       strstr(why, "nothing to fetch it with"),
+	       "%s", why);
 	cattest_set_fetcher(v, &fetcher);
-	EXPECT(!collateral_fetch(&a, "https://a/none", &why) && !strcmp(why, "the server has none"), "%s", why);
-	EXPECT(!collateral_fetch(&a, "https://a/none", &why) && !strcmp(why, "the server has none") && asked == 1, "asked again");
-	EXPECT(!collateral_fetch(&a, "https://a/broken", &why) && strstr(why, "https://a/broken"), "%s", why);
+	EXPECT(!collateral_fetch(&a, "https://a/none", &why) && !strcmp(why, "the server has none"),
+	       "%s", why);
+	EXPECT(!collateral_fetch(&a, "https://a/none", &why) &&
+		       !strcmp(why, "the server has none") && asked == 1,
+	       "asked again");
+	EXPECT(!collateral_fetch(&a, "https://a/broken", &why) && strstr(why, "https://a/broken"),
+	       "%s", why);
 	EXPECT(collateral_fetch(&a, "https://a/identity", &why), "%s", why);
-	EXPECT(collateral_find_json(verifier_collateral(v), INTEL_QE_IDENTITY, "TD_QE", NULL, 0), "found");
-	EXPECT(!collateral_fetch(&a, "https://b/identity", &why) && strstr(why, "nothing that is not here"), "%s", why);
+	EXPECT(collateral_find_json(verifier_collateral(v), INTEL_QE_IDENTITY, "TD_QE", NULL, 0),
+	       "found");
+	EXPECT(!collateral_fetch(&a, "https://b/identity", &why) &&
+		       strstr(why, "nothing that is not here"),
+	       "%s", why);
 	url_tcb_info(&a, true, (const uint8_t *)"\x90\xc0\x6f\0\0\0", url, sizeof(url));
-	EXPECT(!strcmp(url, "https://api.trustedservices.intel.com/tdx/certification/v4/tcb?fmspc=90c06f000000"), "%s", url);
+	EXPECT(!strcmp(url,
+		       "https://api.trustedservices.intel.com/tdx/certification/v4/tcb?fmspc=90c06f000000"),
+	       "%s", url);
 	url_qe_identity(&a, false, url, sizeof(url));
-	EXPECT(!strcmp(url, "https://api.trustedservices.intel.com/sgx/certification/v4/qe/identity"), "%s", url);
+	EXPECT(!strcmp(url,
+		       "https://api.trustedservices.intel.com/sgx/certification/v4/qe/identity"),
+	       "%s", url);
 	url_pck_crl(&a, "platform", url, sizeof(url));
-	EXPECT(!strcmp(url, "https://api.trustedservices.intel.com/sgx/certification/v4/pckcrl?ca=platform&encoding=der"), "%s", url);
+	EXPECT(!strcmp(url,
+		       "https://api.trustedservices.intel.com/sgx/certification/v4/pckcrl?ca=platform&encoding=der"),
+	       "%s", url);
 	url_root_crl(&a, url, sizeof(url));
-	EXPECT(!strcmp(url, "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"), "%s", url);
+	EXPECT(!strcmp(url, "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"),
+	       "%s", url);
 	url_vek(&a, false, "Milan", SPAN("\1\2", 2), "blSPL=3&teeSPL=0", url, sizeof(url));
-	EXPECT(!strcmp(url, "https://kdsintf.amd.com/vcek/v1/Milan/0102?blSPL=3&teeSPL=0"), "%s", url);
+	EXPECT(!strcmp(url, "https://kdsintf.amd.com/vcek/v1/Milan/0102?blSPL=3&teeSPL=0"), "%s",
+	       url);
 	url_amd_chain(&a, true, "Genoa", url, sizeof(url));
 	EXPECT(!strcmp(url, "https://kdsintf.amd.com/vlek/v1/Genoa/cert_chain"), "%s", url);
 	url_amd_crl(&a, false, "Turin", url, sizeof(url));

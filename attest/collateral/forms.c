@@ -16,7 +16,8 @@ static int refuse(struct reading *r, int code, const char *what)
 	if (code == -ENOMEM)
 		return fail(r->err, code, "out of memory");
 	if (code == -E2BIG)
-		return fail(r->err, code, "%s: does not fit into the collateral any more", r->origin);
+		return fail(r->err, code, "%s: does not fit into the collateral any more",
+			    r->origin);
 	return fail(r->err, code, "%s: %s", r->origin, what);
 }
 
@@ -27,7 +28,8 @@ static int add_certificate(struct reading *r, X509 *cert, struct x509_list *ret_
 	if (!ret && ret_chain) {
 		if (ret_chain->count == X509_LIST_MAX) {
 			X509_free(cert);
-			return fail(r->err, -E2BIG, "%s: the chain has more than %d certificates", r->origin, X509_LIST_MAX);
+			return fail(r->err, -E2BIG, "%s: the chain has more than %d certificates",
+				    r->origin, X509_LIST_MAX);
 		}
 		X509_up_ref(cert);
 		ret_chain->items[ret_chain->count++] = cert;
@@ -47,7 +49,8 @@ static size_t sequence_size(struct span der)
 		return 0;
 	flags = ASN1_get_object(&p, &length, &tag, &class, (long)der.size);
 	ERR_clear_error();
-	if (flags != V_ASN1_CONSTRUCTED || tag != V_ASN1_SEQUENCE || class != V_ASN1_UNIVERSAL || length < 0)
+	if (flags != V_ASN1_CONSTRUCTED || tag != V_ASN1_SEQUENCE || class != V_ASN1_UNIVERSAL ||
+	    length < 0)
 		return 0;
 	return (size_t)(p - der.data) + (size_t)length;
 }
@@ -89,7 +92,8 @@ static int read_pem(struct reading *r, struct span pem, struct x509_list *ret_ch
 		else if (!strcmp(block.label, "X509 CRL") && (ret = bag_add_crl(r->bag, der)))
 			ret = refuse(r, ret, "a revocation list is malformed");
 		else if (strcmp(block.label, "X509 CRL"))
-			ret = fail(r->err, -ENOTSUP, "%s: PEM of \"%s\" is not collateral", r->origin, block.label);
+			ret = fail(r->err, -ENOTSUP, "%s: PEM of \"%s\" is not collateral",
+				   r->origin, block.label);
 		free(block.der);
 		if (ret)
 			return ret;
@@ -165,8 +169,8 @@ static int read_url_encoded(struct reading *r, struct span text, struct x509_lis
 	char *copy = strndup((const char *)text.data, text.size), *decoded = NULL;
 	int ret = copy ? url_decode(copy, &decoded) : -ENOMEM;
 
-	ret = ret ? refuse(r, ret, "is not well-formed URL encoding") :
-		    read_pem(r, SPAN(decoded, strlen(decoded)), ret_chain);
+	ret = ret ? refuse(r, ret, "is not well-formed URL encoding")
+		  : read_pem(r, SPAN(decoded, strlen(decoded)), ret_chain);
 	free(copy);
 	free(decoded);
 	return ret;
@@ -188,8 +192,8 @@ int read_x509(struct reading *r, struct span data, struct x509_list *ret_chain)
 	return read_der_text(r, text, ret_chain);
 }
 
-static int read_any(struct collateral *c, const char *origin, struct span data, const struct x509_list *chain,
-		    struct cattest_error *err)
+static int read_any(struct collateral *c, const char *origin, struct span data,
+		    const struct x509_list *chain, struct cattest_error *err)
 {
 	struct reading r = { .bag = c, .origin = origin, .err = err };
 	struct span text = trim(data);
@@ -204,13 +208,14 @@ static int read_any(struct collateral *c, const char *origin, struct span data, 
 	return read_x509(&r, data, NULL);
 }
 
-int collateral_add(struct collateral *c, const char *origin, struct span data, struct cattest_error *err)
+int collateral_add(struct collateral *c, const char *origin, struct span data,
+		   struct cattest_error *err)
 {
 	return read_any(c, origin, data, NULL, err);
 }
 
-int collateral_add_answer(struct collateral *c, const char *origin, struct span body, const char *issuer_chain,
-			  struct cattest_error *err)
+int collateral_add_answer(struct collateral *c, const char *origin, struct span body,
+			  const char *issuer_chain, struct cattest_error *err)
 {
 	struct reading r = { .bag = c, .origin = origin, .err = err };
 	struct x509_list chain = { .count = 0 };
@@ -220,8 +225,8 @@ int collateral_add_answer(struct collateral *c, const char *origin, struct span 
 		char *pem = NULL;
 
 		ret = url_decode(issuer_chain, &pem);
-		ret = ret ? refuse(&r, ret, "the issuer chain header is not URL encoding") :
-			    read_pem(&r, SPAN(pem, strlen(pem)), &chain);
+		ret = ret ? refuse(&r, ret, "the issuer chain header is not URL encoding")
+			  : read_pem(&r, SPAN(pem, strlen(pem)), &chain);
 		free(pem);
 	}
 	if (!ret)

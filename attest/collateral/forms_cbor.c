@@ -9,12 +9,14 @@
 #include <errno.h>
 
 /* The member's bytes of a map that the reader stands on. */
-static bool map_bytes(struct cbor map, const char *name, enum cbor_type type, struct span *ret_bytes)
+static bool map_bytes(struct cbor map, const char *name, enum cbor_type type,
+		      struct span *ret_bytes)
 {
 	struct cbor_item head, item;
 	struct cbor value;
 
-	if (!cbor_expect(&map, CBOR_MAP, &head) || !cbor_map_find_text(&map, head.number, name, &value) ||
+	if (!cbor_expect(&map, CBOR_MAP, &head) ||
+	    !cbor_map_find_text(&map, head.number, name, &value) ||
 	    !cbor_expect(&value, type, &item))
 		return false;
 	*ret_bytes = SPAN(item.data, item.size);
@@ -25,10 +27,12 @@ static bool map_map(struct cbor map, const char *name, struct cbor *ret_value)
 {
 	struct cbor_item head;
 
-	return cbor_expect(&map, CBOR_MAP, &head) && cbor_map_find_text(&map, head.number, name, ret_value);
+	return cbor_expect(&map, CBOR_MAP, &head) &&
+	       cbor_map_find_text(&map, head.number, name, ret_value);
 }
 
-static int read_signed(struct reading *r, struct cbor tcb, const char *member, const char *body_name, enum intel_json_kind kind,
+static int read_signed(struct reading *r, struct cbor tcb, const char *member,
+		       const char *body_name, enum intel_json_kind kind,
 		       const struct x509_list *chain)
 {
 	struct span body, signature;
@@ -38,7 +42,8 @@ static int read_signed(struct reading *r, struct cbor tcb, const char *member, c
 	if (!map_map(tcb, member, &object) || !map_bytes(object, body_name, CBOR_BYTES, &body) ||
 	    !map_bytes(object, "signature", CBOR_TEXT, &signature) ||
 	    hex_parse((const char *)signature.data, signature.size, rs, sizeof(rs)))
-		return fail(r->err, -EBADMSG, "%s: \"%s\" of the bundle is missing or malformed", r->origin, member);
+		return fail(r->err, -EBADMSG, "%s: \"%s\" of the bundle is missing or malformed",
+			    r->origin, member);
 	return read_intel_json(r, kind, body, rs, chain);
 }
 
@@ -53,7 +58,8 @@ int read_cbor_bundle(struct reading *r, struct span data)
 		return fail(r->err, -EBADMSG, "%s: is not well-formed CBOR", r->origin);
 	cbor_init(&bundle, data.data, data.size);
 	if (!map_map(bundle, "tcb", &tcb) || !map_bytes(tcb, "certs", CBOR_BYTES, &certs))
-		return fail(r->err, -ENOTSUP, "%s: is CBOR of no form of collateral that is known", r->origin);
+		return fail(r->err, -ENOTSUP, "%s: is CBOR of no form of collateral that is known",
+			    r->origin);
 	ret = read_x509(r, certs, &chain);
 	if (!ret)
 		ret = read_signed(r, tcb, "tcb_info", "tcb_info", INTEL_TCB_INFO, &chain);

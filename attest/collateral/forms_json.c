@@ -58,7 +58,8 @@ static int der_signature(struct span der, uint8_t ret_signature[64])
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)der.size);
 	int ret = -EBADMSG;
 
-	if (sig && p == der.data + der.size && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret_signature, 32) == 32 &&
+	if (sig && p == der.data + der.size &&
+	    BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret_signature, 32) == 32 &&
 	    BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret_signature + 32, 32) == 32)
 		ret = 0;
 	ECDSA_SIG_free(sig);
@@ -78,7 +79,8 @@ static int signature_of(struct reading *r, const json_t *v, uint8_t ret_signatur
 	else if (!ret && size == 64)
 		memcpy(ret_signature, bytes, 64);
 	else if (!ret)
-		ret = size && size < 80 ? der_signature(SPAN(bytes, size), ret_signature) : -EBADMSG;
+		ret = size && size < 80 ? der_signature(SPAN(bytes, size), ret_signature)
+					: -EBADMSG;
 	free(bytes);
 	return ret ? fail(r->err, ret, "%s: the signature is missing or malformed", r->origin) : 0;
 }
@@ -89,13 +91,15 @@ static int chain_of(struct reading *r, const json_t *v, struct x509_list *chain)
 	size_t count = json_is_array(v) ? json_array_size(v) : 1;
 
 	if (!v || (!json_is_array(v) && !json_is_string(v)))
-		return fail(r->err, -EBADMSG, "%s: a certificate chain is missing or malformed", r->origin);
+		return fail(r->err, -EBADMSG, "%s: a certificate chain is missing or malformed",
+			    r->origin);
 	for (size_t i = 0; i < count; i++) {
 		const json_t *one = json_is_array(v) ? json_array_get(v, i) : v;
 		int ret;
 
 		if (!json_is_string(one))
-			return fail(r->err, -EBADMSG, "%s: a certificate chain is malformed", r->origin);
+			return fail(r->err, -EBADMSG, "%s: a certificate chain is malformed",
+				    r->origin);
 		ret = read_x509(r, text_of(one), chain);
 		if (ret)
 			return ret;
@@ -109,7 +113,8 @@ static int crl_of(struct reading *r, const json_t *v)
 	size_t size = 0;
 	int ret = bytes_of(v, &bytes, &size);
 
-	ret = ret ? fail(r->err, ret, "%s: a revocation list is malformed", r->origin) : read_x509(r, SPAN(bytes, size), NULL);
+	ret = ret ? fail(r->err, ret, "%s: a revocation list is malformed", r->origin)
+		  : read_x509(r, SPAN(bytes, size), NULL);
 	free(bytes);
 	return ret;
 }
@@ -122,7 +127,8 @@ static const struct {
 } bodies[] = {
 	{ "raw_tcb_info", "tcb_info_json", INTEL_TCB_INFO },
 	{ "raw_enclave_identity", "enclave_identity_json", INTEL_QE_IDENTITY },
-	{ "raw_tcb_evaluation_data_numbers", "tcb_evaluation_data_numbers_json", INTEL_TCB_EVALUATION_NUMBERS },
+	{ "raw_tcb_evaluation_data_numbers", "tcb_evaluation_data_numbers_json",
+	  INTEL_TCB_EVALUATION_NUMBERS },
 };
 #define BODY_COUNT (sizeof(bodies) / sizeof(bodies[0]))
 
@@ -156,7 +162,8 @@ static int read_raw(struct reading *r, json_t *o, size_t body)
 	int ret = only_members(r, o, members);
 
 	if (!ret && !json_is_string(text))
-		ret = fail(r->err, -EBADMSG, "%s: \"%s\" is not a text", r->origin, bodies[body].raw);
+		ret = fail(r->err, -EBADMSG, "%s: \"%s\" is not a text", r->origin,
+			   bodies[body].raw);
 	if (!ret)
 		ret = signature_of(r, json_object_get(o, "signature"), signature);
 	if (!ret && json_object_get(o, "ca_chain"))
@@ -185,16 +192,19 @@ static int read_capture(struct reading *r, json_t *o, const char *name)
 }
 
 /* Body, signature and chain of collateral v3: the signature is a member of its own, or in the body's wrapper. */
-static int read_v3_body(struct reading *r, json_t *o, enum intel_json_kind kind, const char *body, const char *signature_name,
-			const char *chain_name)
+static int read_v3_body(struct reading *r, json_t *o, enum intel_json_kind kind, const char *body,
+			const char *signature_name, const char *chain_name)
 {
-	const json_t *text = json_object_get(o, body), *signature = json_object_get(o, signature_name);
+	const json_t *text = json_object_get(o, body),
+		     *signature = json_object_get(o, signature_name);
 	struct x509_list chain = { .count = 0 };
 	uint8_t rs[64];
 	int ret = 0;
 
 	if (!text)
-		return signature ? fail(r->err, -EBADMSG, "%s: \"%s\" without \"%s\"", r->origin, signature_name, body) : 0;
+		return signature ? fail(r->err, -EBADMSG, "%s: \"%s\" without \"%s\"", r->origin,
+					signature_name, body)
+				 : 0;
 	if (!json_is_string(text))
 		return fail(r->err, -EBADMSG, "%s: \"%s\" is not a text", r->origin, body);
 	if (json_object_get(o, chain_name))
@@ -209,10 +219,19 @@ static int read_v3_body(struct reading *r, json_t *o, enum intel_json_kind kind,
 
 static int read_v3(struct reading *r, json_t *o)
 {
-	static const char *const members[] = { "version", "tee_type", "pck_crl_issuer_chain", "root_ca_crl", "pck_crl",
-					       "tcb_info_issuer_chain", "tcb_info", "tcb_info_signature",
-					       "qe_identity_issuer_chain", "qe_identity", "qe_identity_signature",
-					       "pck_certificate_chain", NULL };
+	static const char *const members[] = { "version",
+					       "tee_type",
+					       "pck_crl_issuer_chain",
+					       "root_ca_crl",
+					       "pck_crl",
+					       "tcb_info_issuer_chain",
+					       "tcb_info",
+					       "tcb_info_signature",
+					       "qe_identity_issuer_chain",
+					       "qe_identity",
+					       "qe_identity_signature",
+					       "pck_certificate_chain",
+					       NULL };
 	static const char *const chains[] = { "pck_crl_issuer_chain", "pck_certificate_chain" };
 	static const char *const crls[] = { "root_ca_crl", "pck_crl" };
 	int ret = only_members(r, o, members);
@@ -224,7 +243,8 @@ static int read_v3(struct reading *r, json_t *o)
 		if (json_object_get(o, crls[i]))
 			ret = crl_of(r, json_object_get(o, crls[i]));
 	if (!ret)
-		ret = read_v3_body(r, o, INTEL_TCB_INFO, "tcb_info", "tcb_info_signature", "tcb_info_issuer_chain");
+		ret = read_v3_body(r, o, INTEL_TCB_INFO, "tcb_info", "tcb_info_signature",
+				   "tcb_info_issuer_chain");
 	if (!ret)
 		ret = read_v3_body(r, o, INTEL_QE_IDENTITY, "qe_identity", "qe_identity_signature",
 				   "qe_identity_issuer_chain");
@@ -242,9 +262,11 @@ static int read_crl_capture(struct reading *r, json_t *o)
 	return ret ? ret : crl_of(r, json_object_get(o, "crl_data"));
 }
 
-static int read_members(struct reading *r, json_t *o, struct span text, const struct x509_list *chain)
+static int read_members(struct reading *r, json_t *o, struct span text,
+			const struct x509_list *chain)
 {
-	static const char *const pcs[] = { "tcbInfo", "enclaveIdentity", "tcbEvaluationDataNumbers" };
+	static const char *const pcs[] = { "tcbInfo", "enclaveIdentity",
+					   "tcbEvaluationDataNumbers" };
 
 	for (size_t i = 0; i < BODY_COUNT; i++) {
 		const char *const members[] = { pcs[i], "signature", NULL };
@@ -261,10 +283,11 @@ static int read_members(struct reading *r, json_t *o, struct span text, const st
 	}
 	if (json_object_get(o, "crl_data"))
 		return read_crl_capture(r, o);
-	if (json_object_get(o, "tcb_info") || json_object_get(o, "qe_identity") || json_object_get(o, "pck_crl") ||
-	    json_object_get(o, "root_ca_crl"))
+	if (json_object_get(o, "tcb_info") || json_object_get(o, "qe_identity") ||
+	    json_object_get(o, "pck_crl") || json_object_get(o, "root_ca_crl"))
 		return read_v3(r, o);
-	return fail(r->err, -ENOTSUP, "%s: is JSON of no form of collateral that is known", r->origin);
+	return fail(r->err, -ENOTSUP, "%s: is JSON of no form of collateral that is known",
+		    r->origin);
 }
 
 int read_json_form(struct reading *r, struct span text, const struct x509_list *chain)
@@ -279,7 +302,8 @@ int read_json_form(struct reading *r, struct span text, const struct x509_list *
 		return fail(r->err, -EBADMSG, "%s: is not a well-formed JSON object", r->origin);
 	o = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
 	if (!o)
-		return fail(r->err, -EBADMSG, "%s: is not well-formed JSON (line %d)", r->origin, error.line);
+		return fail(r->err, -EBADMSG, "%s: is not well-formed JSON (line %d)", r->origin,
+			    error.line);
 	ret = read_members(r, o, text, chain);
 	json_decref(o);
 	return ret;

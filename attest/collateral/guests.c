@@ -9,9 +9,10 @@
 
 void collateral_guests_begin(struct collateral *c, struct collateral_guests *g)
 {
-	*g = (struct collateral_guests){
-		.certs = { c->cert_count }, .crls = { c->crl_count }, .jsons = { c->json_count }, .bytes = c->bytes
-	};
+	*g = (struct collateral_guests){ .certs = { c->cert_count },
+					 .crls = { c->crl_count },
+					 .jsons = { c->json_count },
+					 .bytes = c->bytes };
 	c->guests = true;
 }
 
@@ -27,7 +28,8 @@ void collateral_guests_added(struct collateral *c, struct collateral_guests *g)
 /* Elements [range[0], range[1]) out of an array; the new count. */
 static size_t close_gap(void *array, size_t size, const size_t range[2], size_t count)
 {
-	memmove((char *)array + range[0] * size, (char *)array + range[1] * size, (count - range[1]) * size);
+	memmove((char *)array + range[0] * size, (char *)array + range[1] * size,
+		(count - range[1]) * size);
 	return count - (range[1] - range[0]);
 }
 

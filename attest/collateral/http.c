@@ -43,7 +43,7 @@ struct transfer {
 	uint8_t *body;
 	size_t size, room;
 	char *chain;
-	int64_t max_age; /* -1: not said */
+	int64_t max_age;     /* -1: not said */
 	long retry_after_ms; /* -1: not said */
 	bool too_large;
 };
@@ -64,7 +64,8 @@ static bool loopback_host(const char *host)
 	for (size_t i = 0; i < 3; i++) {
 		size_t len = strlen(hosts[i]);
 
-		if (!strncasecmp(host, hosts[i], len) && (!host[len] || host[len] == ':' || host[len] == '/' || host[len] == '?'))
+		if (!strncasecmp(host, hosts[i], len) &&
+		    (!host[len] || host[len] == ':' || host[len] == '/' || host[len] == '?'))
 			return true;
 	}
 	return false;
@@ -87,7 +88,8 @@ static bool join(char *ret_url, size_t room, const char *base, const char *rest)
 	return n >= 0 && (size_t)n < room;
 }
 
-bool http_rewrite(const char *url, const char *pccs_url, const char *kds_url, char *ret_url, size_t room)
+bool http_rewrite(const char *url, const char *pccs_url, const char *kds_url, char *ret_url,
+		  size_t room)
 {
 	static const char sgx[] = PCS_SGX, tdx[] = PCS_TDX, kds[] = KDS;
 	char *at;
@@ -138,7 +140,8 @@ static char *header_value(const char *line, size_t size, const char *name, bool 
 	const char *colon = memchr(line, ':', size), *end = line + size;
 	size_t len = strlen(name), name_len = colon ? (size_t)(colon - line) : 0;
 
-	if (!colon || (suffix ? name_len < len : name_len != len) || strncasecmp(colon - len, name, len))
+	if (!colon || (suffix ? name_len < len : name_len != len) ||
+	    strncasecmp(colon - len, name, len))
 		return NULL;
 	colon++;
 	while (colon < end && (*colon == ' ' || *colon == '\t'))
@@ -162,7 +165,8 @@ static size_t on_header(char *line, size_t unit, size_t count, void *context)
 	if (value && value[0] >= '0' && value[0] <= '9') {
 		long seconds = strtol(value, NULL, 10);
 
-		t->retry_after_ms = seconds > RETRY_AFTER_MAX_MS / 1000 ? RETRY_AFTER_MAX_MS + 1 : seconds * 1000;
+		t->retry_after_ms = seconds > RETRY_AFTER_MAX_MS / 1000 ? RETRY_AFTER_MAX_MS + 1
+									: seconds * 1000;
 	}
 	free(value);
 	value = header_value(line, size, "-Issuer-Chain", true);
@@ -216,7 +220,8 @@ static int set_options(struct http *h, const char *url, struct transfer *t, char
 	curl_easy_reset(c);
 	error_text[0] = 0;
 	ok = curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
-	     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, strncmp(url, "http://", 7) ? "https" : "http") == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR,
+			      strncmp(url, "http://", 7) ? "https" : "http") == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
@@ -224,7 +229,9 @@ static int set_options(struct http *h, const char *url, struct transfer *t, char
 	     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)h->timeout_ms) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-			      (long)(h->timeout_ms < CONNECT_TIMEOUT_MS ? h->timeout_ms : CONNECT_TIMEOUT_MS)) == CURLE_OK &&
+			      (long)(h->timeout_ms < CONNECT_TIMEOUT_MS ? h->timeout_ms
+									: CONNECT_TIMEOUT_MS)) ==
+		     CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_MAXFILESIZE, (long)HTTP_BODY_MAX) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_USERAGENT, "cloister") == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
@@ -242,7 +249,8 @@ static int set_options(struct http *h, const char *url, struct transfer *t, char
 }
 
 /* What became of a request: 0, -ENOENT, -EAGAIN (worth another try), -EIO. */
-static int request_once(struct http *h, const char *url, struct transfer *t, struct cattest_error *err)
+static int request_once(struct http *h, const char *url, struct transfer *t,
+			struct cattest_error *err)
 {
 	char text[CURL_ERROR_SIZE], clean[256];
 	CURLcode code;
@@ -252,21 +260,25 @@ static int request_once(struct http *h, const char *url, struct transfer *t, str
 		return fail(err, -ENOMEM, "out of memory");
 	code = curl_easy_perform(h->curl);
 	if (t->too_large || code == CURLE_FILESIZE_EXCEEDED)
-		return fail(err, -E2BIG, "%s: the answer is larger than %u bytes", url, HTTP_BODY_MAX);
+		return fail(err, -E2BIG, "%s: the answer is larger than %u bytes", url,
+			    HTTP_BODY_MAX);
 	if (code != CURLE_OK) {
 		const char *why = text[0] ? text : curl_easy_strerror(code);
 
-		fail(err, -EIO, "%s: %s", url, safe_text(SPAN(why, strlen(why)), clean, sizeof(clean)));
-		return code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-				       code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING ||
-				       code == CURLE_PARTIAL_FILE ?
-			       -EAGAIN :
-			       -EIO;
+		fail(err, -EIO, "%s: %s", url,
+		     safe_text(SPAN(why, strlen(why)), clean, sizeof(clean)));
+		return code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_CONNECT ||
+				       code == CURLE_COULDNT_RESOLVE_HOST ||
+				       code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+				       code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE
+			       ? -EAGAIN
+			       : -EIO;
 	}
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 200 && t->size)
 		return 0;
-	fail(err, -EIO, "%s: the server answers %ld%s", url, status, status == 200 ? " with nothing" : "");
+	fail(err, -EIO, "%s: the server answers %ld%s", url, status,
+	     status == 200 ? " with nothing" : "");
 	if (status == 404)
 		return -ENOENT;
 	return status == 429 || status >= 500 ? -EAGAIN : -EIO;
@@ -282,8 +294,8 @@ static int64_t keep_for(const char *canonical, const struct transfer *t)
 }
 
 /* With retries; *ret_keep is how long it may be kept. */
-static int request(struct http *h, const char *canonical, const char *url, struct http_answer *ret_answer, int64_t *ret_keep,
-		   struct cattest_error *err)
+static int request(struct http *h, const char *canonical, const char *url,
+		   struct http_answer *ret_answer, int64_t *ret_keep, struct cattest_error *err)
 {
 	struct transfer t = { .max_age = -1, .retry_after_ms = -1 };
 	int64_t backoff = h->backoff_ms;
@@ -299,8 +311,10 @@ static int request(struct http *h, const char *canonical, const char *url, struc
 			backoff *= 2;
 		}
 		transfer_done(&t);
-		if (is_kds(canonical) && pace_wait(h->cache_dir, h->kds_url ? h->kds_url : KDS, h->pace_ms, TURN_MAX_MS, &h->last_kds)) {
-			ret = fail(err, -ETIMEDOUT, "%s: too many requests are waiting for their turn", url);
+		if (is_kds(canonical) && pace_wait(h->cache_dir, h->kds_url ? h->kds_url : KDS,
+						   h->pace_ms, TURN_MAX_MS, &h->last_kds)) {
+			ret = fail(err, -ETIMEDOUT,
+				   "%s: too many requests are waiting for their turn", url);
 			break;
 		}
 		ret = request_once(h, url, &t, err);
@@ -310,12 +324,14 @@ static int request(struct http *h, const char *canonical, const char *url, struc
 		return ret == -EAGAIN ? -EIO : ret;
 	}
 	*ret_keep = keep_for(canonical, &t);
-	*ret_answer = (struct http_answer){ .body = t.body, .size = t.size, .chain = t.chain, .expires = time(NULL) + *ret_keep };
+	*ret_answer = (struct http_answer){
+		.body = t.body, .size = t.size, .chain = t.chain, .expires = time(NULL) + *ret_keep
+	};
 	return 0;
 }
 
-static int http_get(void *context, const char *canonical, uint8_t **ret_body, size_t *ret_size, char **ret_chain,
-		    struct cattest_error *err)
+static int http_get(void *context, const char *canonical, uint8_t **ret_body, size_t *ret_size,
+		    char **ret_chain, struct cattest_error *err)
 {
 	struct http_answer cached = { 0 }, fresh = { 0 }, *answer = &fresh;
 	struct http *h = context;
@@ -326,13 +342,15 @@ static int http_get(void *context, const char *canonical, uint8_t **ret_body, si
 	if (!canonical[0] || !http_rewrite(canonical, h->pccs_url, h->kds_url, url, sizeof(url)))
 		return fail(err, -EINVAL, "the address to ask is too long");
 	if (!http_allowed(url))
-		return fail(err, -EPERM, "%s: only https is used, or http to this machine itself", url);
+		return fail(err, -EPERM, "%s: only https is used, or http to this machine itself",
+			    url);
 	if (h->cache_dir && !cache_get(h->cache_dir, url, &cached))
 		answer = &cached;
 	if (answer == &cached && (h->offline || cached.expires > time(NULL)))
 		goto give;
 	if (h->offline)
-		return fail(err, -ENETUNREACH, "%s: is not in the cache, and the fetcher is offline", url);
+		return fail(err, -ENETUNREACH,
+			    "%s: is not in the cache, and the fetcher is offline", url);
 	ret = request(h, canonical, url, &fresh, &keep, err);
 	if (!ret) {
 		answer = &fresh;
@@ -390,7 +408,10 @@ static int copy_base(const char *url, const char *what, char **ret_copy, struct 
 	if (!url)
 		return 0;
 	if (!http_allowed(url) || strlen(url) > URL_ROOM / 2 || strpbrk(url, "?#"))
-		return fail(err, -EINVAL, "the %s must be an https address (or http to this machine itself) without a query", what);
+		return fail(
+			err, -EINVAL,
+			"the %s must be an https address (or http to this machine itself) without a query",
+			what);
 	copy = strdup(url);
 	if (!copy)
 		return fail(err, -ENOMEM, "out of memory");
@@ -408,7 +429,8 @@ static int copy_text(const char *text, char **ret_copy, struct cattest_error *er
 	return *ret_copy ? 0 : fail(err, -ENOMEM, "out of memory");
 }
 
-int cattest_http_fetcher(const struct cattest_http_options *options, struct cattest_fetcher *ret_fetcher, struct cattest_error *err)
+int cattest_http_fetcher(const struct cattest_http_options *options,
+			 struct cattest_fetcher *ret_fetcher, struct cattest_error *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http *h = calloc(1, sizeof(*h));

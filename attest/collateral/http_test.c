@@ -52,8 +52,8 @@ struct peer {
 static bool peer_write(const struct peer *p, const char *data, size_t size)
 {
 	while (size) {
-		int n = p->ssl ? SSL_write(p->ssl, data, (int)(size > 16384 ? 16384 : size)) :
-				 (int)send(p->fd, data, size, MSG_NOSIGNAL);
+		int n = p->ssl ? SSL_write(p->ssl, data, (int)(size > 16384 ? 16384 : size))
+			       : (int)send(p->fd, data, size, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return false;
@@ -66,8 +66,9 @@ static bool peer_write(const struct peer *p, const char *data, size_t size)
 static void answer(const struct peer *p, const char *status, const char *headers, const char *body)
 {
 	char text[4096];
-	int n = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body),
-			 headers, body);
+	int n = snprintf(text, sizeof(text),
+			 "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
+			 status, strlen(body), headers, body);
 
 	peer_write(p, text, (size_t)n);
 }
@@ -98,7 +99,9 @@ static void serve_path(const struct peer *p, const char *path)
 	static atomic_uint busy, broken;
 
 	if (!strcmp(path, "/kept"))
-		answer(p, "200 OK", "Cache-Control: public, max-age=3600\r\nTCB-Info-Issuer-Chain: %2Dchain%0A\r\n", "kept body");
+		answer(p, "200 OK",
+		       "Cache-Control: public, max-age=3600\r\nTCB-Info-Issuer-Chain: %2Dchain%0A\r\n",
+		       "kept body");
 	else if (!strcmp(path, "/not-kept"))
 		answer(p, "200 OK", "Cache-Control: no-store\r\n", "fresh body");
 	else if (!strcmp(path, "/short"))
@@ -106,7 +109,8 @@ static void serve_path(const struct peer *p, const char *path)
 	else if (!strcmp(path, "/busy-once"))
 		answer(p, busy++ % 2 ? "200 OK" : "429 Too Many Requests", "", "at last");
 	else if (!strcmp(path, "/broken-twice"))
-		answer(p, broken++ % 3 == 2 ? "200 OK" : "503 Unavailable", "Retry-After: 0\r\n", "at last");
+		answer(p, broken++ % 3 == 2 ? "200 OK" : "503 Unavailable", "Retry-After: 0\r\n",
+		       "at last");
 	else if (!strcmp(path, "/busy"))
 		answer(p, "429 Too Many Requests", "", "");
 	else if (!strcmp(path, "/busy-for-long"))
@@ -124,8 +128,10 @@ static void serve_path(const struct peer *p, const char *path)
 	else if (!strcmp(path, "/announced-large"))
 		peer_write(p, "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\nx", 47);
 	else if (!strcmp(path, "/large"))
-		peer_write(p, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 38), stream_forever(p);
-	else if (!strcmp(path, "/vcek/v1/Milan/crl") || !strcmp(path, "/tdx/certification/v4/qe/identity") ||
+		peer_write(p, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 38),
+			stream_forever(p);
+	else if (!strcmp(path, "/vcek/v1/Milan/crl") ||
+		 !strcmp(path, "/tdx/certification/v4/qe/identity") ||
 		 !strcmp(path, "/sgx/certification/v4/rootcacrl"))
 		answer(p, "200 OK", "", path);
 	else
@@ -147,8 +153,8 @@ static void serve(const struct server *s, int fd)
 			goto out;
 	}
 	while (size < sizeof(text) - 1 && !strstr(text, "\r\n\r\n")) {
-		int n = p.ssl ? SSL_read(p.ssl, text + size, (int)(sizeof(text) - 1 - size)) :
-				(int)recv(fd, text + size, sizeof(text) - 1 - size, 0);
+		int n = p.ssl ? SSL_read(p.ssl, text + size, (int)(sizeof(text) - 1 - size))
+			      : (int)recv(fd, text + size, sizeof(text) - 1 - size, 0);
 
 		if (n <= 0)
 			goto out;
@@ -186,7 +192,8 @@ static void *server_main(void *context)
 
 static int listen_local(unsigned *ret_port)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -200,9 +207,16 @@ static int listen_local(unsigned *ret_port)
 static SSL_CTX *make_tls(void)
 {
 	EVP_PKEY *key = make_ec("P-256"), *ca_key = make_ec("P-256");
-	struct recipe ca = { .subject = "ca of the test", .key = ca_key, .until = "20990101000000Z",
-			     .extensions = { { "basicConstraints", "critical,CA:TRUE" }, { "subjectKeyIdentifier", "hash" } } };
-	struct recipe leaf = { .subject = "server", .issuer = "ca of the test", .key = key, .signer = ca_key, .until = "20990101000000Z",
+	struct recipe ca = { .subject = "ca of the test",
+			     .key = ca_key,
+			     .until = "20990101000000Z",
+			     .extensions = { { "basicConstraints", "critical,CA:TRUE" },
+					     { "subjectKeyIdentifier", "hash" } } };
+	struct recipe leaf = { .subject = "server",
+			       .issuer = "ca of the test",
+			       .key = key,
+			       .signer = ca_key,
+			       .until = "20990101000000Z",
 			       .extensions = { { "subjectAltName", "IP:127.0.0.1" } } };
 	X509 *certs[2] = { make_certificate(&ca), NULL };
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -219,7 +233,8 @@ static SSL_CTX *make_tls(void)
 		}
 	}
 	certs[1] = make_certificate(&leaf);
-	NEED(ctx && SSL_CTX_use_certificate(ctx, certs[1]) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1);
+	NEED(ctx && SSL_CTX_use_certificate(ctx, certs[1]) == 1 &&
+	     SSL_CTX_use_PrivateKey(ctx, key) == 1);
 	X509_free(certs[1]);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(ca_key);
@@ -261,7 +276,8 @@ static const char *get(struct cattest_fetcher *f, const char *url_base, const ch
 	if (chain)
 		EXPECT(!strcmp(chain, "%2Dchain%0A"), "chain %s", chain);
 	EXPECT((chain != NULL) == (!*ret && !strcmp(path, "/kept")), "chain of %s", path);
-	EXPECT(*ret ? last_error.text[0] && !strchr(last_error.text, '\n') : 1, "message of %s", path);
+	EXPECT(*ret ? last_error.text[0] && !strchr(last_error.text, '\n') : 1, "message of %s",
+	       path);
 	free(body);
 	free(chain);
 	return text;
@@ -274,12 +290,18 @@ static void test_answers(void)
 		int ret;
 		unsigned requests;
 	} cases[] = {
-		{ "/kept", "kept body", 0, 1 },		      { "/busy-once", "at last", 0, 2 },
-		{ "/broken-twice", "at last", 0, 3 },	      { "/busy", "", -EIO, 4 },
-		{ "/busy-for-long", "", -EIO, 1 },	      { "/redirect", "", -EIO, 1 },
-		{ "/forbidden", "", -EIO, 1 },		      { "/nothing-here", "", -ENOENT, 1 },
-		{ "/empty", "", -EIO, 1 },		      { "/truncated", "", -EIO, 4 },
-		{ "/announced-large", "", -E2BIG, 1 },	      { "/large", "", -E2BIG, 1 },
+		{ "/kept", "kept body", 0, 1 },
+		{ "/busy-once", "at last", 0, 2 },
+		{ "/broken-twice", "at last", 0, 3 },
+		{ "/busy", "", -EIO, 4 },
+		{ "/busy-for-long", "", -EIO, 1 },
+		{ "/redirect", "", -EIO, 1 },
+		{ "/forbidden", "", -EIO, 1 },
+		{ "/nothing-here", "", -ENOENT, 1 },
+		{ "/empty", "", -EIO, 1 },
+		{ "/truncated", "", -EIO, 4 },
+		{ "/announced-large", "", -E2BIG, 1 },
+		{ "/large", "", -E2BIG, 1 },
 	};
 	struct cattest_fetcher f = make_fetcher((struct cattest_http_options){ 0 });
 
@@ -289,8 +311,10 @@ static void test_answers(void)
 			int ret;
 			const char *body = get(&f, tls ? base : plain, cases[i].path, &ret);
 
-			EXPECT(ret == cases[i].ret && !strcmp(body, cases[i].body), "%s: %d %s %s", cases[i].path, ret, body, last_error.text);
-			EXPECT(requests - before == cases[i].requests, "%s: %u requests", cases[i].path, requests - before);
+			EXPECT(ret == cases[i].ret && !strcmp(body, cases[i].body), "%s: %d %s %s",
+			       cases[i].path, ret, body, last_error.text);
+			EXPECT(requests - before == cases[i].requests, "%s: %u requests",
+			       cases[i].path, requests - before);
 		}
 	f.free(f.context);
 }
@@ -302,18 +326,21 @@ static void test_slow(void)
 	int ret;
 
 	get(&f, base, "/slow", &ret);
-	EXPECT(ret == -EIO && pace_now() - start < 3000, "%d after %lld ms: %s", ret, (long long)(pace_now() - start), last_error.text);
+	EXPECT(ret == -EIO && pace_now() - start < 3000, "%d after %lld ms: %s", ret,
+	       (long long)(pace_now() - start), last_error.text);
 	f.free(f.context);
 }
 
 static void test_trust(void)
 {
-	struct cattest_fetcher f = make_fetcher((struct cattest_http_options){ .ca_file = wrong_path });
+	struct cattest_fetcher f =
+		make_fetcher((struct cattest_http_options){ .ca_file = wrong_path });
 	unsigned before = requests;
 	int ret;
 
 	get(&f, base, "/kept", &ret);
-	EXPECT(ret == -EIO && requests == before, "a server of another CA: %d %s", ret, last_error.text);
+	EXPECT(ret == -EIO && requests == before, "a server of another CA: %d %s", ret,
+	       last_error.text);
 	f.free(f.context);
 	f = make_fetcher((struct cattest_http_options){ 0 });
 	get(&f, "http://192.0.2.1", "/kept", &ret);
@@ -362,7 +389,8 @@ static bool damage_cache(long at, bool cut)
 		int byte;
 
 		snprintf(path, sizeof(path), "%s/%s", cache, e->d_name);
-		if (e->d_name[0] == '.' || !strncmp(e->d_name, "pace-", 5) || stat(path, &st) || st.st_size <= at)
+		if (e->d_name[0] == '.' || !strncmp(e->d_name, "pace-", 5) || stat(path, &st) ||
+		    st.st_size <= at)
 			continue;
 		done = true;
 		if (cut) {
@@ -370,7 +398,8 @@ static bool damage_cache(long at, bool cut)
 			continue;
 		}
 		f = fopen(path, "r+");
-		NEED(f && !fseek(f, at, SEEK_SET) && (byte = fgetc(f)) != EOF && !fseek(f, at, SEEK_SET));
+		NEED(f && !fseek(f, at, SEEK_SET) && (byte = fgetc(f)) != EOF &&
+		     !fseek(f, at, SEEK_SET));
 		fputc(byte ^ 1, f);
 		fclose(f);
 	}
@@ -381,8 +410,10 @@ static bool damage_cache(long at, bool cut)
 
 static void test_cache(void)
 {
-	struct cattest_fetcher f = make_fetcher((struct cattest_http_options){ .cache_dir = cache });
-	struct cattest_fetcher offline = make_fetcher((struct cattest_http_options){ .cache_dir = cache, .offline = true });
+	struct cattest_fetcher f =
+		make_fetcher((struct cattest_http_options){ .cache_dir = cache });
+	struct cattest_fetcher offline =
+		make_fetcher((struct cattest_http_options){ .cache_dir = cache, .offline = true });
 	unsigned before;
 	bool private;
 	int ret;
@@ -391,15 +422,18 @@ static void test_cache(void)
 	EXPECT(ret == -ENETUNREACH, "offline without an entry: %d %s", ret, last_error.text);
 	get(&f, base, "/kept", &ret);
 	before = requests;
-	EXPECT(!strcmp(get(&f, base, "/kept", &ret), "kept body") && requests == before, "not kept");
-	EXPECT(!strcmp(get(&offline, base, "/kept", &ret), "kept body") && requests == before, "offline: %s", last_error.text);
+	EXPECT(!strcmp(get(&f, base, "/kept", &ret), "kept body") && requests == before,
+	       "not kept");
+	EXPECT(!strcmp(get(&offline, base, "/kept", &ret), "kept body") && requests == before,
+	       "offline: %s", last_error.text);
 	EXPECT(cache_entries(&private) == 1 && private, "entries");
 	/* Damaged anywhere: as if it were not there, and replaced. */
 	for (long at = 0; damage_cache(at, at % 2); at += 5) {
 		get(&offline, base, "/kept", &ret);
 		EXPECT(ret == -ENETUNREACH, "damage at %ld is not noticed", at);
 		before = requests;
-		EXPECT(!strcmp(get(&f, base, "/kept", &ret), "kept body") && requests == before + 1, "damage at %ld", at);
+		EXPECT(!strcmp(get(&f, base, "/kept", &ret), "kept body") && requests == before + 1,
+		       "damage at %ld", at);
 	}
 	get(&f, base, "/not-kept", &ret);
 	before = requests;
@@ -412,9 +446,11 @@ static void test_cache(void)
 	get(&f, base, "/short", &ret);
 	pace_sleep(1100);
 	before = requests;
-	EXPECT(!strcmp(get(&f, base, "/short", &ret), "short body") && requests == before + 1, "an old entry was used");
+	EXPECT(!strcmp(get(&f, base, "/short", &ret), "short body") && requests == before + 1,
+	       "an old entry was used");
 	pace_sleep(1100);
-	EXPECT(!strcmp(get(&offline, base, "/short", &ret), "short body"), "offline, old: %s", last_error.text);
+	EXPECT(!strcmp(get(&offline, base, "/short", &ret), "short body"), "offline, old: %s",
+	       last_error.text);
 	f.free(f.context);
 	offline.free(offline.context);
 }
@@ -422,12 +458,18 @@ static void test_cache(void)
 /* The server is gone: an old entry is better than none. */
 static void test_stale(void)
 {
-	struct http_answer answer = { .body = (uint8_t *)strdup("old"), .size = 3, .expires = 1000 }, back;
-	struct cattest_fetcher f = make_fetcher((struct cattest_http_options){ .cache_dir = cache });
+	struct http_answer answer = { .body = (uint8_t *)strdup("old"),
+				      .size = 3,
+				      .expires = 1000 },
+			   back;
+	struct cattest_fetcher f =
+		make_fetcher((struct cattest_http_options){ .cache_dir = cache });
 	int ret;
 
 	EXPECT(!cache_put(cache, "https://127.0.0.1:1/x", &answer), "put");
-	EXPECT(!cache_get(cache, "https://127.0.0.1:1/x", &back) && back.size == 3 && !back.chain && back.expires == 1000, "get");
+	EXPECT(!cache_get(cache, "https://127.0.0.1:1/x", &back) && back.size == 3 && !back.chain &&
+		       back.expires == 1000,
+	       "get");
 	http_answer_done(&back);
 	EXPECT(!strcmp(get(&f, "https://127.0.0.1:1", "/x", &ret), "old"), "%s", last_error.text);
 	/* An entry under another URL's name is not that URL's. */
@@ -442,26 +484,35 @@ static void test_rewrite(void)
 		const char *url, *pccs, *kds, *expected;
 	} cases[] = {
 		{ PCS_SGX "/tcb?fmspc=1", NULL, NULL, PCS_SGX "/tcb?fmspc=1" },
-		{ PCS_SGX "/tcb?fmspc=1", "https://h:1/sgx/certification/v4", NULL, "https://h:1/sgx/certification/v4/tcb?fmspc=1" },
-		{ PCS_TDX "/qe/identity", "https://h:1/sgx/certification/v4", NULL, "https://h:1/tdx/certification/v4/qe/identity" },
-		{ PCS_ROOT_CRL, "https://h:1/sgx/certification/v4", NULL, "https://h:1/sgx/certification/v4/rootcacrl" },
+		{ PCS_SGX "/tcb?fmspc=1", "https://h:1/sgx/certification/v4", NULL,
+		  "https://h:1/sgx/certification/v4/tcb?fmspc=1" },
+		{ PCS_TDX "/qe/identity", "https://h:1/sgx/certification/v4", NULL,
+		  "https://h:1/tdx/certification/v4/qe/identity" },
+		{ PCS_ROOT_CRL, "https://h:1/sgx/certification/v4", NULL,
+		  "https://h:1/sgx/certification/v4/rootcacrl" },
 		{ PCS_ROOT_CRL, NULL, "https://k", PCS_ROOT_CRL },
-		{ KDS "/vcek/v1/Milan/crl", "https://h", "https://k/m", "https://k/m/vcek/v1/Milan/crl" },
+		{ KDS "/vcek/v1/Milan/crl", "https://h", "https://k/m",
+		  "https://k/m/vcek/v1/Milan/crl" },
 		{ KDS "/vcek/v1/Milan/crl", NULL, NULL, KDS "/vcek/v1/Milan/crl" },
 	};
 	char url[256];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		EXPECT(http_rewrite(cases[i].url, cases[i].pccs, cases[i].kds, url, sizeof(url)) && !strcmp(url, cases[i].expected),
+		EXPECT(http_rewrite(cases[i].url, cases[i].pccs, cases[i].kds, url, sizeof(url)) &&
+			       !strcmp(url, cases[i].expected),
 		       "%s: %s", cases[i].url, url);
 	EXPECT(!http_rewrite(PCS_ROOT_CRL, NULL, NULL, url, 10), "a URL that does not fit");
-	EXPECT(http_allowed("https://a/b") && http_allowed("http://127.0.0.1:80/") && http_allowed("http://[::1]/") &&
-		       http_allowed("http://localhost:8081/x"), "allowed");
-	EXPECT(!http_allowed("http://a/") && !http_allowed("http://localhost.evil/") && !http_allowed("http://127.0.0.1@evil/") &&
-		       !http_allowed("ftp://a/") && !http_allowed("https://a\n/") && !http_allowed("https:///x") && !http_allowed(""),
+	EXPECT(http_allowed("https://a/b") && http_allowed("http://127.0.0.1:80/") &&
+		       http_allowed("http://[::1]/") && http_allowed("http://localhost:8081/x"),
+	       "allowed");
+	EXPECT(!http_allowed("http://a/") && !http_allowed("http://localhost.evil/") &&
+		       !http_allowed("http://127.0.0.1@evil/") && !http_allowed("ftp://a/") &&
+		       !http_allowed("https://a\n/") && !http_allowed("https:///x") &&
+		       !http_allowed(""),
 	       "not allowed");
-	EXPECT(http_max_age("max-age=5") == 5 && http_max_age("public, max-age=7") == 7 && http_max_age("no-store") == 0 &&
-		       http_max_age("max-age=9, no-cache") == 0 && http_max_age("private") == -1 && http_max_age("s-max-age=3") == -1,
+	EXPECT(http_max_age("max-age=5") == 5 && http_max_age("public, max-age=7") == 7 &&
+		       http_max_age("no-store") == 0 && http_max_age("max-age=9, no-cache") == 0 &&
+		       http_max_age("private") == -1 && http_max_age("s-max-age=3") == -1,
 	       "max-age");
 }
 
@@ -478,7 +529,8 @@ static void test_options(void)
 	struct cattest_error err;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		EXPECT(cattest_http_fetcher(&bad[i], &f, &err) < 0 && err.text[0], "options %zu", i);
+		EXPECT(cattest_http_fetcher(&bad[i], &f, &err) < 0 && err.text[0], "options %zu",
+		       i);
 }
 
 /* Through the manufacturers' addresses to a PCCS and a mirror. */
@@ -490,16 +542,20 @@ static void test_mirrors(void)
 
 	snprintf(pccs, sizeof(pccs), "%s/sgx/certification/v4/", base);
 	f = make_fetcher((struct cattest_http_options){ .pccs_url = pccs, .kds_url = base });
-	EXPECT(!strcmp(get(&f, KDS, "/vcek/v1/Milan/crl", &ret), "/vcek/v1/Milan/crl"), "%s", last_error.text);
-	EXPECT(!strcmp(get(&f, PCS_TDX, "/qe/identity", &ret), "/tdx/certification/v4/qe/identity"), "%s", last_error.text);
-	EXPECT(!strcmp(get(&f, PCS_ROOT_CRL, "", &ret), "/sgx/certification/v4/rootcacrl"), "%s", last_error.text);
+	EXPECT(!strcmp(get(&f, KDS, "/vcek/v1/Milan/crl", &ret), "/vcek/v1/Milan/crl"), "%s",
+	       last_error.text);
+	EXPECT(!strcmp(get(&f, PCS_TDX, "/qe/identity", &ret), "/tdx/certification/v4/qe/identity"),
+	       "%s", last_error.text);
+	EXPECT(!strcmp(get(&f, PCS_ROOT_CRL, "", &ret), "/sgx/certification/v4/rootcacrl"), "%s",
+	       last_error.text);
 	f.free(f.context);
 }
 
 /* Three requests of two processes to the KDS keep their distance. */
 static void test_pace(void)
 {
-	struct cattest_fetcher f = make_fetcher((struct cattest_http_options){ .cache_dir = cache, .kds_url = base });
+	struct cattest_fetcher f =
+		make_fetcher((struct cattest_http_options){ .cache_dir = cache, .kds_url = base });
 	int64_t start = pace_now(), last = 0;
 	int status, ret;
 	pid_t child;
@@ -512,9 +568,11 @@ static void test_pace(void)
 	get(&f, KDS, "/nothing", &ret);
 	NEED(waitpid(child, &status, 0) == child);
 	EXPECT(!status, "the other process");
-	EXPECT(pace_now() - start >= 780, "three requests within %lld ms", (long long)(pace_now() - start));
+	EXPECT(pace_now() - start >= 780, "three requests within %lld ms",
+	       (long long)(pace_now() - start));
 	last = 0;
-	EXPECT(pace_wait(cache, base, 60000, 100, &last) == -ETIMEDOUT, "a turn that does not come");
+	EXPECT(pace_wait(cache, base, 60000, 100, &last) == -ETIMEDOUT,
+	       "a turn that does not come");
 	/* A clock that was set back does not stop it. */
 	last = pace_now() + 1000000;
 	EXPECT(!pace_wait(NULL, base, 60000, 100, &last), "time in the future");
@@ -550,7 +608,8 @@ int main(void)
 	snprintf(wrong_path, sizeof(wrong_path), "%s/wrong.pem", folder);
 	snprintf(cache, sizeof(cache), "%s/cache", folder);
 	for (int i = 0; i < 2; i++) {
-		servers[i] = (struct server){ .fd = listen_local(&port), .tls = i ? NULL : make_tls() };
+		servers[i] =
+			(struct server){ .fd = listen_local(&port), .tls = i ? NULL : make_tls() };
 		if (i)
 			snprintf(plain, sizeof(plain), "http://127.0.0.1:%u", port);
 		else

@@ -46,17 +46,19 @@ static int read_fields(const json_t *o, struct intel_json *json, const char **re
 	*ret_what = "version";
 	if (number_field(o, "version", &json->version))
 		return -EBADMSG;
-	if (json->kind == INTEL_TCB_INFO ? json->version != 2 && json->version != 3 :
-	    json->kind == INTEL_QE_IDENTITY ? json->version != 2 : json->version != 1)
+	if (json->kind == INTEL_TCB_INFO      ? json->version != 2 && json->version != 3
+	    : json->kind == INTEL_QE_IDENTITY ? json->version != 2
+					      : json->version != 1)
 		return -ENOTSUP;
 	*ret_what = "id";
 	if (json->kind == INTEL_TCB_INFO && json->version == 2 && !json_object_get(o, "id"))
 		memcpy(json->id, "SGX", 4);
 	else if (text_field(o, "id", json->id, sizeof(json->id)))
 		return -EBADMSG;
-	if (json->kind == INTEL_QE_IDENTITY ? strcmp(json->id, "QE") && strcmp(json->id, "TD_QE") && strcmp(json->id, "QVE") &&
-						     strcmp(json->id, "QAE") :
-					      strcmp(json->id, "SGX") && strcmp(json->id, "TDX"))
+	if (json->kind == INTEL_QE_IDENTITY
+		    ? strcmp(json->id, "QE") && strcmp(json->id, "TD_QE") &&
+			      strcmp(json->id, "QVE") && strcmp(json->id, "QAE")
+		    : strcmp(json->id, "SGX") && strcmp(json->id, "TDX"))
 		return -ENOTSUP;
 	*ret_what = "issueDate";
 	if (time_field(o, "issueDate", &json->issue_date))
@@ -69,14 +71,15 @@ static int read_fields(const json_t *o, struct intel_json *json, const char **re
 	    number_field(o, "tcbEvaluationDataNumber", &json->evaluation_number))
 		return -EBADMSG;
 	*ret_what = "fmspc";
-	if (json->kind == INTEL_TCB_INFO && (text_field(o, "fmspc", fmspc, sizeof(fmspc)) ||
-					     hex_parse(fmspc, strlen(fmspc), json->fmspc, sizeof(json->fmspc))))
+	if (json->kind == INTEL_TCB_INFO &&
+	    (text_field(o, "fmspc", fmspc, sizeof(fmspc)) ||
+	     hex_parse(fmspc, strlen(fmspc), json->fmspc, sizeof(json->fmspc))))
 		return -EBADMSG;
 	return 0;
 }
 
-int read_intel_json(struct reading *r, enum intel_json_kind kind, struct span text, const uint8_t signature[64],
-		    const struct x509_list *chain)
+int read_intel_json(struct reading *r, enum intel_json_kind kind, struct span text,
+		    const uint8_t signature[64], const struct x509_list *chain)
 {
 	struct intel_json *json = calloc(1, sizeof(*json));
 	uint8_t *body = malloc(text.size + 1);
@@ -107,16 +110,21 @@ int read_intel_json(struct reading *r, enum intel_json_kind kind, struct span te
 	json_decref(o);
 	if (ret) {
 		intel_json_free(json);
-		return fail(r->err, ret, "%s: the signed object's \"%s\" is missing, malformed or not known", r->origin, what);
+		return fail(r->err, ret,
+			    "%s: the signed object's \"%s\" is missing, malformed or not known",
+			    r->origin, what);
 	}
 	ret = bag_add_json(r->bag, json);
-	return ret ? fail(r->err, ret, "%s: does not fit into the collateral any more", r->origin) : 0;
+	return ret ? fail(r->err, ret, "%s: does not fit into the collateral any more", r->origin)
+		   : 0;
 }
 
 int read_pcs_json(struct reading *r, struct span text, const struct x509_list *chain)
 {
-	static const char *const names[] = { "tcbInfo", "enclaveIdentity", "tcbEvaluationDataNumbers" };
-	static const enum intel_json_kind kinds[] = { INTEL_TCB_INFO, INTEL_QE_IDENTITY, INTEL_TCB_EVALUATION_NUMBERS };
+	static const char *const names[] = { "tcbInfo", "enclaveIdentity",
+					     "tcbEvaluationDataNumbers" };
+	static const enum intel_json_kind kinds[] = { INTEL_TCB_INFO, INTEL_QE_IDENTITY,
+						      INTEL_TCB_EVALUATION_NUMBERS };
 	struct span body, hex;
 	uint8_t signature[64];
 
@@ -124,13 +132,17 @@ int read_pcs_json(struct reading *r, struct span text, const struct x509_list *c
 		int ret = json_scan_member(text, names[i], &body);
 
 		if (ret < 0)
-			return fail(r->err, -EBADMSG, "%s: is not a well-formed JSON object", r->origin);
+			return fail(r->err, -EBADMSG, "%s: is not a well-formed JSON object",
+				    r->origin);
 		if (!ret)
 			continue;
-		if (json_scan_member(text, "signature", &hex) != 1 || hex.size != 130 || hex.data[0] != '"' ||
+		if (json_scan_member(text, "signature", &hex) != 1 || hex.size != 130 ||
+		    hex.data[0] != '"' ||
 		    hex_parse((const char *)hex.data + 1, 128, signature, sizeof(signature)))
-			return fail(r->err, -EBADMSG, "%s: \"signature\" is not 64 bytes as hex", r->origin);
+			return fail(r->err, -EBADMSG, "%s: \"signature\" is not 64 bytes as hex",
+				    r->origin);
 		return read_intel_json(r, kinds[i], body, signature, chain);
 	}
-	return fail(r->err, -ENOTSUP, "%s: holds no tcbInfo, enclaveIdentity or tcbEvaluationDataNumbers", r->origin);
+	return fail(r->err, -ENOTSUP,
+		    "%s: holds no tcbInfo, enclaveIdentity or tcbEvaluationDataNumbers", r->origin);
 }

@@ -103,7 +103,8 @@ static void scan_scalar(struct cursor *c)
 		return;
 	}
 	for (size_t i = 0; i < 3; i++)
-		if (span_starts(SPAN(c->in.data + c->at, cursor_left(c)), words[i], strlen(words[i]))) {
+		if (span_starts(SPAN(c->in.data + c->at, cursor_left(c)), words[i],
+				strlen(words[i]))) {
 			c->at += strlen(words[i]);
 			return;
 		}

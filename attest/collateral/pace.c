@@ -27,7 +27,8 @@ int64_t pace_now(void)
 
 void pace_sleep(int64_t milliseconds)
 {
-	struct timespec ts = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
+	struct timespec ts = { .tv_sec = milliseconds / 1000,
+			       .tv_nsec = milliseconds % 1000 * 1000000 };
 
 	while (milliseconds > 0 && nanosleep(&ts, &ts) && errno == EINTR)
 		;
@@ -38,7 +39,8 @@ static int64_t due(int64_t last, unsigned interval_ms)
 {
 	int64_t now = pace_now();
 
-	return last <= 0 || last > now || now - last >= interval_ms ? 0 : interval_ms - (now - last);
+	return last <= 0 || last > now || now - last >= interval_ms ? 0
+								    : interval_ms - (now - last);
 }
 
 static int open_locked(const char *dir, const char *host, int64_t deadline, int *ret_fd)
@@ -50,7 +52,8 @@ static int open_locked(const char *dir, const char *host, int64_t deadline, int 
 
 	if (digest("SHA256", &part, 1, hash, NULL))
 		return -ENOMEM;
-	if ((size_t)snprintf(path, sizeof(path), "%s/pace-%.16s", dir, hex_text(SPAN_OF(hash), hex, sizeof(hex))) >= sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "%s/pace-%.16s", dir,
+			     hex_text(SPAN_OF(hash), hex, sizeof(hex))) >= sizeof(path))
 		return -ENAMETOOLONG;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -70,7 +73,8 @@ static int open_locked(const char *dir, const char *host, int64_t deadline, int 
 	return 0;
 }
 
-int pace_wait(const char *dir, const char *host, unsigned interval_ms, unsigned wait_ms, int64_t *last)
+int pace_wait(const char *dir, const char *host, unsigned interval_ms, unsigned wait_ms,
+	      int64_t *last)
 {
 	int64_t deadline = pace_now() + wait_ms, wait;
 	char text[32] = "";

@@ -3,13 +3,14 @@
  * Where the manufacturers publish collateral: Intel's PCS API v4 (and the same paths at a PCCS), AMD's KDS (VCEK and KDS interface
  * specification, 57230). Parameters are numbers, hex and words of ours: nothing needs escaping.
  */
-#include "attest/collateral/collateral.h"
 #include "attest/collateral/url.h"
+#include "attest/collateral/collateral.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-static void put(char *ret_url, size_t room, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void put(char *ret_url, size_t room, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static void put(char *ret_url, size_t room, const char *format, ...)
 {
@@ -29,7 +30,8 @@ void url_tcb_info(struct appraisal *a, bool tdx, const uint8_t fmspc[6], char *r
 	char hex[16];
 
 	(void)a;
-	put(ret_url, room, "%s/tcb?fmspc=%s", tdx ? PCS_TDX : PCS_SGX, hex_text(SPAN(fmspc, 6), hex, sizeof(hex)));
+	put(ret_url, room, "%s/tcb?fmspc=%s", tdx ? PCS_TDX : PCS_SGX,
+	    hex_text(SPAN(fmspc, 6), hex, sizeof(hex)));
 }
 
 void url_qe_identity(struct appraisal *a, bool tdx, char *ret_url, size_t room)
@@ -50,14 +52,16 @@ void url_root_crl(struct appraisal *a, char *ret_url, size_t room)
 	put(ret_url, room, "%s", PCS_ROOT_CRL);
 }
 
-void url_vek(struct appraisal *a, bool vlek, const char *product, struct span hwid, const char *query, char *ret_url, size_t room)
+void url_vek(struct appraisal *a, bool vlek, const char *product, struct span hwid,
+	     const char *query, char *ret_url, size_t room)
 {
 	char hex[132];
 
 	(void)a;
 	/* A VLEK belongs to no chip. */
-	put(ret_url, room, KDS "/%s/v1/%s%s%s%s%s", vlek ? "vlek" : "vcek", product, hwid.size ? "/" : "",
-	    hwid.size ? hex_text(hwid, hex, sizeof(hex)) : "", query && query[0] ? "?" : "", query ? query : "");
+	put(ret_url, room, KDS "/%s/v1/%s%s%s%s%s", vlek ? "vlek" : "vcek", product,
+	    hwid.size ? "/" : "", hwid.size ? hex_text(hwid, hex, sizeof(hex)) : "",
+	    query && query[0] ? "?" : "", query ? query : "");
 }
 
 void url_amd_chain(struct appraisal *a, bool vlek, const char *product, char *ret_url, size_t room)

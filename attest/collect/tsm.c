@@ -236,10 +236,11 @@ static int collect_from(const struct tsm_state *state, struct entry *e,
 	/* cloister_*: Cloister's own kernel; what its evidence is shows in the evidence. */
 	if (strcmp(e->provider, "sev_guest") && strcmp(e->provider, "tdx_guest") &&
 	    strncmp(e->provider, "cloister_", 9))
-		return fail(err, -ENOTSUP,
-			    "%s/provider: \"%.20s\" is not known (known: sev_guest, tdx_guest, cloister_*)",
-			    e->path,
-			    safe_text(SPAN(e->provider, strlen(e->provider)), path, sizeof(path)));
+		return fail(
+			err, -ENOTSUP,
+			"%s/provider: \"%.20s\" is not known (known: sev_guest, tdx_guest, cloister_*)",
+			e->path,
+			safe_text(SPAN(e->provider, strlen(e->provider)), path, sizeof(path)));
 	for (uint64_t i = 0; i < state->tries; i++) {
 		blobs_done(&b);
 		rc = round_of(state, e, report_data, &b, err);

@@ -167,7 +167,8 @@ static void check_nonce(struct appraisal *a, struct span nonce)
 	if (stated)
 		check_equal(a, "nonce", SPAN_OF(padded), SPAN(stated->bytes, stated->size));
 	else
-		check_fail(a, "nonce", hex_text(nonce, text, sizeof(text)), "this evidence is bound to nothing");
+		check_fail(a, "nonce", hex_text(nonce, text, sizeof(text)),
+			   "this evidence is bound to nothing");
 }
 
 /* What the caller asked for and the type has not looked at. */
@@ -332,8 +333,10 @@ int cattest_verify(struct cattest_verifier *v, const void *evidence, size_t size
 	if (a.expect->report_data && a.expect->report_data_size > CATTEST_REPORT_DATA_SIZE)
 		return fail(a.err, -E2BIG, "expected report data: %zu bytes, more than %d",
 			    a.expect->report_data_size, CATTEST_REPORT_DATA_SIZE);
-	if (a.expect->nonce && (!a.expect->nonce_size || a.expect->nonce_size > CATTEST_REPORT_DATA_SIZE))
-		return fail(a.err, -E2BIG, "a nonce has 1 to %d bytes, not %zu", CATTEST_REPORT_DATA_SIZE, a.expect->nonce_size);
+	if (a.expect->nonce &&
+	    (!a.expect->nonce_size || a.expect->nonce_size > CATTEST_REPORT_DATA_SIZE))
+		return fail(a.err, -E2BIG, "a nonce has 1 to %d bytes, not %zu",
+			    CATTEST_REPORT_DATA_SIZE, a.expect->nonce_size);
 	if (a.expect->event_log && a.expect->event_log_size > CATTEST_MAX_INPUT)
 		return fail(a.err, -E2BIG, "the event log is larger than %u bytes",
 			    CATTEST_MAX_INPUT);

@@ -15,9 +15,9 @@
 #define TD_PKS (1ull << 30)
 #define TD_KEY_LOCKER (1ull << 31)
 #define TD_PERFMON (1ull << 63)
-#define TD_KNOWN                                                                                                         \
-	(1ull << 0 | 1ull << 4 | 1ull << 5 | 1ull << 6 | 1ull << 16 | 1ull << 27 | TD_SEPT_VE_DISABLE | TD_MIGRATABLE |  \
-	 TD_PKS | TD_KEY_LOCKER | 1ull << 62 | TD_PERFMON)
+#define TD_KNOWN                                                                   \
+	(1ull << 0 | 1ull << 4 | 1ull << 5 | 1ull << 6 | 1ull << 16 | 1ull << 27 | \
+	 TD_SEPT_VE_DISABLE | TD_MIGRATABLE | TD_PKS | TD_KEY_LOCKER | 1ull << 62 | TD_PERFMON)
 
 void dcap_sgx_claims(struct appraisal *a, const struct sgx_report_body *b)
 {
@@ -51,7 +51,8 @@ static void td_extended_claims(struct appraisal *a, const struct td_report_body 
 
 void dcap_td_claims(struct appraisal *a, const struct td_report_body *b, enum quote_body type)
 {
-	static const char *const rtmr[] = { "tdx.rtmr.0", "tdx.rtmr.1", "tdx.rtmr.2", "tdx.rtmr.3" };
+	static const char *const rtmr[] = { "tdx.rtmr.0", "tdx.rtmr.1", "tdx.rtmr.2",
+					    "tdx.rtmr.3" };
 
 	claim_bool(a, "debug", b->attributes & TD_UNDER_DEBUG);
 	claim_uint(a, "tdx.body_type", type);
@@ -126,8 +127,8 @@ static void advisory_claims(struct appraisal *a, const json_t *list)
 		claim_add_once(a, "tcb.advisories", json_string_value(item));
 }
 
-void dcap_tcb_claims(struct appraisal *a, const struct tcb_evaluation *launch, const struct svn_level *qe_level,
-		     enum tcb_status status)
+void dcap_tcb_claims(struct appraisal *a, const struct tcb_evaluation *launch,
+		     const struct svn_level *qe_level, enum tcb_status status)
 {
 	claim_string(a, "tcb.status", tcb_status_name(status));
 	claim_string(a, "tcb.platform_status", tcb_status_name(launch->platform->status));

@@ -17,10 +17,13 @@ struct steps {
 	const char *prefix, *form, *chain, *signer, *signature, *dates, *name;
 };
 static const struct steps kinds[] = {
-	[INTEL_TCB_INFO] = { "dcap.tcb_info", "dcap.tcb_info.form", "dcap.tcb_info.chain", "dcap.tcb_info.signer", "dcap.tcb_info.signature",
+	[INTEL_TCB_INFO] = { "dcap.tcb_info", "dcap.tcb_info.form", "dcap.tcb_info.chain",
+			     "dcap.tcb_info.signer", "dcap.tcb_info.signature",
 			     "dcap.tcb_info.validity", "TCB info" },
-	[INTEL_QE_IDENTITY] = { "dcap.qe_identity", "dcap.qe_identity.form", "dcap.qe_identity.chain",
-				"dcap.qe_identity.signer", "dcap.qe_identity.signature", "dcap.qe_identity.validity", "QE identity" },
+	[INTEL_QE_IDENTITY] = { "dcap.qe_identity", "dcap.qe_identity.form",
+				"dcap.qe_identity.chain", "dcap.qe_identity.signer",
+				"dcap.qe_identity.signature", "dcap.qe_identity.validity",
+				"QE identity" },
 };
 
 void validity_add(struct validity *v, int64_t from, int64_t until)
@@ -60,15 +63,19 @@ static void signed_json_free(void *data)
 	free(json);
 }
 
-static struct intel_json *find(struct appraisal *a, enum intel_json_kind kind, bool tdx, const uint8_t fmspc[6])
+static struct intel_json *find(struct appraisal *a, enum intel_json_kind kind, bool tdx,
+			       const uint8_t fmspc[6])
 {
-	static const char *const ids[][2] = { [INTEL_TCB_INFO] = { "SGX", "TDX" }, [INTEL_QE_IDENTITY] = { "QE", "TD_QE" } };
+	static const char *const ids[][2] = {
+		[INTEL_TCB_INFO] = { "SGX", "TDX" }, [INTEL_QE_IDENTITY] = { "QE", "TD_QE" }
+	};
 
-	return collateral_find_json(verifier_collateral(a->verifier), kind, ids[kind][tdx], fmspc, a->now);
+	return collateral_find_json(verifier_collateral(a->verifier), kind, ids[kind][tdx], fmspc,
+				    a->now);
 }
 
-struct signed_json *signed_json_find(struct appraisal *a, enum intel_json_kind kind, bool tdx, const uint8_t fmspc[6],
-				     struct intel_json **ret_item)
+struct signed_json *signed_json_find(struct appraisal *a, enum intel_json_kind kind, bool tdx,
+				     const uint8_t fmspc[6], struct intel_json **ret_item)
 {
 	struct intel_json *item = find(a, kind, tdx, fmspc);
 	struct cattest_error error = { "" };
@@ -88,9 +95,12 @@ struct signed_json *signed_json_find(struct appraisal *a, enum intel_json_kind k
 		if (!item) {
 			char hex[16] = "";
 
-			check_missing(a, kinds[kind].prefix, "%s of %s%s%s: %s", kinds[kind].name, tdx ? "TDX" : "SGX",
-				      kind == INTEL_TCB_INFO ? ", FMSPC " : "",
-				      kind == INTEL_TCB_INFO ? hex_text(SPAN(fmspc, 6), hex, sizeof(hex)) : "", why);
+			check_missing(a, kinds[kind].prefix, "%s of %s%s%s: %s", kinds[kind].name,
+				      tdx ? "TDX" : "SGX", kind == INTEL_TCB_INFO ? ", FMSPC " : "",
+				      kind == INTEL_TCB_INFO
+					      ? hex_text(SPAN(fmspc, 6), hex, sizeof(hex))
+					      : "",
+				      why);
 			return NULL;
 		}
 	}
@@ -100,8 +110,8 @@ struct signed_json *signed_json_find(struct appraisal *a, enum intel_json_kind k
 	json = calloc(1, sizeof(*json));
 	if (!json)
 		return NULL;
-	r = kind == INTEL_TCB_INFO ? tcb_info_parse(item->body, &json->tcb_info, &error) :
-				     qe_identity_parse(item->body, &json->qe_identity, &error);
+	r = kind == INTEL_TCB_INFO ? tcb_info_parse(item->body, &json->tcb_info, &error)
+				   : qe_identity_parse(item->body, &json->qe_identity, &error);
 	if (r) {
 		char text[512];
 
@@ -164,7 +174,8 @@ static X509 *bag_signer(struct appraisal *a, const struct intel_json *item)
 }
 
 /* The signing chain with its leaf first: the item's own, or from the bag (where the path finds the rest). */
-static void signing_chain(struct appraisal *a, const struct intel_json *item, struct x509_list *ret_chain)
+static void signing_chain(struct appraisal *a, const struct intel_json *item,
+			  struct x509_list *ret_chain)
 {
 	X509 *leaf = NULL;
 
@@ -181,14 +192,16 @@ static void signing_chain(struct appraisal *a, const struct intel_json *item, st
 			chain_add(ret_chain, item->chain.items[i]);
 }
 
-static void note_dates(struct appraisal *a, const struct steps *steps, const struct intel_json *item)
+static void note_dates(struct appraisal *a, const struct steps *steps,
+		       const struct intel_json *item)
 {
 	char from[32], until[32];
 
 	if (a->now >= item->issue_date && a->now <= item->next_update)
 		return;
-	check_note(a, steps->dates, "%s is valid from %s to %s: not at the time judged at", steps->name,
-		   time_text(item->issue_date, from), time_text(item->next_update, until));
+	check_note(a, steps->dates, "%s is valid from %s to %s: not at the time judged at",
+		   steps->name, time_text(item->issue_date, from),
+		   time_text(item->next_update, until));
 }
 
 /* The chain that is kept, unless the bag may hold a better one by now. */
@@ -196,7 +209,8 @@ static void choose_chain(struct appraisal *a, struct intel_json *item, struct si
 {
 	bool own = item->chain.count;
 
-	if (json->chain.count && (own || (item->signature_state > 0 && valid_now(a, json->chain.items[0]))))
+	if (json->chain.count &&
+	    (own || (item->signature_state > 0 && valid_now(a, json->chain.items[0]))))
 		return;
 	x509_list_done(&json->chain);
 	json->chain.count = 0;
@@ -205,9 +219,13 @@ static void choose_chain(struct appraisal *a, struct intel_json *item, struct si
 }
 
 /* The signer is most often the one of the TCB info: its path need not be gone twice. */
-static void signer_verify(struct appraisal *a, const struct steps *steps, const struct x509_list *chain, struct validity *v)
+static void signer_verify(struct appraisal *a, const struct steps *steps,
+			  const struct x509_list *chain, struct validity *v)
 {
-	struct path_request request = { .step = steps->prefix, .root = CATTEST_ROOT_INTEL, .crl = CRL_REQUIRED, .certificates = chain };
+	struct path_request request = { .step = steps->prefix,
+					.root = CATTEST_ROOT_INTEL,
+					.crl = CRL_REQUIRED,
+					.certificates = chain };
 	struct path_result path;
 	char url[512];
 
@@ -223,7 +241,8 @@ static void signer_verify(struct appraisal *a, const struct steps *steps, const 
 		v->signer = chain->items[0];
 }
 
-void signed_json_verify(struct appraisal *a, struct intel_json *item, struct signed_json *json, struct validity *v)
+void signed_json_verify(struct appraisal *a, struct intel_json *item, struct signed_json *json,
+			struct validity *v)
 {
 	const struct steps *steps = &kinds[item->kind];
 
@@ -231,7 +250,8 @@ void signed_json_verify(struct appraisal *a, struct intel_json *item, struct sig
 	note_dates(a, steps, item);
 	choose_chain(a, item, json);
 	if (!json->chain.count) {
-		check_missing(a, steps->signer, "the signing chain of the %s is not in the collateral", steps->name);
+		check_missing(a, steps->signer,
+			      "the signing chain of the %s is not in the collateral", steps->name);
 		return;
 	}
 	signer_verify(a, steps, &json->chain, v);
@@ -241,19 +261,22 @@ void signed_json_verify(struct appraisal *a, struct intel_json *item, struct sig
 		check_fail(a, steps->signer, TCB_SIGNING_COMMON_NAME, "another name");
 	if (!item->signature_state)
 		item->signature_state = signs(json->chain.items[0], item) ? 1 : -1;
-	check_that(a, item->signature_state > 0, steps->signature, "ECDSA P-256 over the exact JSON", "%s",
+	check_that(a, item->signature_state > 0, steps->signature,
+		   "ECDSA P-256 over the exact JSON", "%s",
 		   item->signature_state > 0 ? "verifies" : "does not verify");
 }
 
 void evaluation_numbers_note(struct appraisal *a, bool tdx, uint32_t used)
 {
-	struct intel_json *item = collateral_find_json(verifier_collateral(a->verifier), INTEL_TCB_EVALUATION_NUMBERS,
+	struct intel_json *item = collateral_find_json(verifier_collateral(a->verifier),
+						       INTEL_TCB_EVALUATION_NUMBERS,
 						       tdx ? "TDX" : "SGX", NULL, a->now);
 	struct evaluation_numbers numbers;
 	struct cattest_error error;
 
 	if (!item || evaluation_numbers_parse(item->body, &numbers, &error))
 		return;
-	check_note(a, "dcap.evaluation_numbers", "evaluation number %u was used; a list in the collateral goes from %u to %u", used,
-		   numbers.oldest, numbers.newest);
+	check_note(a, "dcap.evaluation_numbers",
+		   "evaluation number %u was used; a list in the collateral goes from %u to %u",
+		   used, numbers.oldest, numbers.newest);
 }

@@ -12,7 +12,8 @@
 struct validity {
 	int64_t from, until;
 	bool any, bad_dates;
-	const X509 *signer; /* of signed JSON, whose path was verified in this verification and is good */
+	const X509 *
+		signer; /* of signed JSON, whose path was verified in this verification and is good */
 };
 void validity_add(struct validity *v, int64_t from, int64_t until);
 /* Of a path; one that did not get as far as dates adds nothing. */
@@ -27,9 +28,10 @@ struct signed_json {
 };
 
 /* Finds and parses; NULL after a check that says why (MISSING, or FAIL if it is malformed). The signature is not looked at yet. */
-struct signed_json *signed_json_find(struct appraisal *a, enum intel_json_kind kind, bool tdx, const uint8_t fmspc[6],
-				     struct intel_json **ret_item);
+struct signed_json *signed_json_find(struct appraisal *a, enum intel_json_kind kind, bool tdx,
+				     const uint8_t fmspc[6], struct intel_json **ret_item);
 /* Signing chain, signature, dates. */
-void signed_json_verify(struct appraisal *a, struct intel_json *item, struct signed_json *json, struct validity *v);
+void signed_json_verify(struct appraisal *a, struct intel_json *item, struct signed_json *json,
+			struct validity *v);
 /* What Intel lists as the newest evaluation number, if the bag has a list that is signed by Intel: a note. */
 void evaluation_numbers_note(struct appraisal *a, bool tdx, uint32_t used);

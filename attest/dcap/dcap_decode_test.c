@@ -18,12 +18,17 @@ static void check(bool ok, const char *what)
 }
 
 /* NULL: refused. By the type itself, so that this does not depend on the list of types. */
-static struct cattest_result *decode(const struct evidence_type *type, const void *data, size_t size)
+static struct cattest_result *decode(const struct evidence_type *type, const void *data,
+				     size_t size)
 {
 	struct cattest_expect expect = { 0 };
 	struct cattest_error err = { "" };
 	struct cattest_result *r = result_new();
-	struct appraisal a = { .result = r, .err = &err, .evidence = SPAN(data, size), .expect = &expect, .decode_only = true };
+	struct appraisal a = { .result = r,
+			       .err = &err,
+			       .evidence = SPAN(data, size),
+			       .expect = &expect,
+			       .decode_only = true };
 
 	if (type->appraise(&a, a.evidence) || result_state(r, &err)) {
 		cattest_result_free(r);
@@ -46,7 +51,8 @@ static bool bytes(const struct cattest_result *r, const char *name, const void *
 	return c && c->size == size && !memcmp(c->bytes, value, size);
 }
 
-static void refused(const struct evidence_type *type, uint8_t *data, size_t size, size_t at, const char *what)
+static void refused(const struct evidence_type *type, uint8_t *data, size_t size, size_t at,
+		    const char *what)
 {
 	struct cattest_result *r;
 
@@ -78,11 +84,14 @@ static void sgx_report(void)
 	report_body(report);
 	for (size_t size = 384; size <= 432; size += 48) {
 		r = decode(&sgx_report_type, report, size);
-		check(r && sgx_report_type.detect(SPAN(report, size)) && bytes(r, "sgx.mrenclave", report + 64, 32) &&
-			      bytes(r, "sgx.mrsigner", report + 128, 32) && number(r, "sgx.isvprodid", 3) &&
-			      number(r, "sgx.isvsvn", 4) && number(r, "debug", 1) && bytes(r, "report_data", report + 320, 64),
+		check(r && sgx_report_type.detect(SPAN(report, size)) &&
+			      bytes(r, "sgx.mrenclave", report + 64, 32) &&
+			      bytes(r, "sgx.mrsigner", report + 128, 32) &&
+			      number(r, "sgx.isvprodid", 3) && number(r, "sgx.isvsvn", 4) &&
+			      number(r, "debug", 1) && bytes(r, "report_data", report + 320, 64),
 		      "SGX report");
-		check(r && bytes(r, "sgx.report.mac", report + 416, 16) == (size == 432), "SGX report: MAC");
+		check(r && bytes(r, "sgx.report.mac", report + 416, 16) == (size == 432),
+		      "SGX report: MAC");
 		cattest_result_free(r);
 	}
 	refused(&sgx_report_type, report, sizeof(report), 100, "SGX report with reserved bytes");
@@ -99,8 +108,8 @@ static void sgx_targetinfo(void)
 	info[50] = 9;
 	memset(info + 64, 0xc0, 64);
 	r = decode(&sgx_targetinfo_type, info, sizeof(info));
-	check(r && bytes(r, "sgx.mrenclave", info, 32) && number(r, "sgx.configsvn", 9) && number(r, "debug", 0) &&
-		      bytes(r, "sgx.configid", info + 64, 64),
+	check(r && bytes(r, "sgx.mrenclave", info, 32) && number(r, "sgx.configsvn", 9) &&
+		      number(r, "debug", 0) && bytes(r, "sgx.configid", info + 64, 64),
 	      "TARGETINFO");
 	cattest_result_free(r);
 	refused(&sgx_targetinfo_type, info, sizeof(info), 511, "TARGETINFO with reserved bytes");
@@ -125,9 +134,11 @@ static void sgx_sigstruct(void)
 	s[1026] = 6;
 	SHA256(s + 128, 384, mrsigner);
 	r = decode(&sgx_sigstruct_type, s, sizeof(s));
-	check(r && sgx_sigstruct_type.detect(SPAN(s, sizeof(s))) && bytes(r, "sgx.mrsigner", mrsigner, 32) &&
-		      bytes(r, "sgx.mrenclave", s + 960, 32) && number(r, "sgx.isvprodid", 5) && number(r, "sgx.isvsvn", 6) &&
-		      number(r, "sgx.sigstruct.date", 1735603200) && number(r, "sgx.sigstruct.exponent", 3) && number(r, "debug", 0),
+	check(r && sgx_sigstruct_type.detect(SPAN(s, sizeof(s))) &&
+		      bytes(r, "sgx.mrsigner", mrsigner, 32) &&
+		      bytes(r, "sgx.mrenclave", s + 960, 32) && number(r, "sgx.isvprodid", 5) &&
+		      number(r, "sgx.isvsvn", 6) && number(r, "sgx.sigstruct.date", 1735603200) &&
+		      number(r, "sgx.sigstruct.exponent", 3) && number(r, "debug", 0),
 	      "SIGSTRUCT");
 	cattest_result_free(r);
 	s[944] = 0xfd; /* the mask leaves DEBUG open */
@@ -150,7 +161,8 @@ static void sgx_einittoken(void)
 	t[208] = 1;
 	t[210] = 2;
 	r = decode(&sgx_einittoken_type, t, sizeof(t));
-	check(r && number(r, "sgx.einittoken.valid", 1) && bytes(r, "sgx.mrsigner", t + 128, 32) && number(r, "sgx.isvsvn", 2),
+	check(r && number(r, "sgx.einittoken.valid", 1) && bytes(r, "sgx.mrsigner", t + 128, 32) &&
+		      number(r, "sgx.isvsvn", 2),
 	      "EINITTOKEN");
 	cattest_result_free(r);
 	refused(&sgx_einittoken_type, t, sizeof(t), 130 + 40, "EINITTOKEN with reserved bytes");
@@ -171,8 +183,10 @@ static void tdx_report(void)
 	SHA384(t + 256, 239, t + 32);
 	SHA384(t + 512, 512, t + 80);
 	r = decode(&tdx_report_type, t, sizeof(t));
-	check(r && tdx_report_type.detect(SPAN(t, sizeof(t))) && number(r, "tdx.report.consistent", 1) &&
-		      bytes(r, "tdx.mrtd", t + 512 + 16, 48) && bytes(r, "tdx.rtmr.3", t + 512 + 208, 48) &&
+	check(r && tdx_report_type.detect(SPAN(t, sizeof(t))) &&
+		      number(r, "tdx.report.consistent", 1) &&
+		      bytes(r, "tdx.mrtd", t + 512 + 16, 48) &&
+		      bytes(r, "tdx.rtmr.3", t + 512 + 208, 48) &&
 		      number(r, "tdx.sept_ve_disable", 1) && number(r, "tdx.module_version", 1) &&
 		      bytes(r, "report_data", t + 128, 64),
 	      "TDREPORT");
@@ -197,12 +211,15 @@ static void json(void)
 	dcap_synthetic_build(&s);
 	r = decode(&tcb_info_type, s.tcb_info, strlen(s.tcb_info));
 	levels = r ? cattest_result_find(r, "intel.levels") : NULL;
-	check(r && levels && levels->size == 2 && strstr(levels->strings[0], "UpToDate, 2023-11-14 INTEL-SA-00001") &&
-		      number(r, "tcb.evaluation_number", 17) && number(r, "intel.next_update", (uint64_t)s.tcb_until),
+	check(r && levels && levels->size == 2 &&
+		      strstr(levels->strings[0], "UpToDate, 2023-11-14 INTEL-SA-00001") &&
+		      number(r, "tcb.evaluation_number", 17) &&
+		      number(r, "intel.next_update", (uint64_t)s.tcb_until),
 	      "TCB info");
 	cattest_result_free(r);
 	r = decode(&qe_identity_type, s.qe_identity, strlen(s.qe_identity));
-	check(r && bytes(r, "sgx.mrsigner", qe_mrsigner, 32) && number(r, "sgx.isvprodid", 2), "QE identity");
+	check(r && bytes(r, "sgx.mrsigner", qe_mrsigner, 32) && number(r, "sgx.isvprodid", 2),
+	      "QE identity");
 	cattest_result_free(r);
 	check(tcb_info_type.detect(SPAN(s.tcb_info, strlen(s.tcb_info))) &&
 		      !qe_identity_type.detect(SPAN(s.tcb_info, strlen(s.tcb_info))) &&
@@ -211,7 +228,8 @@ static void json(void)
 	      "JSON is recognized");
 	short_signature = strstr(s.tcb_info, "\"signature\":\"") + 13;
 	memmove(short_signature, short_signature + 2, strlen(short_signature) - 1);
-	check(!decode(&tcb_info_type, s.tcb_info, strlen(s.tcb_info)), "TCB info with a short signature");
+	check(!decode(&tcb_info_type, s.tcb_info, strlen(s.tcb_info)),
+	      "TCB info with a short signature");
 	dcap_synthetic_done(&s);
 }
 

@@ -85,16 +85,20 @@ static void add_member(struct cattest_verifier *v, const char *path, const char 
 	free(data);
 }
 
-static const char *const collaterals[] = { "sgx/phala-v3-collateral.json",	    "tdx/phala-v4-collateral.json",
-					   "tdx/phala-v5-notsupported-collateral.json", "tdx/flashbots-v4-collateral.json",
+static const char *const collaterals[] = { "sgx/phala-v3-collateral.json",
+					   "tdx/phala-v4-collateral.json",
+					   "tdx/phala-v5-notsupported-collateral.json",
+					   "tdx/flashbots-v4-collateral.json",
 					   "tdx/oe-v5-collateral-eval21.json" };
 
 /* Signing chains and CRLs of all times. */
 static void add_common(struct cattest_verifier *v)
 {
-	static const char *const files[] = { "sgx/oasis-tcb-signing-chain.pem",	   "sgx/mobilecoin-processor-crl.der",
-					     "sgx/mobilecoin-root-crl.der",	   "sgx/automata-platform-crl-2025-08.der",
-					     "tdx/google-pck-platform-crl.der", "tdx/google-root-crl.der" };
+	static const char *const files[] = {
+		"sgx/oasis-tcb-signing-chain.pem", "sgx/mobilecoin-processor-crl.der",
+		"sgx/mobilecoin-root-crl.der",	   "sgx/automata-platform-crl-2025-08.der",
+		"tdx/google-pck-platform-crl.der", "tdx/google-root-crl.der"
+	};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		if (add(v, files[i]))
@@ -202,7 +206,8 @@ static void expect_number(const struct cattest_result *r, const char *name, cons
 
 	if (!value || (json_is_string(value) && !*json_string_value(value)))
 		return;
-	expected = json_is_string(value) ? little_endian(json_string_value(value)) : (uint64_t)json_integer_value(value);
+	expected = json_is_string(value) ? little_endian(json_string_value(value))
+					 : (uint64_t)json_integer_value(value);
 	if (c && c->number == expected)
 		return;
 	snprintf(found, sizeof(found), "%llu", c ? (unsigned long long)c->number : 0);
@@ -213,19 +218,34 @@ static void expect_number(const struct cattest_result *r, const char *name, cons
 static void parsed_values(const char *path, const json_t *e)
 {
 	static const char *const bytes[][2] = {
-		{ "sgx.mrenclave", "mrenclave" }, { "sgx.mrsigner", "mrsigner" }, { "sgx.attributes", "attributes" },
-		{ "sgx.cpusvn", "cpusvn" }, { "report_data", "report_data" }, { "platform.fmspc", "fmspc" },
-		{ "platform.pceid", "pceid" }, { "platform.cpusvn", "pck_cpusvn" }, { "tdx.tee_tcb_svn", "teetcbsvn" },
-		{ "tdx.mrseam", "mrseam" }, { "tdx.mrsignerseam", "mrsignerseam" }, { "tdx.seam_attributes", "seamattr" },
-		{ "tdx.mrtd", "mrtd" }, { "tdx.mrconfigid", "mrconfigid" }, { "tdx.mrowner", "mrowner" }, { "tdx.rtmr.0", "rtmr0" },
-		{ "tdx.rtmr.1", "rtmr1" }, { "tdx.rtmr.2", "rtmr2" }, { "tdx.rtmr.3", "rtmr3" },
-		{ "tdx.tee_tcb_svn2", "tee_tcb_svn2" }, { "tdx.mrservicetd", "mrservicetd" },
+		{ "sgx.mrenclave", "mrenclave" },
+		{ "sgx.mrsigner", "mrsigner" },
+		{ "sgx.attributes", "attributes" },
+		{ "sgx.cpusvn", "cpusvn" },
+		{ "report_data", "report_data" },
+		{ "platform.fmspc", "fmspc" },
+		{ "platform.pceid", "pceid" },
+		{ "platform.cpusvn", "pck_cpusvn" },
+		{ "tdx.tee_tcb_svn", "teetcbsvn" },
+		{ "tdx.mrseam", "mrseam" },
+		{ "tdx.mrsignerseam", "mrsignerseam" },
+		{ "tdx.seam_attributes", "seamattr" },
+		{ "tdx.mrtd", "mrtd" },
+		{ "tdx.mrconfigid", "mrconfigid" },
+		{ "tdx.mrowner", "mrowner" },
+		{ "tdx.rtmr.0", "rtmr0" },
+		{ "tdx.rtmr.1", "rtmr1" },
+		{ "tdx.rtmr.2", "rtmr2" },
+		{ "tdx.rtmr.3", "rtmr3" },
+		{ "tdx.tee_tcb_svn2", "tee_tcb_svn2" },
+		{ "tdx.mrservicetd", "mrservicetd" },
 	};
 	static const char *const numbers[][2] = {
-		{ "quote.version", "version" }, { "quote.qe_svn", "qe_svn" }, { "quote.pce_svn", "pce_svn" },
-		{ "quote.certification_type", "cert_type" }, { "sgx.isvprodid", "isvprodid" }, { "sgx.isvsvn", "isvsvn" },
-		{ "sgx.miscselect", "miscselect" }, { "platform.pcesvn", "pck_pcesvn" }, { "tdx.attributes", "tdattr" },
-		{ "tdx.xfam", "xfam" },
+		{ "quote.version", "version" },	    { "quote.qe_svn", "qe_svn" },
+		{ "quote.pce_svn", "pce_svn" },	    { "quote.certification_type", "cert_type" },
+		{ "sgx.isvprodid", "isvprodid" },   { "sgx.isvsvn", "isvsvn" },
+		{ "sgx.miscselect", "miscselect" }, { "platform.pcesvn", "pck_pcesvn" },
+		{ "tdx.attributes", "tdattr" },	    { "tdx.xfam", "xfam" },
 	};
 	struct cattest_error err = { "" };
 	struct cattest_result *r = NULL;
@@ -244,7 +264,8 @@ static void parsed_values(const char *path, const json_t *e)
 		expect_hex(r, bytes[i][0], json_object_get(e, bytes[i][1]));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		expect_number(r, numbers[i][0], json_object_get(e, numbers[i][1]));
-	if (ca && !strstr(ca, !strcmp(text_of(r, "platform.ca"), "platform") ? "Platform" : "Processor"))
+	if (ca &&
+	    !strstr(ca, !strcmp(text_of(r, "platform.ca"), "platform") ? "Platform" : "Processor"))
 		report("platform.ca", text_of(r, "platform.ca"), ca);
 	if (quote_parse(SPAN(data, size), &q, &err) ||
 	    q.trailing != (size_t)json_integer_value(json_object_get(e, "trailing")) ||
@@ -277,7 +298,8 @@ static void expect_status(const struct cattest_result *r, const json_t *row)
 {
 	const char *status = json_string_value(json_object_get(row, "status")),
 		   *platform = json_string_value(json_object_get(row, "platform"));
-	const json_t *components = json_object_get(row, "components"), *advisories = json_object_get(row, "advisories"), *item;
+	const json_t *components = json_object_get(row, "components"),
+		     *advisories = json_object_get(row, "advisories"), *item;
 	const struct cattest_claim *found = claim(r, "tcb.advisories");
 	size_t i;
 
@@ -291,9 +313,11 @@ static void expect_status(const struct cattest_result *r, const json_t *row)
 	if (strcmp(text_of(r, "tcb.platform_status"), platform))
 		report("tcb.platform_status", text_of(r, "tcb.platform_status"), platform);
 	json_array_foreach(components, i, item)
-		if (strcmp(text_of(r, i ? "tcb.module_status" : "tcb.qe_status"), json_string_value(item)))
+		if (strcmp(text_of(r, i ? "tcb.module_status" : "tcb.qe_status"),
+			   json_string_value(item)))
 			report(i ? "tcb.module_status" : "tcb.qe_status",
-			       text_of(r, i ? "tcb.module_status" : "tcb.qe_status"), json_string_value(item));
+			       text_of(r, i ? "tcb.module_status" : "tcb.qe_status"),
+			       json_string_value(item));
 	json_array_foreach(advisories, i, item)
 		if (!listed(found, json_string_value(item)))
 			report("advisory", "not listed", json_string_value(item));
@@ -306,16 +330,19 @@ static void verdict_row(const json_t *row)
 	const json_t *collateral = json_object_get(row, "collateral"), *item;
 	const char *quote = json_string_value(json_object_get(row, "quote"));
 	bool whole = json_is_string(collateral), supported;
-	int64_t from = seconds(json_object_get(row, "valid_from")), until = seconds(json_object_get(row, "valid_to"));
+	int64_t from = seconds(json_object_get(row, "valid_from")),
+		until = seconds(json_object_get(row, "valid_to"));
 	struct cattest_verifier *v;
 	struct cattest_result *r;
 	size_t i;
 
 	/* Without a time at which all of it is valid there is no verdict to compare. */
-	if (!json_is_true(json_object_get(row, "window_nonempty")) || !json_string_value(json_object_get(row, "status")))
+	if (!json_is_true(json_object_get(row, "window_nonempty")) ||
+	    !json_string_value(json_object_get(row, "status")))
 		return;
 	snprintf(running, sizeof(running), "%s with %s", quote,
-		 whole ? json_string_value(collateral) : json_string_value(json_array_get(collateral, 0)));
+		 whole ? json_string_value(collateral)
+		       : json_string_value(json_array_get(collateral, 0)));
 	supported = strcmp(json_string_value(json_object_get(row, "status")), "TCB_NOT_SUPPORTED");
 	v = cattest_verifier_new();
 	if (whole && add(v, json_string_value(collateral)))
@@ -367,9 +394,14 @@ static void go_tdx_guest(void)
 		uint8_t value;
 		const char *step; /* NULL: malformed */
 	} table[] = {
-		{ 0x00, 0x03, NULL }, { 0x278, 0x10, NULL }, { 0x1343, 0x32, "dcap.pck.certificate" },
-		{ 0x1329, 0x32, "dcap.pck.chain" }, { 0xf5f, 0x32, "dcap.pck.chain" }, { 0xb77, 0x32, "dcap.pck.chain" },
-		{ 0x1e, 0x32, "dcap.quote.signature" }, { 0x3c, 0x32, "dcap.quote.signature" },
+		{ 0x00, 0x03, NULL },
+		{ 0x278, 0x10, NULL },
+		{ 0x1343, 0x32, "dcap.pck.certificate" },
+		{ 0x1329, 0x32, "dcap.pck.chain" },
+		{ 0xf5f, 0x32, "dcap.pck.chain" },
+		{ 0xb77, 0x32, "dcap.pck.chain" },
+		{ 0x1e, 0x32, "dcap.quote.signature" },
+		{ 0x3c, 0x32, "dcap.quote.signature" },
 	};
 	size_t size = 0;
 	uint8_t *data = load("tdx/google-v4-quote.bin", &size);
@@ -389,7 +421,10 @@ static void go_tdx_guest(void)
 		data[table[i].at] = table[i].value;
 		code = cattest_verify(v, data, size, NULL, &r, &err);
 		if (table[i].step ? code || !has(r, table[i].step, CATTEST_FAIL) : !code)
-			report("outcome", code ? err.text : failed(r, true) ? failed(r, true) : "pass",
+			report("outcome",
+			       code		 ? err.text
+			       : failed(r, true) ? failed(r, true)
+						 : "pass",
 			       table[i].step ? table[i].step : "malformed");
 		cattest_result_free(r);
 		data[table[i].at] = kept;
@@ -402,8 +437,10 @@ static void go_tdx_guest(void)
 
 static struct cattest_verifier *sample_verifier(const char *name, int64_t now)
 {
-	static const char *const files[] = { "pckCert.pem", "pckSignChain.pem", "rootCaCrl.der", "intermediateCaCrl.der",
-					     "tcbInfo.json", "tcbSignChain.pem", "qeIdentity.json" };
+	static const char *const files[] = { "pckCert.pem",    "pckSignChain.pem",
+					     "rootCaCrl.der",  "intermediateCaCrl.der",
+					     "tcbInfo.json",   "tcbSignChain.pem",
+					     "qeIdentity.json" };
 	struct cattest_verifier *v = cattest_verifier_new();
 	struct cattest_error err = { "" };
 	char path[128];
@@ -434,7 +471,8 @@ static void intel_samples(void)
 	r = verify(v, "sgx/intel-sample/quote.dat");
 	if (r && (failed(r, true) || missing(r)))
 		report("outcome", failed(r, true) ? failed(r, true) : missing(r), "good");
-	if (r && (strcmp(text_of(r, "tcb.status"), "UpToDate") || strcmp(text_of(r, "root"), "custom")))
+	if (r &&
+	    (strcmp(text_of(r, "tcb.status"), "UpToDate") || strcmp(text_of(r, "root"), "custom")))
 		report("tcb.status", text_of(r, "tcb.status"), "UpToDate");
 	cattest_result_free(r);
 	cattest_verifier_free(v);
@@ -446,10 +484,14 @@ static void intel_samples(void)
 	snprintf(running, sizeof(running), "Intel's TDX sample");
 	v = sample_verifier("tdx/intel-sample", 1700000000);
 	r = verify(v, "tdx/intel-sample/quote.dat");
-	if (r && (!has(r, "dcap.tcb_info.form", CATTEST_FAIL) || !has(r, "dcap.qe.mrsigner", CATTEST_FAIL) ||
-		  !has(r, "dcap.quote.signature", CATTEST_PASS) || !has(r, "dcap.qe.signature", CATTEST_PASS) ||
-		  !has(r, "dcap.pck.chain", CATTEST_PASS) || !has(r, "dcap.qe_identity.signature", CATTEST_PASS)))
-		report("outcome", "another", "SVNs malformed, MRSIGNER of another QE, signatures good");
+	if (r && (!has(r, "dcap.tcb_info.form", CATTEST_FAIL) ||
+		  !has(r, "dcap.qe.mrsigner", CATTEST_FAIL) ||
+		  !has(r, "dcap.quote.signature", CATTEST_PASS) ||
+		  !has(r, "dcap.qe.signature", CATTEST_PASS) ||
+		  !has(r, "dcap.pck.chain", CATTEST_PASS) ||
+		  !has(r, "dcap.qe_identity.signature", CATTEST_PASS)))
+		report("outcome", "another",
+		       "SVNs malformed, MRSIGNER of another QE, signatures good");
 	cattest_result_free(r);
 	cattest_verifier_free(v);
 }
@@ -459,11 +501,13 @@ static void intel_samples(void)
 static void json_negatives(void)
 {
 	static const char *const bad[] = {
-		"tcbInfoNegativeSignature",	    "tcbInfoNegativeFloat",	    "tcbInfoNegativeIntegerOverflow",
-		"tcbInfoNegativeIntegerWithSign",   "tcbInfoNegativeInvalidIssueDate", "tcbInfoNegativeStringEscape",
-		"tcbInfoNegativePceSvn",	    "tcbInfoNegativeMissingNextUpdate", "qe_identity_missing_mrsigner",
-		"qe_identity_missing_signature",    "qe_identity_missing_tcb_levels", "qe_identity_missing_nextupdate",
-		"qe_identity_missing_isvsvn",	    "qe_identity_ok",
+		"tcbInfoNegativeSignature",	   "tcbInfoNegativeFloat",
+		"tcbInfoNegativeIntegerOverflow",  "tcbInfoNegativeIntegerWithSign",
+		"tcbInfoNegativeInvalidIssueDate", "tcbInfoNegativeStringEscape",
+		"tcbInfoNegativePceSvn",	   "tcbInfoNegativeMissingNextUpdate",
+		"qe_identity_missing_mrsigner",	   "qe_identity_missing_signature",
+		"qe_identity_missing_tcb_levels",  "qe_identity_missing_nextupdate",
+		"qe_identity_missing_isvsvn",	   "qe_identity_ok",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -476,16 +520,19 @@ static void json_negatives(void)
 
 		snprintf(running, sizeof(running), "sgx/neg-json/%s.json", bad[i]);
 		data = load(running, &size);
-		code = cattest_decode(data, size, bad[i][0] == 't' ? "tcb-info" : "qe-identity", &r, &err);
+		code = cattest_decode(data, size, bad[i][0] == 't' ? "tcb-info" : "qe-identity", &r,
+				      &err);
 		if (!data || !code != good)
-			report("decoding", code ? err.text : "accepted", good ? "accepted" : "refused");
+			report("decoding", code ? err.text : "accepted",
+			       good ? "accepted" : "refused");
 		cattest_result_free(r);
 		free(data);
 	}
 }
 
-static void expect_failure(const char *what, const char *quote, const char *tcb, const char *qe, const char *extra, int64_t now,
-			   const char *step, enum cattest_outcome outcome)
+static void expect_failure(const char *what, const char *quote, const char *tcb, const char *qe,
+			   const char *extra, int64_t now, const char *step,
+			   enum cattest_outcome outcome)
 {
 	struct cattest_verifier *v = cattest_verifier_new();
 	struct cattest_result *r;
@@ -500,35 +547,48 @@ static void expect_failure(const char *what, const char *quote, const char *tcb,
 	cattest_set_time(v, now);
 	r = verify(v, quote);
 	if (r && !has(r, step, outcome))
-		report("outcome", failed(r, true) ? failed(r, true) : missing(r) ? missing(r) : "pass", step);
+		report("outcome",
+		       failed(r, true) ? failed(r, true)
+		       : missing(r)    ? missing(r)
+				       : "pass",
+		       step);
 	cattest_result_free(r);
 	cattest_verifier_free(v);
 }
 
 static void negatives(void)
 {
-	static const char quote[] = "sgx/oasis-v3-quote.bin", tcb[] = "sgx/oasis-tcbinfo-00606A000000.json",
+	static const char quote[] = "sgx/oasis-v3-quote.bin",
+			  tcb[] = "sgx/oasis-tcbinfo-00606A000000.json",
 			  qe[] = "sgx/oasis-qeidentity.json";
 	struct cattest_verifier *v;
 	struct cattest_error err = { "" };
 	size_t size = 0;
 	void *data;
 
-	expect_failure("PCK expired", quote, tcb, qe, NULL, 1891163522, "dcap.pck.dates", CATTEST_FAIL);
-	expect_failure("PCK not yet valid", quote, tcb, qe, NULL, 1670238720, "dcap.pck.dates", CATTEST_FAIL);
-	expect_failure("wrong signing chain", quote, tcb, qe, "sgx/neg-oasis-tcb-signing-chain-bad.pem", 1671497404,
+	expect_failure("PCK expired", quote, tcb, qe, NULL, 1891163522, "dcap.pck.dates",
+		       CATTEST_FAIL);
+	expect_failure("PCK not yet valid", quote, tcb, qe, NULL, 1670238720, "dcap.pck.dates",
+		       CATTEST_FAIL);
+	expect_failure("wrong signing chain", quote, tcb, qe,
+		       "sgx/neg-oasis-tcb-signing-chain-bad.pem", 1671497404,
 		       "dcap.tcb_info.signer", CATTEST_MISSING);
-	expect_failure("no PCK in the quote", "sgx/oasis-v3-eppid-quote.bin", tcb, qe, NULL, 1671497404, "dcap.pck.certificate",
-		       CATTEST_MISSING);
-	expect_failure("no PCK in the quote, 2", "sgx/fortanix-v3-quote-rawtcb.bin", tcb, qe, NULL, 1671497404,
-		       "dcap.pck.certificate", CATTEST_MISSING);
+	expect_failure("no PCK in the quote", "sgx/oasis-v3-eppid-quote.bin", tcb, qe, NULL,
+		       1671497404, "dcap.pck.certificate", CATTEST_MISSING);
+	expect_failure("no PCK in the quote, 2", "sgx/fortanix-v3-quote-rawtcb.bin", tcb, qe, NULL,
+		       1671497404, "dcap.pck.certificate", CATTEST_MISSING);
 	/* Its issue date was changed to lie after its next update: not even taken. */
-	expect_failure("TCB info changed", "sgx/fortanix-v3-quote.bin", "sgx/neg-fortanix-tcbinfo-corrupted.json",
-		       "sgx/fortanix-qeidentity-2020.json", NULL, 1590000000, "dcap.tcb_info", CATTEST_MISSING);
-	expect_failure("QE identity changed", "sgx/fortanix-v3-quote.bin", "sgx/fortanix-tcbinfo-00906ea10000-2020.json",
-		       "sgx/neg-fortanix-qeidentity-corrupt.json", NULL, 1590000000, "dcap.qe_identity.signature", CATTEST_FAIL);
-	expect_failure("example of Intel's documentation", "sgx/oasis-v3-quote.bin", "sgx/neg-mobilecoin-example-tcbinfo.json", qe,
-		       NULL, 1671497404, "dcap.tcb_info", CATTEST_MISSING);
+	expect_failure("TCB info changed", "sgx/fortanix-v3-quote.bin",
+		       "sgx/neg-fortanix-tcbinfo-corrupted.json",
+		       "sgx/fortanix-qeidentity-2020.json", NULL, 1590000000, "dcap.tcb_info",
+		       CATTEST_MISSING);
+	expect_failure("QE identity changed", "sgx/fortanix-v3-quote.bin",
+		       "sgx/fortanix-tcbinfo-00906ea10000-2020.json",
+		       "sgx/neg-fortanix-qeidentity-corrupt.json", NULL, 1590000000,
+		       "dcap.qe_identity.signature", CATTEST_FAIL);
+	expect_failure("example of Intel's documentation", "sgx/oasis-v3-quote.bin",
+		       "sgx/neg-mobilecoin-example-tcbinfo.json", qe, NULL, 1671497404,
+		       "dcap.tcb_info", CATTEST_MISSING);
 	/* A root with Intel's name and another key is no root. */
 	snprintf(running, sizeof(running), "another root");
 	data = load("sgx/neg-fortanix-other-root.pem", &size);
@@ -555,7 +615,8 @@ static void known_values(void)
 	snprintf(running, sizeof(running), "TD");
 	r = verify(v, "tdx/oasis-v4-quote.bin");
 	if (r && (claim(r, "debug")->number || !claim(r, "tdx.sept_ve_disable")->number ||
-		  claim(r, "tdx.attributes")->number != 1 << 28 || claim(r, "tdx.reserved_attributes")->number))
+		  claim(r, "tdx.attributes")->number != 1 << 28 ||
+		  claim(r, "tdx.reserved_attributes")->number))
 		report("attributes", "others", "SEPT_VE_DISABLE alone");
 	cattest_result_free(r);
 	cattest_verifier_free(v);
@@ -593,6 +654,7 @@ int main(void)
 	known_values();
 	json_decref(expected);
 	free(text);
-	printf("%s: %zu rows, %zu of them with CRLs of their time\n", failures ? "failed" : "ok", rows, clean_rows);
+	printf("%s: %zu rows, %zu of them with CRLs of their time\n", failures ? "failed" : "ok",
+	       rows, clean_rows);
 	return failures ? 1 : 0;
 }

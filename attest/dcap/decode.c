@@ -37,15 +37,18 @@ static uint64_t number_at(struct span in, size_t at, size_t size)
 
 static int wrong(struct appraisal *a, const char *what, struct span in)
 {
-	return fail(a->err, -EBADMSG, "%s: %zu bytes are not one (its size, header or reserved bytes are wrong)", what, in.size);
+	return fail(a->err, -EBADMSG,
+		    "%s: %zu bytes are not one (its size, header or reserved bytes are wrong)",
+		    what, in.size);
 }
 
 /* --- REPORT --- */
 
 static bool report_detect(struct span in)
 {
-	return (in.size == REPORT_SIZE || in.size == SGX_REPORT_BODY_SIZE) && zero_at(in, 21, 11) && zero_at(in, 96, 32) &&
-	       zero_at(in, 160, 32) && zero_at(in, 262, 42) && !zero_at(in, 64, 32) && in.data[48] & 1;
+	return (in.size == REPORT_SIZE || in.size == SGX_REPORT_BODY_SIZE) && zero_at(in, 21, 11) &&
+	       zero_at(in, 96, 32) && zero_at(in, 160, 32) && zero_at(in, 262, 42) &&
+	       !zero_at(in, 64, 32) && in.data[48] & 1;
 }
 
 static int report_appraise(struct appraisal *a, struct span in)
@@ -73,8 +76,8 @@ const struct evidence_type sgx_report_type = {
 
 static bool targetinfo_detect(struct span in)
 {
-	return in.size == TARGETINFO_SIZE && !zero_at(in, 0, 32) && in.data[32] & 1 && zero_at(in, 49, 1) && zero_at(in, 56, 8) &&
-	       zero_at(in, 128, 384);
+	return in.size == TARGETINFO_SIZE && !zero_at(in, 0, 32) && in.data[32] & 1 &&
+	       zero_at(in, 49, 1) && zero_at(in, 56, 8) && zero_at(in, 128, 384);
 }
 
 static int targetinfo_appraise(struct appraisal *a, struct span in)
@@ -105,7 +108,8 @@ static bool sigstruct_detect(struct span in)
 	static const uint8_t header[16] = { 6, 0, 0, 0, 0xe1, 0, 0, 0, 0, 0, 1, 0 };
 	static const uint8_t header2[16] = { 1, 1, 0, 0, 0x60, 0, 0, 0, 0x60, 0, 0, 0, 1, 0, 0, 0 };
 
-	return in.size == SIGSTRUCT_SIZE && !memcmp(in.data, header, 16) && !memcmp(in.data + 24, header2, 16);
+	return in.size == SIGSTRUCT_SIZE && !memcmp(in.data, header, 16) &&
+	       !memcmp(in.data + 24, header2, 16);
 }
 
 /* Two digits of binary-coded decimal, -1 if they are none. */
@@ -116,9 +120,11 @@ static int bcd(uint8_t byte)
 
 static void sigstruct_date(struct appraisal *a, uint32_t date)
 {
-	int century = bcd((uint8_t)(date >> 24)), year = bcd((uint8_t)(date >> 16)), month = bcd((uint8_t)(date >> 8)),
-	    day = bcd((uint8_t)date);
-	struct tm tm = { .tm_year = century * 100 + year - 1900, .tm_mon = month - 1, .tm_mday = day };
+	int century = bcd((uint8_t)(date >> 24)), year = bcd((uint8_t)(date >> 16)),
+	    month = bcd((uint8_t)(date >> 8)), day = bcd((uint8_t)date);
+	struct tm tm = { .tm_year = century * 100 + year - 1900,
+			 .tm_mon = month - 1,
+			 .tm_mday = day };
 
 	if (century >= 19 && year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= 31)
 		claim_time(a, "sgx.sigstruct.date", timegm(&tm));
@@ -131,7 +137,8 @@ static int sigstruct_appraise(struct appraisal *a, struct span in)
 
 	if (!sigstruct_detect(in))
 		return wrong(a, "SGX SIGSTRUCT", in);
-	if (!zero_at(in, 44, 84) || !zero_at(in, 910, 2) || !zero_at(in, 992, 16) || !zero_at(in, 1028, 12))
+	if (!zero_at(in, 44, 84) || !zero_at(in, 910, 2) || !zero_at(in, 992, 16) ||
+	    !zero_at(in, 1028, 12))
 		return fail(a->err, -EBADMSG, "SGX SIGSTRUCT: reserved bytes are not zero");
 	modulus = part(in, 128, 384);
 	if (digest("SHA256", &modulus, 1, mrsigner, NULL))
@@ -158,7 +165,8 @@ static int sigstruct_appraise(struct appraisal *a, struct span in)
 
 const struct evidence_type sgx_sigstruct_type = {
 	.name = "sgx-sigstruct",
-	.meaning = "SGX SIGSTRUCT: what the signer of an enclave signed (the signature is not verified)",
+	.meaning =
+		"SGX SIGSTRUCT: what the signer of an enclave signed (the signature is not verified)",
 	.detect = sigstruct_detect,
 	.appraise = sigstruct_appraise,
 	.decode_only = true,
@@ -168,8 +176,8 @@ const struct evidence_type sgx_sigstruct_type = {
 
 static bool einittoken_detect(struct span in)
 {
-	return in.size == EINITTOKEN_SIZE && zero_at(in, 1, 47) && in.data[0] <= 1 && zero_at(in, 96, 32) && zero_at(in, 160, 32) &&
-	       zero_at(in, 212, 24);
+	return in.size == EINITTOKEN_SIZE && zero_at(in, 1, 47) && in.data[0] <= 1 &&
+	       zero_at(in, 96, 32) && zero_at(in, 160, 32) && zero_at(in, 212, 24);
 }
 
 static int einittoken_appraise(struct appraisal *a, struct span in)
@@ -192,7 +200,8 @@ static int einittoken_appraise(struct appraisal *a, struct span in)
 
 const struct evidence_type sgx_einittoken_type = {
 	.name = "sgx-einittoken",
-	.meaning = "SGX EINITTOKEN: a launch enclave's leave; product, SVN, CPUSVN and MISCSELECT are the launch enclave's",
+	.meaning =
+		"SGX EINITTOKEN: a launch enclave's leave; product, SVN, CPUSVN and MISCSELECT are the launch enclave's",
 	.detect = einittoken_detect,
 	.appraise = einittoken_appraise,
 	.decode_only = true,
@@ -200,30 +209,41 @@ const struct evidence_type sgx_einittoken_type = {
 
 /* --- TDREPORT --- */
 
-enum { TD_MAC_STRUCT = 0, TD_TCB_INFO = 256, TD_TCB_INFO_SIZE = 239, TD_INFO = 512, TD_INFO_SIZE = 512 };
+enum {
+	TD_MAC_STRUCT = 0,
+	TD_TCB_INFO = 256,
+	TD_TCB_INFO_SIZE = 239,
+	TD_INFO = 512,
+	TD_INFO_SIZE = 512
+};
 
 static bool tdreport_detect(struct span in)
 {
-	return in.size == TDREPORT_SIZE && in.data[0] == TEE_TDX && !in.data[1] && in.data[2] <= 1 && zero_at(in, 3, 13) &&
-	       zero_at(in, 192, 32) && zero_at(in, 495, 17);
+	return in.size == TDREPORT_SIZE && in.data[0] == TEE_TDX && !in.data[1] &&
+	       in.data[2] <= 1 && zero_at(in, 3, 13) && zero_at(in, 192, 32) &&
+	       zero_at(in, 495, 17);
 }
 
 /* The two hashes under the MAC are of the two structures that follow. */
 static int tdreport_consistent(struct span in, bool *ret_consistent)
 {
-	const struct span tcb = part(in, TD_TCB_INFO, TD_TCB_INFO_SIZE), info = part(in, TD_INFO, TD_INFO_SIZE);
+	const struct span tcb = part(in, TD_TCB_INFO, TD_TCB_INFO_SIZE),
+			  info = part(in, TD_INFO, TD_INFO_SIZE);
 	uint8_t tcb_hash[48], info_hash[48];
 
-	if (digest("SHA384", &tcb, 1, tcb_hash, NULL) || digest("SHA384", &info, 1, info_hash, NULL))
+	if (digest("SHA384", &tcb, 1, tcb_hash, NULL) ||
+	    digest("SHA384", &info, 1, info_hash, NULL))
 		return -ENOMEM;
-	*ret_consistent = bytes_equal(tcb_hash, in.data + 32, 48) && bytes_equal(info_hash, in.data + 80, 48);
+	*ret_consistent = bytes_equal(tcb_hash, in.data + 32, 48) &&
+			  bytes_equal(info_hash, in.data + 80, 48);
 	return 0;
 }
 
 /* As a TD report body, so that the claims are those of a quote. */
 static void tdreport_body(struct span in, struct td_report_body *b)
 {
-	struct span tcb = part(in, TD_TCB_INFO, TD_TCB_INFO_SIZE), info = part(in, TD_INFO, TD_INFO_SIZE);
+	struct span tcb = part(in, TD_TCB_INFO, TD_TCB_INFO_SIZE),
+		    info = part(in, TD_INFO, TD_INFO_SIZE);
 
 	*b = (struct td_report_body){
 		.tee_tcb_svn = part(tcb, 8, 16),

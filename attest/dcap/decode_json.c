@@ -29,20 +29,25 @@ static bool object_detect(struct span in)
 
 static bool tcb_info_detect(struct span in)
 {
-	return object_detect(in) && (mentions(in, "\"raw_tcb_info\"") || mentions(in, "\"tcb_info_json\"") ||
-				     mentions(in, "\"raw_tcb_evaluation_data_numbers\"") ||
-				     (mentions(in, "\"tcb_info\"") && mentions(in, "\"tcb_info_signature\"")) || mentions(in, "\"tcbInfo\"") || mentions(in, "\"tcbEvaluationDataNumbers\"") ||
-				     mentions(in, "\"tcbEvalNumbers\"") || (mentions(in, "\"tcbLevels\"") && mentions(in, "\"fmspc\"")));
+	return object_detect(in) &&
+	       (mentions(in, "\"raw_tcb_info\"") || mentions(in, "\"tcb_info_json\"") ||
+		mentions(in, "\"raw_tcb_evaluation_data_numbers\"") ||
+		(mentions(in, "\"tcb_info\"") && mentions(in, "\"tcb_info_signature\"")) ||
+		mentions(in, "\"tcbInfo\"") || mentions(in, "\"tcbEvaluationDataNumbers\"") ||
+		mentions(in, "\"tcbEvalNumbers\"") ||
+		(mentions(in, "\"tcbLevels\"") && mentions(in, "\"fmspc\"")));
 }
 
 static bool qe_identity_detect(struct span in)
 {
 	return object_detect(in) &&
 	       (mentions(in, "\"enclaveIdentity\"") || mentions(in, "\"raw_enclave_identity\"") ||
-		mentions(in, "\"enclave_identity_json\"") || (mentions(in, "\"tcbLevels\"") && mentions(in, "\"isvprodid\"")));
+		mentions(in, "\"enclave_identity_json\"") ||
+		(mentions(in, "\"tcbLevels\"") && mentions(in, "\"isvprodid\"")));
 }
 
-static const char *const signed_members[] = { "tcbInfo", "tcbEvaluationDataNumbers", "enclaveIdentity" };
+static const char *const signed_members[] = { "tcbInfo", "tcbEvaluationDataNumbers",
+					      "enclaveIdentity" };
 /* Members that other tools keep the text in: Fortanix's and teepot's files, QuoteCollateralV3. */
 static const char *const text_members[2][4] = {
 	{ "raw_tcb_info", "tcb_info_json", "tcb_info", "raw_tcb_evaluation_data_numbers" },
@@ -68,11 +73,14 @@ static json_t *signed_object(struct json_reader *r, json_t *root)
 static json_t *inner_object(struct json_reader *r, json_t *root, bool identity)
 {
 	for (size_t i = 0; i < 4 && text_members[identity][i]; i++) {
-		json_t *text = json_reader_optional(r, root, text_members[identity][i], JSON_STRING), *inner, *object;
+		json_t *text = json_reader_optional(r, root, text_members[identity][i],
+						    JSON_STRING),
+		       *inner, *object;
 
 		if (!text)
 			continue;
-		inner = json_reader_load(r, SPAN(json_string_value(text), json_string_length(text)));
+		inner = json_reader_load(r,
+					 SPAN(json_string_value(text), json_string_length(text)));
 		object = inner ? signed_object(r, inner) : NULL;
 		json_decref(inner);
 		return object;
@@ -96,13 +104,15 @@ static void date_text(int64_t date, const json_t *advisories, char *ret_text, si
 	}
 }
 
-static void svn_levels(struct appraisal *a, const char *claim, const char *prefix, const struct svn_level *levels, size_t count)
+static void svn_levels(struct appraisal *a, const char *claim, const char *prefix,
+		       const struct svn_level *levels, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		char text[512];
 
 		date_text(levels[i].date, levels[i].advisories, text, sizeof(text));
-		claim_add(a, claim, "%sisvsvn %u: %s, %s", prefix, levels[i].isvsvn, tcb_status_name(levels[i].status), text);
+		claim_add(a, claim, "%sisvsvn %u: %s, %s", prefix, levels[i].isvsvn,
+			  tcb_status_name(levels[i].status), text);
 	}
 }
 
@@ -115,19 +125,23 @@ static void tcb_levels(struct appraisal *a, const struct tcb_info *info)
 		date_text(level->date, level->advisories, text, sizeof(text));
 		hex_text(SPAN_OF(level->sgx), sgx, sizeof(sgx));
 		hex_text(SPAN_OF(level->tdx), tdx, sizeof(tdx));
-		claim_add(a, "intel.levels", "sgx %s%s%s pcesvn %u: %s, %s", sgx, info->tdx ? " tdx " : "", info->tdx ? tdx : "",
-			  level->pcesvn, tcb_status_name(level->status), text);
+		claim_add(a, "intel.levels", "sgx %s%s%s pcesvn %u: %s, %s", sgx,
+			  info->tdx ? " tdx " : "", info->tdx ? tdx : "", level->pcesvn,
+			  tcb_status_name(level->status), text);
 	}
 	for (size_t i = 0; i < info->module_count; i++) {
 		char prefix[32], id[24];
 
 		snprintf(prefix, sizeof(prefix), "%s ",
-			 safe_text(SPAN(info->modules[i].id, strlen(info->modules[i].id)), id, sizeof(id)));
-		svn_levels(a, "intel.modules", prefix, info->modules[i].levels, info->modules[i].level_count);
+			 safe_text(SPAN(info->modules[i].id, strlen(info->modules[i].id)), id,
+				   sizeof(id)));
+		svn_levels(a, "intel.modules", prefix, info->modules[i].levels,
+			   info->modules[i].level_count);
 	}
 }
 
-static void common_claims(struct appraisal *a, const char *id, uint32_t version, int64_t issued, int64_t next_update)
+static void common_claims(struct appraisal *a, const char *id, uint32_t version, int64_t issued,
+			  int64_t next_update)
 {
 	claim_string(a, "intel.id", id);
 	claim_uint(a, "intel.version", version);
@@ -142,7 +156,8 @@ static int tcb_info_show(struct appraisal *a, json_t *object)
 
 	if (r)
 		return r;
-	common_claims(a, info->tdx ? "TDX" : "SGX", info->version, info->issue_date, info->next_update);
+	common_claims(a, info->tdx ? "TDX" : "SGX", info->version, info->issue_date,
+		      info->next_update);
 	claim_bytes(a, "platform.fmspc", SPAN_OF(info->fmspc));
 	claim_bytes(a, "platform.pceid", SPAN_OF(info->pceid));
 	claim_uint(a, "tcb.evaluation_number", info->evaluation_number);
@@ -167,8 +182,9 @@ static int evaluation_numbers_show(struct appraisal *a, json_t *object)
 
 static int qe_identity_show(struct appraisal *a, json_t *object)
 {
-	static const char *const ids[] = { [ENCLAVE_QE] = "QE", [ENCLAVE_TD_QE] = "TD_QE", [ENCLAVE_QVE] = "QVE",
-					   [ENCLAVE_QAE] = "QAE" };
+	static const char *const ids[] = {
+		[ENCLAVE_QE] = "QE", [ENCLAVE_TD_QE] = "TD_QE", [ENCLAVE_QVE] = "QVE", [ENCLAVE_QAE] = "QAE"
+	};
 	struct qe_identity *identity;
 	int r = qe_identity_read(object, &identity, a->err);
 
@@ -190,7 +206,8 @@ static int qe_identity_show(struct appraisal *a, json_t *object)
 static int json_appraise(struct appraisal *a, struct span in, bool identity)
 {
 	struct json_reader r = { .err = a->err, .what = identity ? "QE identity" : "TCB info" };
-	json_t *root = json_reader_load(&r, in), *object = root ? inner_object(&r, root, identity) : NULL;
+	json_t *root = json_reader_load(&r, in),
+	       *object = root ? inner_object(&r, root, identity) : NULL;
 	int result = -EBADMSG;
 
 	if (object && identity)
@@ -204,8 +221,14 @@ static int json_appraise(struct appraisal *a, struct span in, bool identity)
 	return result;
 }
 
-static int tcb_info_appraise(struct appraisal *a, struct span in) { return json_appraise(a, in, false); }
-static int qe_identity_appraise(struct appraisal *a, struct span in) { return json_appraise(a, in, true); }
+static int tcb_info_appraise(struct appraisal *a, struct span in)
+{
+	return json_appraise(a, in, false);
+}
+static int qe_identity_appraise(struct appraisal *a, struct span in)
+{
+	return json_appraise(a, in, true);
+}
 
 const struct evidence_type tcb_info_type = {
 	.name = "tcb-info",

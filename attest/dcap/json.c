@@ -67,7 +67,8 @@ json_t *json_reader_load(struct json_reader *r, struct span text)
 	}
 	root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
-		json_reader_fail(r, "malformed JSON in line %d, column %d", error.line, error.column);
+		json_reader_fail(r, "malformed JSON in line %d, column %d", error.line,
+				 error.column);
 		return NULL;
 	}
 	if (!json_is_object(root)) {
@@ -81,15 +82,21 @@ json_t *json_reader_load(struct json_reader *r, struct span text)
 static const char *type_name(json_type type)
 {
 	switch (type) {
-	case JSON_OBJECT: return "an object";
-	case JSON_ARRAY: return "an array";
-	case JSON_STRING: return "a string";
-	case JSON_INTEGER: return "an integer";
-	default: return "of its type";
+	case JSON_OBJECT:
+		return "an object";
+	case JSON_ARRAY:
+		return "an array";
+	case JSON_STRING:
+		return "a string";
+	case JSON_INTEGER:
+		return "an integer";
+	default:
+		return "of its type";
 	}
 }
 
-json_t *json_reader_optional(struct json_reader *r, const json_t *object, const char *name, json_type type)
+json_t *json_reader_optional(struct json_reader *r, const json_t *object, const char *name,
+			     json_type type)
 {
 	json_t *value = r->bad ? NULL : json_object_get(object, name);
 
@@ -100,7 +107,8 @@ json_t *json_reader_optional(struct json_reader *r, const json_t *object, const 
 	return value;
 }
 
-json_t *json_reader_member(struct json_reader *r, const json_t *object, const char *name, json_type type)
+json_t *json_reader_member(struct json_reader *r, const json_t *object, const char *name,
+			   json_type type)
 {
 	json_t *value = json_reader_optional(r, object, name, type);
 
@@ -109,13 +117,15 @@ json_t *json_reader_member(struct json_reader *r, const json_t *object, const ch
 	return value;
 }
 
-uint32_t json_reader_number(struct json_reader *r, const json_t *object, const char *name, uint32_t max)
+uint32_t json_reader_number(struct json_reader *r, const json_t *object, const char *name,
+			    uint32_t max)
 {
 	json_t *value = json_reader_member(r, object, name, JSON_INTEGER);
 	json_int_t number = value ? json_integer_value(value) : 0;
 
 	if (number < 0 || number > (json_int_t)max) {
-		json_reader_fail(r, "\"%s\" is %" JSON_INTEGER_FORMAT ", not 0 to %u", name, number, max);
+		json_reader_fail(r, "\"%s\" is %" JSON_INTEGER_FORMAT ", not 0 to %u", name, number,
+				 max);
 		return 0;
 	}
 	return (uint32_t)number;
@@ -128,11 +138,13 @@ const char *json_reader_string(struct json_reader *r, const json_t *object, cons
 	return value ? json_string_value(value) : "";
 }
 
-void json_reader_hex(struct json_reader *r, const json_t *object, const char *name, uint8_t *ret_bytes, size_t size)
+void json_reader_hex(struct json_reader *r, const json_t *object, const char *name,
+		     uint8_t *ret_bytes, size_t size)
 {
 	json_t *value = json_reader_member(r, object, name, JSON_STRING);
 
-	if (!value || hex_parse(json_string_value(value), json_string_length(value), ret_bytes, size) < 0) {
+	if (!value ||
+	    hex_parse(json_string_value(value), json_string_length(value), ret_bytes, size) < 0) {
 		json_reader_fail(r, "\"%s\" is not the hex of %zu bytes", name, size);
 		memset(ret_bytes, 0, size);
 	}

@@ -21,14 +21,19 @@ struct json_reader {
 json_t *json_reader_load(struct json_reader *r, struct span text);
 
 /* Remembers a failure. */
-void json_reader_fail(struct json_reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void json_reader_fail(struct json_reader *r, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The member of an object; bad if it is not there or of another type. */
-json_t *json_reader_member(struct json_reader *r, const json_t *object, const char *name, json_type type);
+json_t *json_reader_member(struct json_reader *r, const json_t *object, const char *name,
+			   json_type type);
 /* NULL, not bad, if it is not there. */
-json_t *json_reader_optional(struct json_reader *r, const json_t *object, const char *name, json_type type);
+json_t *json_reader_optional(struct json_reader *r, const json_t *object, const char *name,
+			     json_type type);
 /* 0 to max. */
-uint32_t json_reader_number(struct json_reader *r, const json_t *object, const char *name, uint32_t max);
+uint32_t json_reader_number(struct json_reader *r, const json_t *object, const char *name,
+			    uint32_t max);
 const char *json_reader_string(struct json_reader *r, const json_t *object, const char *name);
-void json_reader_hex(struct json_reader *r, const json_t *object, const char *name, uint8_t *ret_bytes, size_t size);
+void json_reader_hex(struct json_reader *r, const json_t *object, const char *name,
+		     uint8_t *ret_bytes, size_t size);
 int64_t json_reader_time(struct json_reader *r, const json_t *object, const char *name);

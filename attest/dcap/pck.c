@@ -11,7 +11,14 @@
 
 #include <errno.h>
 
-enum { DER_BOOLEAN = 0x01, DER_INTEGER = 0x02, DER_OCTETS = 0x04, DER_OID = 0x06, DER_ENUMERATED = 0x0a, DER_SEQUENCE = 0x30 };
+enum {
+	DER_BOOLEAN = 0x01,
+	DER_INTEGER = 0x02,
+	DER_OCTETS = 0x04,
+	DER_OID = 0x06,
+	DER_ENUMERATED = 0x0a,
+	DER_SEQUENCE = 0x30
+};
 
 /* 1.2.840.113741.1.13.1 */
 static const uint8_t oid_prefix[] = { 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01 };
@@ -50,7 +57,8 @@ static uint32_t der_number(struct cursor *c, uint8_t tag, uint32_t max)
 	struct span s = der_expect(c, tag);
 	uint32_t v = 0;
 
-	if (!s.size || s.size > 4 || s.data[0] & 0x80 || (s.size > 1 && !s.data[0] && !(s.data[1] & 0x80))) {
+	if (!s.size || s.size > 4 || s.data[0] & 0x80 ||
+	    (s.size > 1 && !s.data[0] && !(s.data[1] & 0x80))) {
 		c->bad = true;
 		return 0;
 	}
@@ -83,8 +91,8 @@ static bool der_boolean(struct cursor *c)
 }
 
 /* The next { OID, value } of fields: the arcs after the prefix, and the cursor of its value. false: no more, or bad. */
-static bool field_next(struct cursor *fields, unsigned parent, unsigned max, unsigned *ret_number, struct cursor *ret_value,
-		       uint32_t *seen)
+static bool field_next(struct cursor *fields, unsigned parent, unsigned max, unsigned *ret_number,
+		       struct cursor *ret_value, uint32_t *seen)
 {
 	struct cursor pair;
 	struct span oid;
@@ -95,7 +103,8 @@ static bool field_next(struct cursor *fields, unsigned parent, unsigned max, uns
 	pair = CURSOR(der_expect(fields, DER_SEQUENCE));
 	oid = der_expect(&pair, DER_OID);
 	if (fields->bad || pair.bad || oid.size != sizeof(oid_prefix) + arcs ||
-	    memcmp(oid.data, oid_prefix, sizeof(oid_prefix)) || (parent && oid.data[sizeof(oid_prefix)] != parent)) {
+	    memcmp(oid.data, oid_prefix, sizeof(oid_prefix)) ||
+	    (parent && oid.data[sizeof(oid_prefix)] != parent)) {
 		fields->bad = true;
 		return false;
 	}
@@ -124,7 +133,8 @@ static void tcb_parse(struct cursor *value, struct pck *pck)
 
 	while (field_next(&fields, 2, 18, &number, &field, &seen)) {
 		if (number <= 16)
-			pck->components[number - 1] = (uint8_t)der_number(&field, DER_INTEGER, UINT8_MAX);
+			pck->components[number - 1] =
+				(uint8_t)der_number(&field, DER_INTEGER, UINT8_MAX);
 		else if (number == 17)
 			pck->pcesvn = (uint16_t)der_number(&field, DER_INTEGER, UINT16_MAX);
 		else
@@ -166,28 +176,46 @@ int pck_extension_parse(struct span der, struct pck *ret_pck, struct cattest_err
 
 	fields = CURSOR(der_expect(&outer, DER_SEQUENCE));
 	if (outer.bad || cursor_left(&outer))
-		return fail(err, -EBADMSG, "PCK certificate: the SGX extension is not one DER SEQUENCE");
+		return fail(err, -EBADMSG,
+			    "PCK certificate: the SGX extension is not one DER SEQUENCE");
 	while (field_next(&fields, 0, 7, &number, &field, &seen)) {
 		switch (number) {
-		case 1: der_octets(&field, pck.ppid, sizeof(pck.ppid)); break;
-		case 2: tcb_parse(&field, &pck); break;
-		case 3: der_octets(&field, pck.pceid, sizeof(pck.pceid)); break;
-		case 4: der_octets(&field, pck.fmspc, sizeof(pck.fmspc)); break;
-		case 5: pck.sgx_type = der_number(&field, DER_ENUMERATED, 2); break;
+		case 1:
+			der_octets(&field, pck.ppid, sizeof(pck.ppid));
+			break;
+		case 2:
+			tcb_parse(&field, &pck);
+			break;
+		case 3:
+			der_octets(&field, pck.pceid, sizeof(pck.pceid));
+			break;
+		case 4:
+			der_octets(&field, pck.fmspc, sizeof(pck.fmspc));
+			break;
+		case 5:
+			pck.sgx_type = der_number(&field, DER_ENUMERATED, 2);
+			break;
 		case 6:
 			der_octets(&field, pck.instance_id, sizeof(pck.instance_id));
 			pck.has_instance_id = true;
 			break;
-		default: configuration_parse(&field, &pck); break;
+		default:
+			configuration_parse(&field, &pck);
+			break;
 		}
 		field_end(&fields, &field);
 		if (fields.bad)
-			return fail(err, -EBADMSG, "PCK certificate: malformed field .%u of the SGX extension", number);
+			return fail(err, -EBADMSG,
+				    "PCK certificate: malformed field .%u of the SGX extension",
+				    number);
 	}
 	if (fields.bad)
-		return fail(err, -EBADMSG, "PCK certificate: malformed, unknown or repeated field in the SGX extension");
+		return fail(
+			err, -EBADMSG,
+			"PCK certificate: malformed, unknown or repeated field in the SGX extension");
 	if ((seen & 0x3e) != 0x3e)
-		return fail(err, -EBADMSG, "PCK certificate: the SGX extension lacks one of the fields .1 to .5");
+		return fail(err, -EBADMSG,
+			    "PCK certificate: the SGX extension lacks one of the fields .1 to .5");
 	*ret_pck = pck;
 	return 0;
 }
@@ -200,7 +228,8 @@ int pck_parse(const X509 *cert, struct pck *ret_pck, struct cattest_error *err)
 	int r;
 
 	if (twice || !der.data)
-		return fail(err, -EBADMSG, "PCK certificate: the SGX extension " PCK_EXTENSION_OID " is %s",
+		return fail(err, -EBADMSG,
+			    "PCK certificate: the SGX extension " PCK_EXTENSION_OID " is %s",
 			    twice ? "there twice" : "not there");
 	r = pck_extension_parse(der, ret_pck, err);
 	if (r)
@@ -211,8 +240,12 @@ int pck_parse(const X509 *cert, struct pck *ret_pck, struct cattest_error *err)
 	else if (strstr(issuer, "Platform CA"))
 		ret_pck->ca = PCK_CA_PLATFORM;
 	else
-		return fail(err, -EBADMSG, "PCK certificate: its issuer is neither the Processor CA nor the Platform CA of Intel");
+		return fail(
+			err, -EBADMSG,
+			"PCK certificate: its issuer is neither the Processor CA nor the Platform CA of Intel");
 	if (ret_pck->ca == PCK_CA_PLATFORM && !ret_pck->has_instance_id)
-		return fail(err, -EBADMSG, "PCK certificate: of the Platform CA, but without a platform instance ID");
+		return fail(
+			err, -EBADMSG,
+			"PCK certificate: of the Platform CA, but without a platform instance ID");
 	return 0;
 }

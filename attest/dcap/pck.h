@@ -20,7 +20,8 @@ struct pck {
 	unsigned sgx_type; /* 0 standard, 1 scalable, 2 scalable with integrity */
 	enum pck_ca ca;	   /* by the issuer's name */
 	bool has_instance_id, has_configuration;
-	bool has_dynamic, has_cached_keys, has_smt; /* each member of the configuration is optional */
+	bool has_dynamic, has_cached_keys,
+		has_smt; /* each member of the configuration is optional */
 	bool dynamic, cached_keys, smt;
 };
 

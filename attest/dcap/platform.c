@@ -36,12 +36,14 @@ EVP_PKEY *platform_p256_key(const X509 *cert)
 	char group[64];
 
 	if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
-	    !EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) || strcmp(group, "prime256v1"))
+	    !EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) ||
+	    strcmp(group, "prime256v1"))
 		return NULL;
 	return key;
 }
 
-int platform_from_certificates(struct platform *p, const struct x509_list *certificates, struct cattest_error *err)
+int platform_from_certificates(struct platform *p, const struct x509_list *certificates,
+			       struct cattest_error *err)
 {
 	size_t leaf = certificates->count;
 	int r;
@@ -76,8 +78,9 @@ static int platform_read(struct platform *p, const struct quote *q, struct catte
 
 	/* The type is not signed: it has to be the one that fits. */
 	if (!r && (certificates.count == 1) != (q->certification == CERT_PCK_LEAF))
-		r = fail(err, -EBADMSG, "quote: certification data of type %d with %zu certificates", q->certification,
-			 certificates.count);
+		r = fail(err, -EBADMSG,
+			 "quote: certification data of type %d with %zu certificates",
+			 q->certification, certificates.count);
 	else if (r < 0)
 		fail(err, r, "quote: malformed PCK certificates in the certification data");
 	else
@@ -86,8 +89,8 @@ static int platform_read(struct platform *p, const struct quote *q, struct catte
 	return r;
 }
 
-int platform_get(struct platform_memory *memory, struct platform *local, const struct quote *q, struct platform **ret_platform,
-		 struct cattest_error *err)
+int platform_get(struct platform_memory *memory, struct platform *local, const struct quote *q,
+		 struct platform **ret_platform, struct cattest_error *err)
 {
 	struct span data = q->certification_data;
 	struct platform *slot = local;
@@ -97,7 +100,8 @@ int platform_get(struct platform_memory *memory, struct platform *local, const s
 	for (size_t i = 0; memory && i < PLATFORMS_KEPT; i++) {
 		struct platform *p = &memory->platforms[i];
 
-		if (p->source && p->type == q->certification && span_equal(SPAN(p->source, p->source_size), data)) {
+		if (p->source && p->type == q->certification &&
+		    span_equal(SPAN(p->source, p->source_size), data)) {
 			*ret_platform = p;
 			return 0;
 		}

@@ -38,7 +38,8 @@ void platform_done(struct platform *p);
 int platform_get(struct platform_memory *memory, struct platform *local, const struct quote *q,
 		 struct platform **ret_platform, struct cattest_error *err);
 /* From certificates: takes references. */
-int platform_from_certificates(struct platform *p, const struct x509_list *certificates, struct cattest_error *err);
+int platform_from_certificates(struct platform *p, const struct x509_list *certificates,
+			       struct cattest_error *err);
 EVP_PKEY *platform_attestation_key(struct platform *p, struct span xy);
 /* The certificate's P-256 key, NULL if it is of another kind. */
 EVP_PKEY *platform_p256_key(const X509 *cert);

@@ -98,16 +98,22 @@ static int header_parse(struct cursor *c, struct quote *q, struct cattest_error 
 	if (c->bad)
 		return fail(err, -EBADMSG, "quote: %zu bytes are less than a header", c->in.size);
 	if (q->version < 3 || q->version > 5)
-		return fail(err, -ENOTSUP, "quote: version %u is not known (3, 4 and 5 are)", q->version);
+		return fail(err, -ENOTSUP, "quote: version %u is not known (3, 4 and 5 are)",
+			    q->version);
 	if (q->key_type != KEY_ECDSA_P256)
-		return fail(err, -ENOTSUP, "quote: attestation key type %u%s is not supported (2, ECDSA P-256, is)",
-			    q->key_type, q->key_type == KEY_ECDSA_P384 ? " (ECDSA P-384)" : "");
+		return fail(
+			err, -ENOTSUP,
+			"quote: attestation key type %u%s is not supported (2, ECDSA P-256, is)",
+			q->key_type, q->key_type == KEY_ECDSA_P384 ? " (ECDSA P-384)" : "");
 	if (tee != TEE_SGX && tee != TEE_TDX)
-		return fail(err, -ENOTSUP, "quote: TEE type 0x%x is not known (0, SGX, and 0x81, TDX, are)", tee);
+		return fail(err, -ENOTSUP,
+			    "quote: TEE type 0x%x is not known (0, SGX, and 0x81, TDX, are)", tee);
 	if (q->version == 3 && tee != TEE_SGX)
-		return fail(err, -EBADMSG, "quote: version 3 is for SGX only, the header says TEE type 0x%x", tee);
+		return fail(err, -EBADMSG,
+			    "quote: version 3 is for SGX only, the header says TEE type 0x%x", tee);
 	if (!span_equal(vendor, SPAN_OF(intel_vendor)))
-		return fail(err, -ENOTSUP, "quote: the quoting enclave is not Intel's (QE vendor ID differs)");
+		return fail(err, -ENOTSUP,
+			    "quote: the quoting enclave is not Intel's (QE vendor ID differs)");
 	q->tee = (enum quote_tee)tee;
 	return 0;
 }
@@ -115,10 +121,14 @@ static int header_parse(struct cursor *c, struct quote *q, struct cattest_error 
 static size_t body_size(enum quote_body type)
 {
 	switch (type) {
-	case BODY_SGX: return SGX_REPORT_BODY_SIZE;
-	case BODY_TD10: return TD_REPORT10_SIZE;
-	case BODY_TD15: return TD_REPORT15_SIZE;
-	case BODY_TD15EX: return TD_REPORT15EX_SIZE;
+	case BODY_SGX:
+		return SGX_REPORT_BODY_SIZE;
+	case BODY_TD10:
+		return TD_REPORT10_SIZE;
+	case BODY_TD15:
+		return TD_REPORT15_SIZE;
+	case BODY_TD15EX:
+		return TD_REPORT15EX_SIZE;
 	}
 	return 0;
 }
@@ -135,12 +145,15 @@ static int body_parse(struct cursor *c, struct quote *q, struct cattest_error *e
 		if (c->bad)
 			return fail(err, -EBADMSG, "quote: cut off in the body descriptor");
 		if (type < BODY_SGX || type > BODY_TD15EX)
-			return fail(err, -ENOTSUP, "quote: body type %u is not known (1 to 4 are)", type);
+			return fail(err, -ENOTSUP, "quote: body type %u is not known (1 to 4 are)",
+				    type);
 		q->body_type = (enum quote_body)type;
 		if ((q->tee == TEE_SGX) != (type == BODY_SGX))
-			return fail(err, -EBADMSG, "quote: body type %u does not fit TEE type 0x%x", type, q->tee);
+			return fail(err, -EBADMSG, "quote: body type %u does not fit TEE type 0x%x",
+				    type, q->tee);
 		if (stated != body_size(q->body_type))
-			return fail(err, -EBADMSG, "quote: body type %u has %zu bytes, the quote says %u", type,
+			return fail(err, -EBADMSG,
+				    "quote: body type %u has %zu bytes, the quote says %u", type,
 				    body_size(q->body_type), stated);
 	}
 	size = body_size(q->body_type);
@@ -158,7 +171,9 @@ static int body_parse(struct cursor *c, struct quote *q, struct cattest_error *e
 /* Types 1 to 3: PPID (16 bytes plain, else RSA-OAEP), CPUSVN 16, PCESVN 2, PCEID 2 (which Intel's own sample of type 1 leaves out). */
 static int ppid_parse(struct quote *q, struct cattest_error *err)
 {
-	static const size_t ppid_size[] = { [CERT_PPID_PLAIN] = 16, [CERT_PPID_RSA2048] = 256, [CERT_PPID_RSA3072] = 384 };
+	static const size_t ppid_size[] = {
+		[CERT_PPID_PLAIN] = 16, [CERT_PPID_RSA2048] = 256, [CERT_PPID_RSA3072] = 384
+	};
 	struct cursor c = CURSOR(q->certification_data);
 
 	if (q->certification > CERT_PPID_RSA3072)
@@ -169,8 +184,8 @@ static int ppid_parse(struct quote *q, struct cattest_error *err)
 	if (cursor_left(&c))
 		q->ppid_pceid = take(&c, 2);
 	if (c.bad || cursor_left(&c))
-		return fail(err, -EBADMSG, "quote: certification data of type %d with %zu bytes", q->certification,
-			    q->certification_data.size);
+		return fail(err, -EBADMSG, "quote: certification data of type %d with %zu bytes",
+			    q->certification, q->certification_data.size);
 	return 0;
 }
 
@@ -188,9 +203,13 @@ static int qe_parse(struct span in, struct quote *q, struct cattest_error *err)
 	if (c.bad)
 		return fail(err, -EBADMSG, "quote: cut off in the quoting enclave's certification");
 	if (type < CERT_PPID_PLAIN || type > CERT_PCK_CHAIN)
-		return fail(err, -ENOTSUP, "quote: certification data type %u is not known here (1 to 5 are)", type);
+		return fail(err, -ENOTSUP,
+			    "quote: certification data type %u is not known here (1 to 5 are)",
+			    type);
 	if (size != cursor_left(&c))
-		return fail(err, -EBADMSG, "quote: certification data has %zu bytes, the quote says %u", cursor_left(&c), size);
+		return fail(err, -EBADMSG,
+			    "quote: certification data has %zu bytes, the quote says %u",
+			    cursor_left(&c), size);
 	q->certification = (enum quote_certification)type;
 	q->certification_data = take(&c, size);
 	sgx_report_body_parse(q->qe_report, &q->qe);
@@ -204,7 +223,8 @@ static int signature_parse(struct span in, struct quote *q, struct cattest_error
 	q->signature = take(&c, 64);
 	q->attestation_key = take(&c, 64);
 	if (c.bad)
-		return fail(err, -EBADMSG, "quote: signature data of %zu bytes is too short", in.size);
+		return fail(err, -EBADMSG, "quote: signature data of %zu bytes is too short",
+			    in.size);
 	if (q->version >= 4) {
 		uint16_t type = take_le16(&c);
 		uint32_t size = take_le32(&c);
@@ -212,9 +232,12 @@ static int signature_parse(struct span in, struct quote *q, struct cattest_error
 		if (c.bad)
 			return fail(err, -EBADMSG, "quote: cut off in the certification data");
 		if (type != CERT_QE_REPORT)
-			return fail(err, -EBADMSG, "quote: version %u has certification data type 6, not %u", q->version, type);
+			return fail(err, -EBADMSG,
+				    "quote: version %u has certification data type 6, not %u",
+				    q->version, type);
 		if (size != cursor_left(&c))
-			return fail(err, -EBADMSG, "quote: certification data has %zu bytes, the quote says %u",
+			return fail(err, -EBADMSG,
+				    "quote: certification data has %zu bytes, the quote says %u",
 				    cursor_left(&c), size);
 	}
 	return qe_parse(take(&c, cursor_left(&c)), q, err);
@@ -236,7 +259,9 @@ int quote_parse(struct span in, struct quote *ret_quote, struct cattest_error *e
 	size = take_le32(&c);
 	signature = take(&c, size);
 	if (c.bad)
-		return fail(err, -EBADMSG, "quote: cut off, the signature data does not fit in %zu bytes", in.size);
+		return fail(err, -EBADMSG,
+			    "quote: cut off, the signature data does not fit in %zu bytes",
+			    in.size);
 	r = signature_parse(signature, &q, err);
 	if (r)
 		return r;
@@ -252,7 +277,7 @@ bool quote_detect(struct span in, enum quote_tee tee)
 	uint32_t found = take_le32(&c);
 
 	/* The key type tells it from an SNP report, whose bytes 2 and 3 are zero. */
-	return in.size >= QUOTE_HEADER_SIZE + SGX_REPORT_BODY_SIZE && version >= 3 && version <= 5 &&
-	       (key_type == KEY_ECDSA_P256 || key_type == KEY_ECDSA_P384) &&
+	return in.size >= QUOTE_HEADER_SIZE + SGX_REPORT_BODY_SIZE && version >= 3 &&
+	       version <= 5 && (key_type == KEY_ECDSA_P256 || key_type == KEY_ECDSA_P384) &&
 	       (found == (uint32_t)tee || (version == 3 && tee == TEE_SGX));
 }

@@ -30,7 +30,8 @@ enum quote_certification {
 };
 
 struct sgx_report_body {
-	struct span cpusvn, isvextprodid, attributes, mrenclave, mrsigner, configid, isvfamilyid, report_data;
+	struct span cpusvn, isvextprodid, attributes, mrenclave, mrsigner, configid, isvfamilyid,
+		report_data;
 	uint32_t miscselect;
 	uint64_t flags, xfrm;
 	uint16_t isvprodid, isvsvn, configsvn;
@@ -38,14 +39,14 @@ struct sgx_report_body {
 #define SGX_FLAG_DEBUG 0x02ull /* Intel SDM volume 3D, 37.7.1 */
 
 struct td_report_body {
-	struct span tee_tcb_svn, mrseam, mrsignerseam, seam_attributes, mrtd, mrconfigid, mrowner, mrownerconfig, rtmr[4],
-		report_data;
+	struct span tee_tcb_svn, mrseam, mrsignerseam, seam_attributes, mrtd, mrconfigid, mrowner,
+		mrownerconfig, rtmr[4], report_data;
 	uint64_t attributes, xfam;
 	struct span tee_tcb_svn2, mrservicetd; /* TD 1.5 and later, else empty */
 	/* TD 1.5 extended, else empty. */
 	uint8_t vmid;
-	struct span tdid, devinfo, init_servtd_hash, init_servtd_attributes, init_cpusvn, init_tee_tcb_svn, init_tee_fmspc,
-		cur_servtd_hash, cur_servtd_attributes;
+	struct span tdid, devinfo, init_servtd_hash, init_servtd_attributes, init_cpusvn,
+		init_tee_tcb_svn, init_tee_fmspc, cur_servtd_hash, cur_servtd_attributes;
 };
 
 struct quote {

@@ -13,7 +13,8 @@ static struct cattest_verifier *verifier;
 
 static void prepare(void)
 {
-	static const unsigned forms[6][2] = { { 3, 1 }, { 4, 1 }, { 4, 2 }, { 5, 2 }, { 5, 3 }, { 5, 4 } };
+	static const unsigned forms[6][2] = { { 3, 1 }, { 4, 1 }, { 4, 2 },
+					      { 5, 2 }, { 5, 3 }, { 5, 4 } };
 	struct cattest_error err = { "" };
 
 	for (size_t i = 0; i < 6; i++) {
@@ -23,8 +24,10 @@ static void prepare(void)
 		dcap_synthetic_build(&made[i]);
 	}
 	verifier = dcap_synthetic_verifier(&made[0]);
-	MUST(!cattest_add_collateral(verifier, "tdx", made[2].collateral, strlen(made[2].collateral), &err));
-	MUST(!cattest_add_collateral(verifier, "pck", made[0].pck_pem, strlen(made[0].pck_pem), &err));
+	MUST(!cattest_add_collateral(verifier, "tdx", made[2].collateral,
+				     strlen(made[2].collateral), &err));
+	MUST(!cattest_add_collateral(verifier, "pck", made[0].pck_pem, strlen(made[0].pck_pem),
+				     &err));
 }
 
 static bool clean(const struct cattest_result *r)
@@ -32,7 +35,8 @@ static bool clean(const struct cattest_result *r)
 	for (size_t i = 0; i < cattest_result_checks(r); i++) {
 		const struct cattest_check *c = cattest_result_check(r, i);
 
-		if (c->outcome == CATTEST_FAIL || (c->outcome == CATTEST_MISSING && strncmp(c->step, "policy", 6)))
+		if (c->outcome == CATTEST_FAIL ||
+		    (c->outcome == CATTEST_MISSING && strncmp(c->step, "policy", 6)))
 			return false;
 	}
 	return true;

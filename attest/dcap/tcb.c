@@ -29,7 +29,8 @@ static bool reaches(const uint8_t *svn, const uint8_t *level, size_t from)
 	return true;
 }
 
-static const struct tcb_level *platform_level(const struct tcb_info *info, const struct pck *pck, const uint8_t *tee_tcb_svn)
+static const struct tcb_level *platform_level(const struct tcb_info *info, const struct pck *pck,
+					      const uint8_t *tee_tcb_svn)
 {
 	/* Components 0 and 1 are the module's own version, where modules have identities (QVL 4.1.2.5.2.1.3). */
 	size_t from = tee_tcb_svn && tee_tcb_svn[1] ? 2 : 0;
@@ -46,8 +47,10 @@ static const struct tcb_level *platform_level(const struct tcb_info *info, const
 
 static bool configuration_needed(enum tcb_status status)
 {
-	return status == TCB_CONFIGURATION_NEEDED || status == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED ||
-	       status == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED || status == TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED;
+	return status == TCB_CONFIGURATION_NEEDED ||
+	       status == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED ||
+	       status == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED ||
+	       status == TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED;
 }
 
 enum tcb_status tcb_converge(enum tcb_status platform, enum tcb_status qe, enum tcb_status module)
@@ -59,7 +62,8 @@ enum tcb_status tcb_converge(enum tcb_status platform, enum tcb_status qe, enum 
 		return platform;
 	if (platform == TCB_UP_TO_DATE || platform == TCB_SW_HARDENING_NEEDED)
 		return TCB_OUT_OF_DATE;
-	if (platform == TCB_CONFIGURATION_NEEDED || platform == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED)
+	if (platform == TCB_CONFIGURATION_NEEDED ||
+	    platform == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED)
 		return TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
 	return platform;
 }
@@ -68,16 +72,18 @@ enum tcb_status tcb_relaunch(enum tcb_status launch, enum tcb_status current)
 {
 	if (launch != TCB_OUT_OF_DATE && launch != TCB_OUT_OF_DATE_CONFIGURATION_NEEDED)
 		return launch;
-	if (current != TCB_UP_TO_DATE && current != TCB_SW_HARDENING_NEEDED && current != TCB_CONFIGURATION_NEEDED &&
+	if (current != TCB_UP_TO_DATE && current != TCB_SW_HARDENING_NEEDED &&
+	    current != TCB_CONFIGURATION_NEEDED &&
 	    current != TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED)
 		return launch;
-	return configuration_needed(launch) || configuration_needed(current) ?
-		       TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED :
-		       TCB_TD_RELAUNCH_ADVISED;
+	return configuration_needed(launch) || configuration_needed(current)
+		       ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
+		       : TCB_TD_RELAUNCH_ADVISED;
 }
 
-const char *tcb_evaluate(const struct tcb_info *info, const struct pck *pck, const uint8_t *tee_tcb_svn,
-			 const struct svn_level *qe_level, struct tcb_evaluation *ret_evaluation)
+const char *tcb_evaluate(const struct tcb_info *info, const struct pck *pck,
+			 const uint8_t *tee_tcb_svn, const struct svn_level *qe_level,
+			 struct tcb_evaluation *ret_evaluation)
 {
 	struct tcb_evaluation e = { .platform = platform_level(info, pck, tee_tcb_svn) };
 
@@ -88,7 +94,8 @@ const char *tcb_evaluate(const struct tcb_info *info, const struct pck *pck, con
 		e.module = tcb_find_module(info, tee_tcb_svn[1]);
 		if (!e.module)
 			return "no TDX module identity is of this module's version";
-		e.module_level = tcb_find_svn(e.module->levels, e.module->level_count, tee_tcb_svn[0]);
+		e.module_level =
+			tcb_find_svn(e.module->levels, e.module->level_count, tee_tcb_svn[0]);
 		if (!e.module_level)
 			return "no TCB level of the TDX module identity is as low as this module";
 		if (e.module_level->date < e.date)
@@ -96,7 +103,8 @@ const char *tcb_evaluate(const struct tcb_info *info, const struct pck *pck, con
 	}
 	if (qe_level->date < e.date)
 		e.date = qe_level->date;
-	e.status = tcb_converge(e.platform->status, qe_level->status, e.module_level ? e.module_level->status : 0);
+	e.status = tcb_converge(e.platform->status, qe_level->status,
+				e.module_level ? e.module_level->status : 0);
 	*ret_evaluation = e;
 	return NULL;
 }

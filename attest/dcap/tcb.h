@@ -22,8 +22,9 @@ const struct tdx_module_identity *tcb_find_module(const struct tcb_info *info, u
 /* The first level whose SVN is reached, or NULL: not supported. */
 const struct svn_level *tcb_find_svn(const struct svn_level *levels, size_t count, uint16_t isvsvn);
 /* tee_tcb_svn: 16 bytes, or NULL for SGX. NULL: all is well; else what matches no level, as text. */
-const char *tcb_evaluate(const struct tcb_info *info, const struct pck *pck, const uint8_t *tee_tcb_svn,
-			 const struct svn_level *qe_level, struct tcb_evaluation *ret_evaluation);
+const char *tcb_evaluate(const struct tcb_info *info, const struct pck *pck,
+			 const uint8_t *tee_tcb_svn, const struct svn_level *qe_level,
+			 struct tcb_evaluation *ret_evaluation);
 /* What a TD that was launched under one status is told, where the platform is now under another. */
 enum tcb_status tcb_relaunch(enum tcb_status launch, enum tcb_status current);
 /* Both are of the platform or of a component of it: exported for the tests. */

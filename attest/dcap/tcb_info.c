@@ -35,7 +35,8 @@ static const char *const status_names[] = {
 
 const char *tcb_status_name(enum tcb_status status)
 {
-	return (size_t)status < sizeof(status_names) / sizeof(*status_names) ? status_names[status] : "none";
+	return (size_t)status < sizeof(status_names) / sizeof(*status_names) ? status_names[status]
+									     : "none";
 }
 
 static enum tcb_status status_read(struct json_reader *r, const json_t *level)
@@ -63,13 +64,15 @@ static json_t *advisories_read(struct json_reader *r, const json_t *level)
 			json_reader_fail(r, "an entry of \"advisoryIDs\" is not an identifier");
 		for (const char *p = text; p && *p && !r->bad; p++)
 			if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_' && *p != '.')
-				json_reader_fail(r, "an entry of \"advisoryIDs\" is not an identifier");
+				json_reader_fail(
+					r, "an entry of \"advisoryIDs\" is not an identifier");
 	}
 	return list;
 }
 
 /* A list that is there and not empty; its elements are zeroed. */
-static void *list_read(struct json_reader *r, const json_t *object, const char *name, size_t element_size, json_t **ret_array)
+static void *list_read(struct json_reader *r, const json_t *object, const char *name,
+		       size_t element_size, json_t **ret_array)
 {
 	json_t *array = json_reader_member(r, object, name, JSON_ARRAY);
 	size_t count = json_array_size(array);
@@ -87,7 +90,8 @@ static void *list_read(struct json_reader *r, const json_t *object, const char *
 }
 
 /* Arrays of {"svn": 0..255}, exactly 16 (version 3). */
-static void components_read(struct json_reader *r, const json_t *tcb, const char *name, uint8_t ret_svn[TCB_COMPONENTS])
+static void components_read(struct json_reader *r, const json_t *tcb, const char *name,
+			    uint8_t ret_svn[TCB_COMPONENTS])
 {
 	json_t *array = json_reader_member(r, tcb, name, JSON_ARRAY), *item;
 	size_t i;
@@ -105,7 +109,8 @@ static void components_read(struct json_reader *r, const json_t *tcb, const char
 	}
 }
 
-static void level_read(struct json_reader *r, const json_t *object, const struct tcb_info *info, struct tcb_level *ret_level)
+static void level_read(struct json_reader *r, const json_t *object, const struct tcb_info *info,
+		       struct tcb_level *ret_level)
 {
 	json_t *tcb;
 
@@ -166,7 +171,8 @@ static int svn_level_compare(const void *left, const void *right)
 	return (int)b->isvsvn - (int)a->isvsvn;
 }
 
-static struct svn_level *svn_levels_read(struct json_reader *r, const json_t *object, bool module, size_t *ret_count)
+static struct svn_level *svn_levels_read(struct json_reader *r, const json_t *object, bool module,
+					 size_t *ret_count)
 {
 	json_t *array = NULL, *item;
 	struct svn_level *levels = list_read(r, object, "tcbLevels", sizeof(*levels), &array);
@@ -187,9 +193,10 @@ static struct svn_level *svn_levels_read(struct json_reader *r, const json_t *ob
 		level->date = json_reader_time(r, item, "tcbDate");
 		level->advisories = advisories_read(r, item);
 		/* Section 4.1.2.5.2.2 of Intel's verifier knows these three for modules. */
-		if (module && level->status && level->status != TCB_UP_TO_DATE && level->status != TCB_OUT_OF_DATE &&
-		    level->status != TCB_REVOKED)
-			json_reader_fail(r, "\"tcbStatus\" %s is none of a TDX module", tcb_status_name(level->status));
+		if (module && level->status && level->status != TCB_UP_TO_DATE &&
+		    level->status != TCB_OUT_OF_DATE && level->status != TCB_REVOKED)
+			json_reader_fail(r, "\"tcbStatus\" %s is none of a TDX module",
+					 tcb_status_name(level->status));
 	}
 	if (r->bad)
 		return levels;
@@ -203,8 +210,10 @@ static struct svn_level *svn_levels_read(struct json_reader *r, const json_t *ob
 static void module_read(struct json_reader *r, const json_t *object, struct tdx_module *ret_module)
 {
 	json_reader_hex(r, object, "mrsigner", ret_module->mrsigner, sizeof(ret_module->mrsigner));
-	json_reader_hex(r, object, "attributes", ret_module->attributes, sizeof(ret_module->attributes));
-	json_reader_hex(r, object, "attributesMask", ret_module->attributes_mask, sizeof(ret_module->attributes_mask));
+	json_reader_hex(r, object, "attributes", ret_module->attributes,
+			sizeof(ret_module->attributes));
+	json_reader_hex(r, object, "attributesMask", ret_module->attributes_mask,
+			sizeof(ret_module->attributes_mask));
 }
 
 /* 1 for "TDX_01", any case. */
@@ -239,7 +248,9 @@ static void modules_read(struct json_reader *r, const json_t *object, struct tcb
 		module->levels = svn_levels_read(r, item, true, &module->level_count);
 		for (size_t j = 0; j < i && module->version >= 0; j++)
 			if (info->modules[j].version == module->version)
-				json_reader_fail(r, "two of \"tdxModuleIdentities\" are of TDX_%02X", module->version);
+				json_reader_fail(r,
+						 "two of \"tdxModuleIdentities\" are of TDX_%02X",
+						 module->version);
 	}
 }
 
@@ -267,7 +278,8 @@ static void tcb_info_fields(struct json_reader *r, const json_t *o, struct tcb_i
 
 		module_read(r, module, &info->module);
 		modules_read(r, o, info);
-	} else if (!r->bad && (json_object_get(o, "tdxModule") || json_object_get(o, "tdxModuleIdentities"))) {
+	} else if (!r->bad &&
+		   (json_object_get(o, "tdxModule") || json_object_get(o, "tdxModuleIdentities"))) {
 		json_reader_fail(r, "of SGX, but with a TDX module");
 	}
 	levels_read(r, o, info);
@@ -314,8 +326,9 @@ void tcb_info_free(struct tcb_info *info)
 
 static enum enclave_id enclave_id_read(struct json_reader *r, const json_t *o)
 {
-	static const char *const names[] = { [ENCLAVE_QE] = "QE", [ENCLAVE_TD_QE] = "TD_QE", [ENCLAVE_QVE] = "QVE",
-					     [ENCLAVE_QAE] = "QAE" };
+	static const char *const names[] = {
+		[ENCLAVE_QE] = "QE", [ENCLAVE_TD_QE] = "TD_QE", [ENCLAVE_QVE] = "QVE", [ENCLAVE_QAE] = "QAE"
+	};
 	const char *id = json_reader_string(r, o, "id");
 
 	for (int i = ENCLAVE_QE; i <= ENCLAVE_QAE; i++)
@@ -335,15 +348,18 @@ static void qe_identity_fields(struct json_reader *r, const json_t *o, struct qe
 	identity->id = enclave_id_read(r, o);
 	identity->issue_date = json_reader_time(r, o, "issueDate");
 	identity->next_update = json_reader_time(r, o, "nextUpdate");
-	identity->evaluation_number = json_reader_number(r, o, "tcbEvaluationDataNumber", UINT32_MAX);
+	identity->evaluation_number =
+		json_reader_number(r, o, "tcbEvaluationDataNumber", UINT32_MAX);
 	/* Hex text is the bytes in memory order, as of all the fields here. */
 	json_reader_hex(r, o, "miscselect", bytes, sizeof(bytes));
-	identity->miscselect = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+	identity->miscselect = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
+			       (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 	json_reader_hex(r, o, "miscselectMask", bytes, sizeof(bytes));
-	identity->miscselect_mask = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-				    (uint32_t)bytes[3] << 24;
+	identity->miscselect_mask = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
+				    (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 	json_reader_hex(r, o, "attributes", identity->attributes, sizeof(identity->attributes));
-	json_reader_hex(r, o, "attributesMask", identity->attributes_mask, sizeof(identity->attributes_mask));
+	json_reader_hex(r, o, "attributesMask", identity->attributes_mask,
+			sizeof(identity->attributes_mask));
 	json_reader_hex(r, o, "mrsigner", identity->mrsigner, sizeof(identity->mrsigner));
 	identity->isvprodid = (uint16_t)json_reader_number(r, o, "isvprodid", UINT16_MAX);
 	identity->levels = svn_levels_read(r, o, false, &identity->level_count);
@@ -366,7 +382,8 @@ int qe_identity_read(json_t *object, struct qe_identity **ret_identity, struct c
 	return 0;
 }
 
-int qe_identity_parse(struct span text, struct qe_identity **ret_identity, struct cattest_error *err)
+int qe_identity_parse(struct span text, struct qe_identity **ret_identity,
+		      struct cattest_error *err)
 {
 	struct json_reader r = { .err = err, .what = "QE identity" };
 	json_t *root = json_reader_load(&r, text);
@@ -387,7 +404,8 @@ void qe_identity_free(struct qe_identity *identity)
 	free(identity);
 }
 
-int evaluation_numbers_read(json_t *o, struct evaluation_numbers *ret_numbers, struct cattest_error *err)
+int evaluation_numbers_read(json_t *o, struct evaluation_numbers *ret_numbers,
+			    struct cattest_error *err)
 {
 	struct json_reader r = { .err = err, .what = "TCB evaluation data numbers" };
 	struct evaluation_numbers numbers = { .oldest = UINT32_MAX };
@@ -405,7 +423,8 @@ int evaluation_numbers_read(json_t *o, struct evaluation_numbers *ret_numbers, s
 	array = json_reader_member(&r, o, "tcbEvalNumbers", JSON_ARRAY);
 	numbers.count = json_array_size(array);
 	if (!numbers.count || numbers.count > LEVELS_MAX)
-		json_reader_fail(&r, "\"tcbEvalNumbers\" has %zu entries, not 1 to %d", numbers.count, LEVELS_MAX);
+		json_reader_fail(&r, "\"tcbEvalNumbers\" has %zu entries, not 1 to %d",
+				 numbers.count, LEVELS_MAX);
 	json_array_foreach(array, i, item) {
 		uint32_t number;
 
@@ -425,7 +444,8 @@ int evaluation_numbers_read(json_t *o, struct evaluation_numbers *ret_numbers, s
 	return 0;
 }
 
-int evaluation_numbers_parse(struct span text, struct evaluation_numbers *ret_numbers, struct cattest_error *err)
+int evaluation_numbers_parse(struct span text, struct evaluation_numbers *ret_numbers,
+			     struct cattest_error *err)
 {
 	struct json_reader r = { .err = err, .what = "TCB evaluation data numbers" };
 	json_t *root = json_reader_load(&r, text);

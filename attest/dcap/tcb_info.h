@@ -98,11 +98,14 @@ struct evaluation_numbers {
 /* Of the exact bytes of the inner object. 0, -EBADMSG or -ENOMEM with a message. */
 int tcb_info_parse(struct span text, struct tcb_info **ret_info, struct cattest_error *err);
 void tcb_info_free(struct tcb_info *info);
-int qe_identity_parse(struct span text, struct qe_identity **ret_identity, struct cattest_error *err);
+int qe_identity_parse(struct span text, struct qe_identity **ret_identity,
+		      struct cattest_error *err);
 void qe_identity_free(struct qe_identity *identity);
-int evaluation_numbers_parse(struct span text, struct evaluation_numbers *ret_numbers, struct cattest_error *err);
+int evaluation_numbers_parse(struct span text, struct evaluation_numbers *ret_numbers,
+			     struct cattest_error *err);
 
 /* The same of an object that is read already; they take a reference. */
 int tcb_info_read(json_t *object, struct tcb_info **ret_info, struct cattest_error *err);
 int qe_identity_read(json_t *object, struct qe_identity **ret_identity, struct cattest_error *err);
-int evaluation_numbers_read(json_t *object, struct evaluation_numbers *ret_numbers, struct cattest_error *err);
+int evaluation_numbers_read(json_t *object, struct evaluation_numbers *ret_numbers,
+			    struct cattest_error *err);

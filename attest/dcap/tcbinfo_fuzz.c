@@ -21,7 +21,8 @@ static void use_levels(const struct tcb_info *info, const struct pck *pck, uint8
 		if (pck->components[i] < e.platform->sgx[i] ||
 		    (info->tdx && (i > 1 || !module_version) && svn[i] < e.platform->tdx[i]))
 			abort();
-	if (pck->pcesvn < e.platform->pcesvn || !tcb_status_name(e.status) || tcb_relaunch(e.status, TCB_UP_TO_DATE) < TCB_UP_TO_DATE)
+	if (pck->pcesvn < e.platform->pcesvn || !tcb_status_name(e.status) ||
+	    tcb_relaunch(e.status, TCB_UP_TO_DATE) < TCB_UP_TO_DATE)
 		abort();
 }
 
@@ -42,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		tcb_info_free(info);
 	}
 	if (!qe_identity_parse(in, &identity, &err)) {
-		const struct svn_level *level = tcb_find_svn(identity->levels, identity->level_count, 4);
+		const struct svn_level *level =
+			tcb_find_svn(identity->levels, identity->level_count, 4);
 
 		if (level && level->isvsvn > 4)
 			abort();
@@ -52,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (!pck_extension_parse(in, &pck, &err) && pck.sgx_type > 2)
 		abort();
-	if (size && !cattest_decode(data, size, data[0] == '{' ? "tcb-info" : "qe-identity", &r, &err))
+	if (size &&
+	    !cattest_decode(data, size, data[0] == '{' ? "tcb-info" : "qe-identity", &r, &err))
 		cattest_result_free(r);
 	return 0;
 }

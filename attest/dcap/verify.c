@@ -49,7 +49,8 @@ static int platform_from_bag(struct verification *v)
 		x509_subject_cn(cert, name, sizeof(name));
 		if (!strstr(name, "SGX PCK Certificate") || pck_parse(cert, &pck, &error) < 0)
 			continue;
-		if (v->q.certification == CERT_PPID_PLAIN && !span_equal(v->q.ppid, SPAN_OF(pck.ppid)))
+		if (v->q.certification == CERT_PPID_PLAIN &&
+		    !span_equal(v->q.ppid, SPAN_OF(pck.ppid)))
 			continue;
 		if (v->q.ppid_pceid.size && !span_equal(v->q.ppid_pceid, SPAN_OF(pck.pceid)))
 			continue;
@@ -78,22 +79,28 @@ static void pck_find(struct verification *v)
 	if (v->q.certification >= CERT_PCK_LEAF) {
 		if (platform_get(memory, &v->local, &v->q, &v->platform, &error) < 0)
 			check_fail(a, step, "a PCK certificate", "%s",
-				   safe_text(SPAN(error.text, strlen(error.text)), text, sizeof(text)));
+				   safe_text(SPAN(error.text, strlen(error.text)), text,
+					     sizeof(text)));
 		else
 			check_pass(a, step, "in the quote (type %d)", v->q.certification);
 	} else if (!platform_from_bag(v)) {
-		check_pass(a, step, "in the collateral, for certification data of type %d", v->q.certification);
+		check_pass(a, step, "in the collateral, for certification data of type %d",
+			   v->q.certification);
 	} else {
-		check_missing(a, step, "the quote has no PCK certificate (certification data of type %d), and the collateral has "
-				       "none whose key signed the quoting enclave's report",
-			      v->q.certification);
+		check_missing(
+			a, step,
+			"the quote has no PCK certificate (certification data of type %d), and the collateral has "
+			"none whose key signed the quoting enclave's report",
+			v->q.certification);
 	}
 }
 
 static void pck_verify(struct verification *v)
 {
 	struct appraisal *a = v->a;
-	struct path_request request = { .step = "dcap.pck", .root = CATTEST_ROOT_INTEL, .crl = CRL_REQUIRED };
+	struct path_request request = { .step = "dcap.pck",
+					.root = CATTEST_ROOT_INTEL,
+					.crl = CRL_REQUIRED };
 	const struct pck *pck = &v->platform->pck;
 	struct path_result path;
 	char pck_crl[512], root_crl[512], name[128];
@@ -104,8 +111,10 @@ static void pck_verify(struct verification *v)
 		check_pass(a, "dcap.pck.name", PCK_COMMON_NAME);
 	else
 		check_fail(a, "dcap.pck.name", PCK_COMMON_NAME, "another name");
-	check_that(a, v->platform->key, "dcap.pck.key", "P-256", v->platform->key ? "P-256" : "another kind of key");
-	url_pck_crl(a, pck->ca == PCK_CA_PLATFORM ? "platform" : "processor", pck_crl, sizeof(pck_crl));
+	check_that(a, v->platform->key, "dcap.pck.key", "P-256",
+		   v->platform->key ? "P-256" : "another kind of key");
+	url_pck_crl(a, pck->ca == PCK_CA_PLATFORM ? "platform" : "processor", pck_crl,
+		    sizeof(pck_crl));
 	url_root_crl(a, root_crl, sizeof(root_crl));
 	request.crl_url[0] = pck_crl;
 	request.crl_url[1] = root_crl;
@@ -128,7 +137,8 @@ static void tcb_info_verify(struct verification *v)
 	v->tcb = v->tcb_json->tcb_info;
 	signed_json_verify(a, v->tcb_item, v->tcb_json, &v->validity);
 	/* The bag was asked for just these; what counts is what the signed object says. */
-	check_that(a, v->tcb->tdx == v->tdx, "dcap.tcb_info.tee", v->tdx ? "TDX" : "SGX", v->tcb->tdx ? "TDX" : "SGX");
+	check_that(a, v->tcb->tdx == v->tdx, "dcap.tcb_info.tee", v->tdx ? "TDX" : "SGX",
+		   v->tcb->tdx ? "TDX" : "SGX");
 	check_equal(a, "dcap.tcb_info.fmspc", SPAN_OF(pck->fmspc), SPAN_OF(v->tcb->fmspc));
 	check_equal(a, "dcap.tcb_info.pceid", SPAN_OF(pck->pceid), SPAN_OF(v->tcb->pceid));
 	if (v->tcb->tdx != v->tdx)
@@ -170,14 +180,17 @@ static void module_verify(struct verification *v)
 	if (version) {
 		const struct tdx_module_identity *identity = tcb_find_module(v->tcb, version);
 
-		if (!check_that(a, identity, "dcap.tdx_module.identity", "an identity in the TCB info", "TDX_%02X%s", version,
+		if (!check_that(a, identity, "dcap.tdx_module.identity",
+				"an identity in the TCB info", "TDX_%02X%s", version,
 				identity ? "" : " has none"))
 			return;
 		module = &identity->module;
 	}
 	check_equal(a, "dcap.tdx_module.mrsigner", SPAN_OF(module->mrsigner), td->mrsignerseam);
 	/* Zero, and equal to what the TCB info says: QVL has no use for the mask. */
-	check_that(a, span_is_zero(td->seam_attributes) && span_equal(td->seam_attributes, SPAN_OF(module->attributes)),
+	check_that(a,
+		   span_is_zero(td->seam_attributes) &&
+			   span_equal(td->seam_attributes, SPAN_OF(module->attributes)),
 		   "dcap.tdx_module.attributes", "zero, as in the TCB info",
 		   span_is_zero(td->seam_attributes) ? "zero" : "not zero");
 }
@@ -186,10 +199,11 @@ static void module_verify(struct verification *v)
 
 static void qe_signature_verify(struct verification *v)
 {
-	bool ok = v->platform->key &&
-		  ecdsa_verify(v->platform->key, "SHA256", v->q.qe_report, v->q.qe_report_signature);
+	bool ok = v->platform->key && ecdsa_verify(v->platform->key, "SHA256", v->q.qe_report,
+						   v->q.qe_report_signature);
 
-	check_that(v->a, ok, "dcap.qe.signature", "QE report signed by the PCK key", ok ? "verifies" : "does not verify");
+	check_that(v->a, ok, "dcap.qe.signature", "QE report signed by the PCK key",
+		   ok ? "verifies" : "does not verify");
 	v->signed_ok = v->signed_ok && ok;
 }
 
@@ -200,7 +214,8 @@ static void qe_binding_verify(struct verification *v)
 	bool ok = !digest("SHA256", parts, 2, expected, NULL) &&
 		  bytes_equal(expected, v->q.qe.report_data.data, sizeof(expected));
 
-	check_that(v->a, ok, "dcap.qe.binding", "QE report data = SHA-256(attestation key, authentication data)",
+	check_that(v->a, ok, "dcap.qe.binding",
+		   "QE report data = SHA-256(attestation key, authentication data)",
 		   ok ? "the same" : "another");
 	v->signed_ok = v->signed_ok && ok;
 }
@@ -219,20 +234,21 @@ static void qe_match(struct verification *v)
 	const struct sgx_report_body *report = &v->q.qe;
 	const struct qe_identity *qe = v->qe;
 
-	check_that(a, (report->miscselect & qe->miscselect_mask) == qe->miscselect, "dcap.qe.miscselect",
-		   "as in the QE identity", "0x%08x", report->miscselect);
-	check_that(a, masked_equal(report->attributes, qe->attributes_mask, qe->attributes), "dcap.qe.attributes",
-		   "as in the QE identity", "flags 0x%llx, XFRM 0x%llx", (unsigned long long)report->flags,
-		   (unsigned long long)report->xfrm);
+	check_that(a, (report->miscselect & qe->miscselect_mask) == qe->miscselect,
+		   "dcap.qe.miscselect", "as in the QE identity", "0x%08x", report->miscselect);
+	check_that(a, masked_equal(report->attributes, qe->attributes_mask, qe->attributes),
+		   "dcap.qe.attributes", "as in the QE identity", "flags 0x%llx, XFRM 0x%llx",
+		   (unsigned long long)report->flags, (unsigned long long)report->xfrm);
 	check_equal(a, "dcap.qe.mrsigner", SPAN_OF(qe->mrsigner), report->mrsigner);
-	check_that(a, report->isvprodid == qe->isvprodid, "dcap.qe.isvprodid", "as in the QE identity", "%u", report->isvprodid);
+	check_that(a, report->isvprodid == qe->isvprodid, "dcap.qe.isvprodid",
+		   "as in the QE identity", "%u", report->isvprodid);
 	v->qe_level = tcb_find_svn(qe->levels, qe->level_count, report->isvsvn);
 	if (!v->qe_level)
-		check_fail(a, "dcap.qe.tcb", "a TCB level of the QE identity", "TCB_NOT_SUPPORTED: ISVSVN %u is below all of them",
-			   report->isvsvn);
+		check_fail(a, "dcap.qe.tcb", "a TCB level of the QE identity",
+			   "TCB_NOT_SUPPORTED: ISVSVN %u is below all of them", report->isvsvn);
 	else
-		check_that(a, v->qe_level->status != TCB_REVOKED, "dcap.qe.tcb", "not revoked", "ISVSVN %u: %s", report->isvsvn,
-			   tcb_status_name(v->qe_level->status));
+		check_that(a, v->qe_level->status != TCB_REVOKED, "dcap.qe.tcb", "not revoked",
+			   "ISVSVN %u: %s", report->isvsvn, tcb_status_name(v->qe_level->status));
 }
 
 /* --- Quote (17) --- */
@@ -248,23 +264,29 @@ static void quote_signature_verify(struct verification *v)
 		key = own = ec_key("P-256", v->q.attestation_key);
 	ok = key && ecdsa_verify(key, "SHA256", v->q.signed_bytes, v->q.signature);
 	EVP_PKEY_free(own);
-	check_that(v->a, ok, "dcap.quote.signature", "header and body signed by the attestation key",
+	check_that(v->a, ok, "dcap.quote.signature",
+		   "header and body signed by the attestation key",
 		   ok ? "verifies" : "does not verify");
 	v->signed_ok = v->signed_ok && ok;
 }
 
 /* --- TCB (18 to 20) --- */
 
-static bool tcb_level(struct verification *v, const char *step, const uint8_t *tee_tcb_svn, struct tcb_evaluation *ret_evaluation)
+static bool tcb_level(struct verification *v, const char *step, const uint8_t *tee_tcb_svn,
+		      struct tcb_evaluation *ret_evaluation)
 {
-	const char *unmatched = tcb_evaluate(v->tcb, &v->platform->pck, tee_tcb_svn, v->qe_level, ret_evaluation);
+	const char *unmatched =
+		tcb_evaluate(v->tcb, &v->platform->pck, tee_tcb_svn, v->qe_level, ret_evaluation);
 
 	if (unmatched)
 		check_fail(v->a, step, "a TCB level", "TCB_NOT_SUPPORTED: %s", unmatched);
 	else
-		check_pass(v->a, step, "platform %s%s%s", tcb_status_name(ret_evaluation->platform->status),
+		check_pass(v->a, step, "platform %s%s%s",
+			   tcb_status_name(ret_evaluation->platform->status),
 			   ret_evaluation->module_level ? ", TDX module " : "",
-			   ret_evaluation->module_level ? tcb_status_name(ret_evaluation->module_level->status) : "");
+			   ret_evaluation->module_level
+				   ? tcb_status_name(ret_evaluation->module_level->status)
+				   : "");
 	return !unmatched;
 }
 
@@ -284,7 +306,8 @@ static void tcb_verify(struct verification *v)
 		status = tcb_relaunch(launch.status, current.status);
 	}
 	dcap_tcb_claims(a, &launch, v->qe_level, status);
-	check_that(a, status != TCB_REVOKED, "dcap.tcb.status", "not revoked", "%s", tcb_status_name(status));
+	check_that(a, status != TCB_REVOKED, "dcap.tcb.status", "not revoked", "%s",
+		   tcb_status_name(status));
 }
 
 static void missing(struct verification *v, const char *step, const char *what)
@@ -304,8 +327,9 @@ static void verify(struct verification *v)
 	}
 	qe_identity_verify(v);
 	if (v->tcb && v->qe) {
-		uint32_t number = v->tcb->evaluation_number < v->qe->evaluation_number ? v->tcb->evaluation_number :
-											 v->qe->evaluation_number;
+		uint32_t number = v->tcb->evaluation_number < v->qe->evaluation_number
+					  ? v->tcb->evaluation_number
+					  : v->qe->evaluation_number;
 
 		claim_uint(a, "tcb.evaluation_number", number);
 		evaluation_numbers_note(a, v->tdx, number);
@@ -361,13 +385,14 @@ static int quote_appraise(struct appraisal *a, struct span in, enum quote_tee te
 	if (r)
 		return r;
 	if (v.q.tee != tee)
-		return fail(a->err, -EBADMSG, "quote: it is of %s", v.q.tee == TEE_TDX ? "TDX" : "SGX");
+		return fail(a->err, -EBADMSG, "quote: it is of %s",
+			    v.q.tee == TEE_TDX ? "TDX" : "SGX");
 	dcap_quote_claims(a, &v.q);
 	if (a->decode_only) {
 		decode_platform(&v);
 	} else {
-		check_pass(a, "dcap.quote.form", "version %u, %s, body type %d, %zu bytes after it", v.q.version,
-			   v.tdx ? "TDX" : "SGX", v.q.body_type, v.q.trailing);
+		check_pass(a, "dcap.quote.form", "version %u, %s, body type %d, %zu bytes after it",
+			   v.q.version, v.tdx ? "TDX" : "SGX", v.q.body_type, v.q.trailing);
 		verify(&v);
 		r = replay(&v);
 	}
@@ -375,10 +400,22 @@ static int quote_appraise(struct appraisal *a, struct span in, enum quote_tee te
 	return r;
 }
 
-static bool sgx_detect(struct span in) { return quote_detect(in, TEE_SGX); }
-static bool tdx_detect(struct span in) { return quote_detect(in, TEE_TDX); }
-static int sgx_appraise(struct appraisal *a, struct span in) { return quote_appraise(a, in, TEE_SGX); }
-static int tdx_appraise(struct appraisal *a, struct span in) { return quote_appraise(a, in, TEE_TDX); }
+static bool sgx_detect(struct span in)
+{
+	return quote_detect(in, TEE_SGX);
+}
+static bool tdx_detect(struct span in)
+{
+	return quote_detect(in, TEE_TDX);
+}
+static int sgx_appraise(struct appraisal *a, struct span in)
+{
+	return quote_appraise(a, in, TEE_SGX);
+}
+static int tdx_appraise(struct appraisal *a, struct span in)
+{
+	return quote_appraise(a, in, TEE_TDX);
+}
 
 const struct evidence_type sgx_quote_type = {
 	.name = "sgx-quote",

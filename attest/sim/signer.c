@@ -180,10 +180,11 @@ static int make_folder(const char *folder, struct cattest_error *err)
 	if (stat(folder, &st))
 		return fail(err, -errno, "%s: %s", folder, strerror(errno));
 	if ((st.st_uid != geteuid() && st.st_uid) || st.st_mode & 022)
-		return fail(err, -EACCES,
-			    "%s: others may write in the folder of the sim signer's key: give it to "
-			    "this user and chmod 700 it",
-			    folder);
+		return fail(
+			err, -EACCES,
+			"%s: others may write in the folder of the sim signer's key: give it to "
+			"this user and chmod 700 it",
+			folder);
 	return 0;
 }
 

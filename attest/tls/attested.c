@@ -100,7 +100,8 @@ static int verify_certificate(struct ctls *c, X509 *cert, struct attested_peer *
 		return ctls_fail(&peer->reason, -ENOMEM, "out of memory");
 	evidence.data = der;
 	evidence.size = (size_t)size;
-	rc = c->verifier.verify(c->verifier.context, &evidence, c->want_details ? &peer->details : NULL, &peer->reason);
+	rc = c->verifier.verify(c->verifier.context, &evidence,
+				c->want_details ? &peer->details : NULL, &peer->reason);
 	OPENSSL_free(der);
 	if (!rc)
 		cache(c, digest);

@@ -35,30 +35,36 @@ int session_from_ssl(SSL *ssl, bool server, struct session *ret_session, struct 
 	if (!server && own && !SSL_get_signature_type_nid(ssl, &(int){ 0 }))
 		own = NULL;
 	if (SSL_version(ssl) != TLS1_3_VERSION)
-		return ctls_fail(err, -EPROTO, "the session is %s; evidence is bound to TLS 1.3 sessions only", SSL_get_version(ssl));
+		return ctls_fail(err, -EPROTO,
+				 "the session is %s; evidence is bound to TLS 1.3 sessions only",
+				 SSL_get_version(ssl));
 	if (!SSL_is_init_finished(ssl))
 		return ctls_fail(err, -EINVAL, "the TLS handshake is not finished");
-	if (SSL_export_keying_material(ssl, s.exporter, sizeof(s.exporter), CTLS_EXPORTER_LABEL, strlen(CTLS_EXPORTER_LABEL), NULL, 0,
-				       0) != 1)
+	if (SSL_export_keying_material(ssl, s.exporter, sizeof(s.exporter), CTLS_EXPORTER_LABEL,
+				       strlen(CTLS_EXPORTER_LABEL), NULL, 0, 0) != 1)
 		return ctls_fail_openssl(err, -EPROTO, "the session gives no exporter value");
-	if (certificate_digest(own, s.certificates[server]) || certificate_digest(peer, s.certificates[!server]))
+	if (certificate_digest(own, s.certificates[server]) ||
+	    certificate_digest(peer, s.certificates[!server]))
 		return ctls_fail(err, -ENOMEM, "out of memory");
 	*ret_session = s;
 	return 0;
 }
 
-int session_report_data(const struct session *s, const uint8_t hello[2][HELLO_SIZE], bool sender_is_server,
-			uint8_t ret_report_data[CATTEST_REPORT_DATA_SIZE])
+int session_report_data(const struct session *s, const uint8_t hello[2][HELLO_SIZE],
+			bool sender_is_server, uint8_t ret_report_data[CATTEST_REPORT_DATA_SIZE])
 {
 	uint8_t role = sender_is_server;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned int size = 0;
 	int ok;
 
-	ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha512(), NULL) && EVP_DigestUpdate(ctx, domain, sizeof(domain)) &&
-	     EVP_DigestUpdate(ctx, &role, 1) && EVP_DigestUpdate(ctx, s->exporter, sizeof(s->exporter)) &&
-	     EVP_DigestUpdate(ctx, hello[0], HELLO_SIZE) && EVP_DigestUpdate(ctx, hello[1], HELLO_SIZE) &&
-	     EVP_DigestUpdate(ctx, s->certificates[0], 32) && EVP_DigestUpdate(ctx, s->certificates[1], 32) &&
+	ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha512(), NULL) &&
+	     EVP_DigestUpdate(ctx, domain, sizeof(domain)) && EVP_DigestUpdate(ctx, &role, 1) &&
+	     EVP_DigestUpdate(ctx, s->exporter, sizeof(s->exporter)) &&
+	     EVP_DigestUpdate(ctx, hello[0], HELLO_SIZE) &&
+	     EVP_DigestUpdate(ctx, hello[1], HELLO_SIZE) &&
+	     EVP_DigestUpdate(ctx, s->certificates[0], 32) &&
+	     EVP_DigestUpdate(ctx, s->certificates[1], 32) &&
 	     EVP_DigestFinal_ex(ctx, ret_report_data, &size);
 	EVP_MD_CTX_free(ctx);
 	return ok && size == CATTEST_REPORT_DATA_SIZE ? 0 : -ENOMEM;

@@ -41,12 +41,15 @@ int ctls_handshake(SSL *ssl, struct cattest_error *err)
 	int rc;
 
 	if (!ctls)
-		return ctls_fail(err, -EINVAL, "the SSL_CTX of this SSL was not given to ctls_configure");
+		return ctls_fail(err, -EINVAL,
+				 "the SSL_CTX of this SSL was not given to ctls_configure");
 	if (!server && !ctls->verifier.verify && SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
-		return ctls_fail(err, -EINVAL, "a client needs a verifier, or a CA to know its server by");
+		return ctls_fail(err, -EINVAL,
+				 "a client needs a verifier, or a CA to know its server by");
 	if (ctls->mode == CTLS_CERTIFICATE) {
 		peer = attested_peer(ssl);
-		if (!SSL_is_init_finished(ssl) || (ctls->verifier.verify && !(peer && peer->trusted)))
+		if (!SSL_is_init_finished(ssl) ||
+		    (ctls->verifier.verify && !(peer && peer->trusted)))
 			return ctls_fail(err, -EACCES, "the peer was not attested");
 		return 0;
 	}

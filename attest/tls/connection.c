@@ -43,8 +43,8 @@ static int set_up_ssl(struct ctls_connection *c, struct cattest_error *err)
 		return 0;
 	}
 	SSL_set_connect_state(c->ssl);
-	if (c->ctls->server_name &&
-	    (!SSL_set1_host(c->ssl, c->ctls->server_name) || !SSL_set_tlsext_host_name(c->ssl, c->ctls->server_name)))
+	if (c->ctls->server_name && (!SSL_set1_host(c->ssl, c->ctls->server_name) ||
+				     !SSL_set_tlsext_host_name(c->ssl, c->ctls->server_name)))
 		return ctls_fail_openssl(err, -EINVAL, "the server's name cannot be used");
 	return 0;
 }
@@ -53,13 +53,15 @@ static int set_up_ssl(struct ctls_connection *c, struct cattest_error *err)
 static int check_role(const struct ctls *ctls, bool server, struct cattest_error *err)
 {
 	if (!server && !ctls->verifier.verify && !ctls->ca_needed)
-		return ctls_fail(err, -EINVAL, "a client needs a verifier, or a CA to know its server by");
+		return ctls_fail(err, -EINVAL,
+				 "a client needs a verifier, or a CA to know its server by");
 	if (server && ctls->mode == CTLS_CERTIFICATE && !ctls->attester.collect)
 		return ctls_fail(err, -EINVAL, "a server in certificate mode needs an attester");
 	return 0;
 }
 
-int ctls_start(struct ctls *ctls, int fd, bool server, struct ctls_connection **ret_connection, struct cattest_error *err)
+int ctls_start(struct ctls *ctls, int fd, bool server, struct ctls_connection **ret_connection,
+	       struct cattest_error *err)
 {
 	struct ctls_connection *c;
 	int rc, flags = fcntl(fd, F_GETFL);
@@ -98,8 +100,10 @@ static int tls_failed(struct ctls_connection *c, struct cattest_error *err)
 	}
 	if (c->ctls->ca_needed && verify != X509_V_OK) {
 		ERR_clear_error();
-		ctls_log(c->ctls, "peer refused: its certificate: %s", X509_verify_cert_error_string(verify));
-		return ctls_fail(err, -EACCES, "the peer's certificate: %s", X509_verify_cert_error_string(verify));
+		ctls_log(c->ctls, "peer refused: its certificate: %s",
+			 X509_verify_cert_error_string(verify));
+		return ctls_fail(err, -EACCES, "the peer's certificate: %s",
+				 X509_verify_cert_error_string(verify));
 	}
 	if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
 		ERR_clear_error();
@@ -122,7 +126,8 @@ static int step_tls(struct ctls_connection *c, struct cattest_error *err)
 	error = SSL_get_error(c->ssl, rc);
 	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
 		return error == SSL_ERROR_WANT_READ ? CTLS_WANT_READ : CTLS_WANT_WRITE;
-	if (error == SSL_ERROR_SYSCALL || ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+	if (error == SSL_ERROR_SYSCALL ||
+	    ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 		ERR_clear_error();
 		return ctls_fail(err, -ECONNRESET, "the peer went away during the TLS handshake");
 	}
@@ -143,7 +148,8 @@ static int after_tls(struct ctls_connection *c, struct cattest_error *err)
 	}
 	rc = session_from_ssl(c->ssl, c->server, &session, err);
 	if (!rc)
-		rc = exchange_new(c->ctls, c->server, &session, ssl_stream(c->ssl), &c->exchange, err);
+		rc = exchange_new(c->ctls, c->server, &session, ssl_stream(c->ssl), &c->exchange,
+				  err);
 	OPENSSL_cleanse(&session, sizeof(session));
 	c->phase = EVIDENCE;
 	return rc;
@@ -169,7 +175,8 @@ static int step(struct ctls_connection *c, struct cattest_error *err)
 		c->exchange = NULL;
 		c->phase = OPEN;
 	}
-	return c->phase == OPEN ? CTLS_DONE : ctls_fail(err, -EPROTO, "the handshake has failed before");
+	return c->phase == OPEN ? CTLS_DONE
+				: ctls_fail(err, -EPROTO, "the handshake has failed before");
 }
 
 int ctls_step(struct ctls_connection *c, struct cattest_error *err)
@@ -178,7 +185,9 @@ int ctls_step(struct ctls_connection *c, struct cattest_error *err)
 
 	if (rc > 0 && rc != CTLS_WANT_WORK && monotonic_ms() >= c->until) {
 		ctls_log(c->ctls, "peer refused: it did not finish the handshake in time");
-		rc = ctls_fail(err, -ETIMEDOUT, "the peer did not finish the handshake within %u ms", c->ctls->handshake_ms);
+		rc = ctls_fail(err, -ETIMEDOUT,
+			       "the peer did not finish the handshake within %u ms",
+			       c->ctls->handshake_ms);
 	}
 	if (rc < 0)
 		c->phase = BROKEN;
@@ -198,8 +207,8 @@ int ctls_time_left(const struct ctls_connection *c)
 	return left < 0 ? 0 : (int)left;
 }
 
-static int open_connection(struct ctls *ctls, int fd, bool server, struct ctls_connection **ret_connection,
-			   struct cattest_error *err)
+static int open_connection(struct ctls *ctls, int fd, bool server,
+			   struct ctls_connection **ret_connection, struct cattest_error *err)
 {
 	struct ctls_connection *c;
 	int rc = ctls_start(ctls, fd, server, &c, err);
@@ -225,12 +234,14 @@ static int open_connection(struct ctls *ctls, int fd, bool server, struct ctls_c
 	return 0;
 }
 
-int ctls_connect(struct ctls *ctls, int fd, struct ctls_connection **ret_connection, struct cattest_error *err)
+int ctls_connect(struct ctls *ctls, int fd, struct ctls_connection **ret_connection,
+		 struct cattest_error *err)
 {
 	return open_connection(ctls, fd, false, ret_connection, err);
 }
 
-int ctls_accept(struct ctls *ctls, int fd, struct ctls_connection **ret_connection, struct cattest_error *err)
+int ctls_accept(struct ctls *ctls, int fd, struct ctls_connection **ret_connection,
+		struct cattest_error *err)
 {
 	return open_connection(ctls, fd, true, ret_connection, err);
 }
@@ -246,7 +257,8 @@ static ssize_t transfer(struct ctls_connection *c, void *in, const void *out, si
 	if (!size)
 		return 0;
 	for (;;) {
-		ssize_t n = in ? s.read(s.context, in, size, &c->want) : s.write(s.context, out, size, &c->want);
+		ssize_t n = in ? s.read(s.context, in, size, &c->want)
+			       : s.write(s.context, out, size, &c->want);
 		int rc;
 
 		if (n != -EAGAIN) {

@@ -51,9 +51,11 @@ int ctls_setup(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err)
 
 	pthread_once(&index_once, make_index);
 	if (ctx_index < 0 || !SSL_CTX_set_ex_data(ctx, ctx_index, ctls) ||
-	    !SSL_CTX_set_min_proto_version(ctx, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) || !SSL_CTX_set_num_tickets(ctx, 0))
+	    !SSL_CTX_set_min_proto_version(ctx, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) ||
+	    !SSL_CTX_set_num_tickets(ctx, 0))
 		return ctls_fail_openssl(err, -ENOMEM, "TLS cannot be set up");
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_options(ctx,
+			    SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_early_data(ctx, 0);
 	if (ctls->mode == CTLS_CERTIFICATE)
@@ -61,12 +63,15 @@ int ctls_setup(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err)
 	return 0;
 }
 
-static int use_identity(SSL_CTX *ctx, const char *certificate_pem, const char *key_pem, struct cattest_error *err)
+static int use_identity(SSL_CTX *ctx, const char *certificate_pem, const char *key_pem,
+			struct cattest_error *err)
 {
-	BIO *cert_bio = BIO_new_mem_buf(certificate_pem, -1), *key_bio = BIO_new_mem_buf(key_pem, -1);
+	BIO *cert_bio = BIO_new_mem_buf(certificate_pem, -1),
+	    *key_bio = BIO_new_mem_buf(key_pem, -1);
 	EVP_PKEY *key = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL) : NULL;
 	X509 *cert = cert_bio ? PEM_read_bio_X509(cert_bio, NULL, NULL, NULL) : NULL, *more;
-	bool ok = key && cert && SSL_CTX_use_certificate(ctx, cert) && SSL_CTX_use_PrivateKey(ctx, key);
+	bool ok = key && cert && SSL_CTX_use_certificate(ctx, cert) &&
+		  SSL_CTX_use_PrivateKey(ctx, key);
 
 	SSL_CTX_clear_chain_certs(ctx);
 	while (ok && (more = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL))) {
@@ -79,7 +84,9 @@ static int use_identity(SSL_CTX *ctx, const char *certificate_pem, const char *k
 	BIO_free(cert_bio);
 	BIO_free(key_bio);
 	if (!ok)
-		return ctls_fail_openssl(err, -EINVAL, "certificate and key (PEM, without a password) cannot be used");
+		return ctls_fail_openssl(
+			err, -EINVAL,
+			"certificate and key (PEM, without a password) cannot be used");
 	ERR_clear_error(); /* the end of the chain */
 	return 0;
 }
@@ -89,13 +96,16 @@ static int own_identity(SSL_CTX *ctx, struct cattest_error *err)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
-	bool ok = key && cert && X509_set_version(cert, X509_VERSION_3) && ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) &&
+	bool ok = key && cert && X509_set_version(cert, X509_VERSION_3) &&
+		  ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) &&
 		  X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-					     (const unsigned char *)"Cloister attested TLS", -1, -1, 0) &&
+					     (const unsigned char *)"Cloister attested TLS", -1, -1,
+					     0) &&
 		  X509_set_issuer_name(cert, X509_get_subject_name(cert)) &&
-		  X509_gmtime_adj(X509_getm_notBefore(cert), -3600) && X509_time_adj_ex(X509_getm_notAfter(cert), 3650, 0, NULL) &&
-		  X509_set_pubkey(cert, key) && X509_sign(cert, key, EVP_sha256()) && SSL_CTX_use_certificate(ctx, cert) &&
-		  SSL_CTX_use_PrivateKey(ctx, key);
+		  X509_gmtime_adj(X509_getm_notBefore(cert), -3600) &&
+		  X509_time_adj_ex(X509_getm_notAfter(cert), 3650, 0, NULL) &&
+		  X509_set_pubkey(cert, key) && X509_sign(cert, key, EVP_sha256()) &&
+		  SSL_CTX_use_certificate(ctx, cert) && SSL_CTX_use_PrivateKey(ctx, key);
 
 	X509_free(cert);
 	EVP_PKEY_free(key);
@@ -124,23 +134,33 @@ static int use_ca(SSL_CTX *ctx, const char *pem, struct cattest_error *err)
 static int check_options(const struct ctls_options *o, struct cattest_error *err)
 {
 	if (o->mode != CTLS_SESSION && o->mode != CTLS_CERTIFICATE)
-		return ctls_fail(err, -EINVAL, "mode %d is neither CTLS_SESSION nor CTLS_CERTIFICATE", (int)o->mode);
+		return ctls_fail(err, -EINVAL,
+				 "mode %d is neither CTLS_SESSION nor CTLS_CERTIFICATE",
+				 (int)o->mode);
 	if (!o->verifier && !o->attester)
-		return ctls_fail(err, -EINVAL, "neither attester nor verifier: nothing would be attested");
+		return ctls_fail(err, -EINVAL,
+				 "neither attester nor verifier: nothing would be attested");
 	if ((o->attester && !o->attester->collect) || (o->verifier && !o->verifier->verify))
-		return ctls_fail(err, -EINVAL, "an attester without collect or a verifier without verify");
+		return ctls_fail(err, -EINVAL,
+				 "an attester without collect or a verifier without verify");
 	if (!o->certificate_pem != !o->key_pem)
-		return ctls_fail(err, -EINVAL, "a certificate needs its key, and a key its certificate");
+		return ctls_fail(err, -EINVAL,
+				 "a certificate needs its key, and a key its certificate");
 	if (o->mode == CTLS_CERTIFICATE && (o->certificate_pem || o->ca_pem))
-		return ctls_fail(err, -EINVAL, "certificate mode makes its own certificate and knows no CA");
+		return ctls_fail(err, -EINVAL,
+				 "certificate mode makes its own certificate and knows no CA");
 	if (o->mode == CTLS_SESSION && o->claim_count)
-		return ctls_fail(err, -EINVAL, "custom claims are in certificates; session mode has none");
+		return ctls_fail(err, -EINVAL,
+				 "custom claims are in certificates; session mode has none");
 	if (o->mode == CTLS_SESSION && o->allow_tls12)
-		return ctls_fail(err, -EINVAL, "sessions are bound by TLS 1.3; only certificate mode may allow 1.2");
+		return ctls_fail(
+			err, -EINVAL,
+			"sessions are bound by TLS 1.3; only certificate mode may allow 1.2");
 	if (o->server_name && !o->ca_pem)
 		return ctls_fail(err, -EINVAL, "a server's name says nothing without a CA");
 	if (o->max_evidence > CTLS_MAX_EVIDENCE)
-		return ctls_fail(err, -EINVAL, "evidence of more than %u bytes is never accepted", CTLS_MAX_EVIDENCE);
+		return ctls_fail(err, -EINVAL, "evidence of more than %u bytes is never accepted",
+				 CTLS_MAX_EVIDENCE);
 	return 0;
 }
 
@@ -152,12 +172,14 @@ static int make_ctx(struct ctls *c, const struct ctls_options *o, struct cattest
 	if (!c->ctx)
 		return ctls_fail_openssl(err, -ENOMEM, "TLS cannot be set up");
 	/* Idle connections hold no buffers; partial writes, as streams have them. */
-	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* Several records with one system call; the buffer goes when it is empty. */
 	SSL_CTX_set_read_ahead(c->ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(c->ctx, 64 * 1024);
 	if (c->mode == CTLS_SESSION) {
-		rc = o->certificate_pem ? use_identity(c->ctx, o->certificate_pem, o->key_pem, err) : own_identity(c->ctx, err);
+		rc = o->certificate_pem ? use_identity(c->ctx, o->certificate_pem, o->key_pem, err)
+					: own_identity(c->ctx, err);
 		if (rc)
 			return rc;
 		if (o->ca_pem) {
@@ -239,7 +261,9 @@ int ctls_new(const struct ctls_options *o, struct ctls **ret_ctls, struct cattes
 	c->log_context = o->log_context;
 	if (o->server_name)
 		c->server_name = strdup(o->server_name);
-	rc = copy_claims(c, o) || (o->server_name && !c->server_name) ? ctls_fail(err, -ENOMEM, "out of memory") : make_ctx(c, o, err);
+	rc = copy_claims(c, o) || (o->server_name && !c->server_name)
+		     ? ctls_fail(err, -ENOMEM, "out of memory")
+		     : make_ctx(c, o, err);
 	if (rc) {
 		ctls_free(c);
 		return rc;

@@ -16,14 +16,17 @@ static int unix_address(const char *path, struct sockaddr_un *ret, struct cattes
 {
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (!*path || strlen(path) >= sizeof(ret->sun_path))
-		return ctls_fail(err, -EINVAL, "unix:%s: a path of 1 to %zu bytes is needed", path, sizeof(ret->sun_path) - 1);
+		return ctls_fail(err, -EINVAL, "unix:%s: a path of 1 to %zu bytes is needed", path,
+				 sizeof(ret->sun_path) - 1);
 	memcpy(ret->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 
-static int resolve(const char *address, bool passive, struct addrinfo **ret, struct cattest_error *err)
+static int resolve(const char *address, bool passive, struct addrinfo **ret,
+		   struct cattest_error *err)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = (passive ? AI_PASSIVE : 0) | AI_NUMERICSERV };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+				  .ai_flags = (passive ? AI_PASSIVE : 0) | AI_NUMERICSERV };
 	const char *colon = strrchr(address, ':'), *port = colon ? colon + 1 : address;
 	char host[256];
 	size_t len = colon ? (size_t)(colon - address) : 0;
@@ -38,7 +41,9 @@ static int resolve(const char *address, bool passive, struct addrinfo **ret, str
 		host[len - 2] = 0;
 	}
 	rc = getaddrinfo(host[0] ? host : NULL, port, &hints, ret);
-	return rc ? ctls_fail(err, -EINVAL, "%s: %s (host:port or unix:/path is needed)", address, gai_strerror(rc)) : 0;
+	return rc ? ctls_fail(err, -EINVAL, "%s: %s (host:port or unix:/path is needed)", address,
+			      gai_strerror(rc))
+		  : 0;
 }
 
 static int connect_within(int fd, const struct sockaddr *a, socklen_t size, int64_t until)
@@ -140,7 +145,8 @@ int ctls_listen(const char *address, struct cattest_error *err)
 	return rc < 0 ? ctls_fail(err, rc, "%s: cannot listen: %s", address, strerror(-rc)) : rc;
 }
 
-int ctls_resolve(const char *address, bool passive, struct sockaddr_storage *ret_address, size_t *ret_size, struct cattest_error *err)
+int ctls_resolve(const char *address, bool passive, struct sockaddr_storage *ret_address,
+		 size_t *ret_size, struct cattest_error *err)
 {
 	struct addrinfo *list = NULL;
 	int rc;

@@ -27,7 +27,17 @@
 
 #define FIRST_ROOM 4096u
 
-enum state { START, READ_HELLO, COLLECT, READ_EVIDENCE, VERIFY, READ_RESULT, DONE, REFUSED, FAILED };
+enum state {
+	START,
+	READ_HELLO,
+	COLLECT,
+	READ_EVIDENCE,
+	VERIFY,
+	READ_RESULT,
+	DONE,
+	REFUSED,
+	FAILED
+};
 
 struct exchange {
 	struct ctls *ctls;
@@ -57,8 +67,8 @@ struct exchange {
 	struct cattest_error reason;
 };
 
-int exchange_new(struct ctls *ctls, bool server, const struct session *session, struct stream stream, struct exchange **ret_exchange,
-		 struct cattest_error *err)
+int exchange_new(struct ctls *ctls, bool server, const struct session *session,
+		 struct stream stream, struct exchange **ret_exchange, struct cattest_error *err)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 
@@ -69,7 +79,8 @@ int exchange_new(struct ctls *ctls, bool server, const struct session *session, 
 	x->session = *session;
 	x->stream = stream;
 	x->own.server = server;
-	x->own.flags = (uint8_t)((ctls->verifier.verify ? HELLO_REQUIRES : 0) | (ctls->attester.collect ? HELLO_OFFERS : 0));
+	x->own.flags = (uint8_t)((ctls->verifier.verify ? HELLO_REQUIRES : 0) |
+				 (ctls->attester.collect ? HELLO_OFFERS : 0));
 	if (RAND_bytes(x->own.nonce, sizeof(x->own.nonce)) != 1) {
 		free(x);
 		return ctls_fail(err, -EIO, "no random numbers");
@@ -127,12 +138,14 @@ static int flush_out(struct exchange *x, struct cattest_error *err)
 {
 	while (x->out_at < x->out_size) {
 		int want = CTLS_WANT_WRITE;
-		ssize_t n = x->stream.write(x->stream.context, x->out + x->out_at, x->out_size - x->out_at, &want);
+		ssize_t n = x->stream.write(x->stream.context, x->out + x->out_at,
+					    x->out_size - x->out_at, &want);
 
 		if (n == -EAGAIN)
 			return want;
 		if (n <= 0)
-			return ctls_fail(err, n ? (int)n : -ECONNRESET, "the peer went away during the exchange of evidence");
+			return ctls_fail(err, n ? (int)n : -ECONNRESET,
+					 "the peer went away during the exchange of evidence");
 		x->out_at += (size_t)n;
 	}
 	free(x->out);
@@ -188,11 +201,13 @@ static int read_body(struct exchange *x, struct cattest_error *err)
 
 		if (x->body_at == x->body_room && grow_body(x))
 			return ctls_fail(err, -ENOMEM, "out of memory");
-		n = x->stream.read(x->stream.context, x->body + x->body_at, x->body_room - x->body_at, &want);
+		n = x->stream.read(x->stream.context, x->body + x->body_at,
+				   x->body_room - x->body_at, &want);
 		if (n == -EAGAIN)
 			return want;
 		if (n <= 0)
-			return ctls_fail(err, n ? (int)n : -ECONNRESET, "the peer went away in the middle of a message");
+			return ctls_fail(err, n ? (int)n : -ECONNRESET,
+					 "the peer went away in the middle of a message");
 		x->body_at += (size_t)n;
 	}
 	return 0;
@@ -202,13 +217,16 @@ static int read_frame(struct exchange *x, struct cattest_error *err)
 {
 	while (x->header_at < FRAME_HEADER) {
 		int want = CTLS_WANT_READ;
-		ssize_t n = x->stream.read(x->stream.context, x->header + x->header_at, FRAME_HEADER - x->header_at, &want);
+		ssize_t n = x->stream.read(x->stream.context, x->header + x->header_at,
+					   FRAME_HEADER - x->header_at, &want);
 		int rc;
 
 		if (n == -EAGAIN)
 			return want;
 		if (n <= 0)
-			return ctls_fail(err, n ? (int)n : -ECONNRESET, "the peer went away without having shown what was asked of it");
+			return ctls_fail(
+				err, n ? (int)n : -ECONNRESET,
+				"the peer went away without having shown what was asked of it");
 		x->header_at += (size_t)n;
 		if (x->header_at < FRAME_HEADER)
 			continue;
@@ -257,12 +275,14 @@ static int take_hello(struct exchange *x)
 		return refuse(x, rc, &err);
 	memcpy(x->hello[!x->server], x->body, HELLO_SIZE);
 	drop_frame(x);
-	if (x->peer.server == x->server || !CRYPTO_memcmp(x->peer.nonce, x->own.nonce, sizeof(x->own.nonce)))
+	if (x->peer.server == x->server ||
+	    !CRYPTO_memcmp(x->peer.nonce, x->own.nonce, sizeof(x->own.nonce)))
 		return refuse_text(x, -EACCES, "the peer sends back what we send (reflection)");
 	if ((x->own.flags & HELLO_REQUIRES) && !(x->peer.flags & HELLO_OFFERS))
 		return refuse_text(x, -EACCES, "the peer has no evidence");
 	if ((x->peer.flags & HELLO_REQUIRES) && !(x->own.flags & HELLO_OFFERS))
-		return refuse_text(x, -EACCES, "the peer asks for evidence, and we have no attester");
+		return refuse_text(x, -EACCES,
+				   "the peer asks for evidence, and we have no attester");
 	return advance(x);
 }
 
@@ -303,12 +323,14 @@ static int take_message(struct exchange *x, struct cattest_error *err)
 		return take_hello(x);
 	if (x->state == READ_EVIDENCE) {
 		if (x->frame.type != FRAME_EVIDENCE)
-			return refuse_text(x, -EACCES, "the peer sent something else instead of its evidence");
+			return refuse_text(x, -EACCES,
+					   "the peer sent something else instead of its evidence");
 		x->state = VERIFY;
 		return 0;
 	}
 	if (x->frame.type != FRAME_RESULT || x->body[0] != RESULT_ACCEPTED)
-		return refuse_text(x, -EPROTO, "the peer sent something else instead of its result");
+		return refuse_text(x, -EPROTO,
+				   "the peer sent something else instead of its result");
 	drop_frame(x);
 	x->state = DONE;
 	return 0;
@@ -375,7 +397,8 @@ static int collect(struct exchange *x)
 
 	if (session_report_data(&x->session, x->hello, x->server, report_data))
 		return ctls_fail(&x->reason, -ENOMEM, "out of memory");
-	return x->ctls->attester.collect(x->ctls->attester.context, report_data, &x->evidence, &x->evidence_size, &x->reason);
+	return x->ctls->attester.collect(x->ctls->attester.context, report_data, &x->evidence,
+					 &x->evidence_size, &x->reason);
 }
 
 static int verify(struct exchange *x)
@@ -389,7 +412,8 @@ static int verify(struct exchange *x)
 
 	if (session_report_data(&x->session, x->hello, !x->server, report_data))
 		return ctls_fail(&x->reason, -ENOMEM, "out of memory");
-	rc = x->ctls->verifier.verify(x->ctls->verifier.context, &evidence, x->ctls->want_details ? &x->details : NULL, &x->reason);
+	rc = x->ctls->verifier.verify(x->ctls->verifier.context, &evidence,
+				      x->ctls->want_details ? &x->details : NULL, &x->reason);
 	/* Whatever kept it from being trusted, a positive number too. */
 	return rc && rc != -ENOMEM ? -EACCES : rc;
 }
@@ -401,6 +425,8 @@ void exchange_work(struct exchange *x)
 	x->reason.text[0] = 0;
 	x->work_rc = x->state == COLLECT ? collect(x) : verify(x);
 	if (x->work_rc && !x->reason.text[0])
-		ctls_fail(&x->reason, x->work_rc, "%s", x->state == COLLECT ? "evidence cannot be collected" : "evidence not trusted");
+		ctls_fail(&x->reason, x->work_rc, "%s",
+			  x->state == COLLECT ? "evidence cannot be collected"
+					      : "evidence not trusted");
 	x->work_done = true;
 }

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static int keep(void *context, const struct ctls_evidence *e, char **ret_details, struct cattest_error *err)
+static int keep(void *context, const struct ctls_evidence *e, char **ret_details,
+		struct cattest_error *err)
 {
 	struct ctls_fetched *f = context;
 
@@ -28,8 +29,8 @@ static int keep(void *context, const struct ctls_evidence *e, char **ret_details
 }
 
 /* Offered, so that servers which ask for evidence show theirs first, as they do; never made, since keep() ends the exchange before. */
-static int never(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE], uint8_t **ret_evidence, size_t *ret_size,
-		 struct cattest_error *err)
+static int never(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE],
+		 uint8_t **ret_evidence, size_t *ret_size, struct cattest_error *err)
 {
 	(void)context, (void)report_data, (void)ret_evidence, (void)ret_size;
 	return ctls_fail(err, -ECANCELED, "only looked at");
@@ -47,7 +48,8 @@ static int tls_handshake(SSL *ssl, int fd, int64_t until, struct cattest_error *
 		error = SSL_get_error(ssl, rc);
 		if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
 			return ctls_fail_openssl(err, -EPROTO, "the TLS handshake failed");
-		rc = wait_for(fd, error == SSL_ERROR_WANT_READ ? CTLS_WANT_READ : CTLS_WANT_WRITE, until);
+		rc = wait_for(fd, error == SSL_ERROR_WANT_READ ? CTLS_WANT_READ : CTLS_WANT_WRITE,
+			      until);
 		if (rc)
 			return ctls_fail(err, rc, "waiting for the server: %s", strerror(-rc));
 	}
@@ -83,7 +85,8 @@ static int set_nonblocking(int fd)
 	return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static int fetch(SSL *ssl, struct ctls *ctls, int fd, int64_t until, struct ctls_fetched *f, struct cattest_error *err)
+static int fetch(SSL *ssl, struct ctls *ctls, int fd, int64_t until, struct ctls_fetched *f,
+		 struct cattest_error *err)
 {
 	struct session session;
 	struct exchange *x;
@@ -104,16 +107,20 @@ static int fetch(SSL *ssl, struct ctls *ctls, int fd, int64_t until, struct ctls
 		} else {
 			rc = wait_for(fd, rc, until);
 			if (rc) {
-				ctls_fail(err, rc, "the server shows no evidence: %s", strerror(-rc));
+				ctls_fail(err, rc, "the server shows no evidence: %s",
+					  strerror(-rc));
 				break;
 			}
 		}
 	}
 	exchange_free(x);
-	return f->evidence ? 0 : rc ? rc : ctls_fail(err, -EACCES, "the server has shown no evidence");
+	return f->evidence ? 0
+	       : rc	   ? rc
+			   : ctls_fail(err, -EACCES, "the server has shown no evidence");
 }
 
-int ctls_fetch_evidence(const char *address, uint32_t timeout_ms, struct ctls_fetched *ret_fetched, struct cattest_error *err)
+int ctls_fetch_evidence(const char *address, uint32_t timeout_ms, struct ctls_fetched *ret_fetched,
+			struct cattest_error *err)
 {
 	struct ctls_fetched f = { .mode = CTLS_SESSION };
 	struct ctls_verifier verifier = { .context = &f, .verify = keep };
@@ -144,8 +151,9 @@ int ctls_fetch_evidence(const char *address, uint32_t timeout_ms, struct ctls_fe
 
 		if (bio) {
 			SSL_set_bio(ssl, bio, bio);
-			rc = set_nonblocking(fd) ? ctls_fail(err, -errno, "%s: %s", address, strerror(errno)) :
-						   fetch(ssl, ctls, fd, until, &f, err);
+			rc = set_nonblocking(fd)
+				     ? ctls_fail(err, -errno, "%s: %s", address, strerror(errno))
+				     : fetch(ssl, ctls, fd, until, &f, err);
 			if (!rc)
 				SSL_shutdown(ssl);
 		}

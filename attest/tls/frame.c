@@ -34,15 +34,21 @@ void frame_write(uint8_t header[FRAME_HEADER], enum frame_type type, uint32_t si
 	header[7] = (uint8_t)size;
 }
 
-int frame_parse(const uint8_t header[FRAME_HEADER], uint32_t max_evidence, struct frame *ret_frame, struct cattest_error *err)
+int frame_parse(const uint8_t header[FRAME_HEADER], uint32_t max_evidence, struct frame *ret_frame,
+		struct cattest_error *err)
 {
-	uint32_t size = (uint32_t)header[4] << 24 | (uint32_t)header[5] << 16 | (uint32_t)header[6] << 8 | header[7];
+	uint32_t size = (uint32_t)header[4] << 24 | (uint32_t)header[5] << 16 |
+			(uint32_t)header[6] << 8 | header[7];
 	uint32_t least, most;
 
 	if (header[0] != 'C' || header[1] != 'T')
-		return ctls_fail(err, -EPROTO, "the peer does not speak attested TLS (its first bytes are another protocol's)");
+		return ctls_fail(
+			err, -EPROTO,
+			"the peer does not speak attested TLS (its first bytes are another protocol's)");
 	if (header[2] != FRAME_VERSION)
-		return ctls_fail(err, -EPROTO, "the peer speaks version %u of attested TLS, we speak %u", header[2], FRAME_VERSION);
+		return ctls_fail(err, -EPROTO,
+				 "the peer speaks version %u of attested TLS, we speak %u",
+				 header[2], FRAME_VERSION);
 	switch (header[3]) {
 	case FRAME_HELLO:
 		least = most = HELLO_SIZE;
@@ -55,11 +61,14 @@ int frame_parse(const uint8_t header[FRAME_HEADER], uint32_t max_evidence, struc
 		least = most = RESULT_SIZE;
 		break;
 	default:
-		return ctls_fail(err, -EPROTO, "the peer sent a message of unknown type %u", header[3]);
+		return ctls_fail(err, -EPROTO, "the peer sent a message of unknown type %u",
+				 header[3]);
 	}
 	if (size < least || size > most)
-		return ctls_fail(err, -EPROTO, "the peer sent a message of type %u with %u bytes; allowed are %u to %u", header[3],
-				 size, least, most);
+		return ctls_fail(
+			err, -EPROTO,
+			"the peer sent a message of type %u with %u bytes; allowed are %u to %u",
+			header[3], size, least, most);
 	ret_frame->type = (enum frame_type)header[3];
 	ret_frame->size = size;
 	return 0;
@@ -76,7 +85,8 @@ void hello_write(uint8_t body[HELLO_SIZE], const struct hello *hello)
 
 int hello_parse(const uint8_t body[HELLO_SIZE], struct hello *ret_hello, struct cattest_error *err)
 {
-	if (body[0] != FRAME_VERSION || body[1] > 1 || body[2] & ~(HELLO_REQUIRES | HELLO_OFFERS) || body[3])
+	if (body[0] != FRAME_VERSION || body[1] > 1 || body[2] & ~(HELLO_REQUIRES | HELLO_OFFERS) ||
+	    body[3])
 		return ctls_fail(err, -EPROTO, "the peer's HELLO is malformed");
 	ret_hello->server = body[1];
 	ret_hello->flags = body[2];

@@ -39,7 +39,8 @@ static char *read_file(const char *path, size_t *ret_size, struct cattest_error 
 	size_t size = data ? fread(data, 1, MAX_FILE + 1, f) : 0;
 
 	if (!f || !data || size > MAX_FILE || ferror(f)) {
-		ctls_fail(err, -EIO, "%s: %s", path, f ? "too large, or cannot be read" : strerror(errno));
+		ctls_fail(err, -EIO, "%s: %s", path,
+			  f ? "too large, or cannot be read" : strerror(errno));
 		free(data);
 		data = NULL;
 	}
@@ -54,7 +55,10 @@ static int use_attester(struct rtls_core_context_t *h, struct cattest_error *err
 {
 	static const struct {
 		const char *theirs, *ours;
-	} names[] = { { "", NULL }, { "sgx_ecdsa", "gramine" }, { "tdx_ecdsa", "tsm" }, { "sev_snp", "tsm" } };
+	} names[] = { { "", NULL },
+		      { "sgx_ecdsa", "gramine" },
+		      { "tdx_ecdsa", "tsm" },
+		      { "sev_snp", "tsm" } };
 	const char *override = getenv("CLOISTER_ATTESTER"), *settings;
 	char name[32];
 
@@ -68,7 +72,8 @@ static int use_attester(struct rtls_core_context_t *h, struct cattest_error *err
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(h->conf.attester_type, names[i].theirs))
 			return cattest_attester_new(names[i].ours, NULL, &h->attester, err);
-	return ctls_fail(err, -ENOTSUP, "attester type %.31s is not known here", h->conf.attester_type);
+	return ctls_fail(err, -ENOTSUP, "attester type %.31s is not known here",
+			 h->conf.attester_type);
 }
 
 static int use_root(struct rtls_core_context_t *h, const char *text, struct cattest_error *err)
@@ -82,7 +87,8 @@ static int use_root(struct rtls_core_context_t *h, const char *text, struct catt
 		if (strlen(kinds[kind]) != len || strncmp(kinds[kind], text, len) || !text[len])
 			continue;
 		data = read_file(text + len + 1, &size, err);
-		rc = data ? cattest_add_root(h->verifier, (enum cattest_root)kind, data, size, err) : -EIO;
+		rc = data ? cattest_add_root(h->verifier, (enum cattest_root)kind, data, size, err)
+			  : -EIO;
 		free(data);
 		return rc;
 	}
@@ -91,8 +97,8 @@ static int use_root(struct rtls_core_context_t *h, const char *text, struct catt
 
 static int use_verifier(struct rtls_core_context_t *h, struct cattest_error *err)
 {
-	const char *policy = getenv("CLOISTER_POLICY"), *collateral = getenv("CLOISTER_COLLATERAL"), *root = getenv("CLOISTER_ROOT"),
-		   *fetch = getenv("CLOISTER_FETCH");
+	const char *policy = getenv("CLOISTER_POLICY"), *collateral = getenv("CLOISTER_COLLATERAL"),
+		   *root = getenv("CLOISTER_ROOT"), *fetch = getenv("CLOISTER_FETCH");
 	struct cattest_http_options http = { 0 };
 	struct cattest_fetcher fetcher;
 	size_t size;
@@ -128,7 +134,8 @@ static int use_verifier(struct rtls_core_context_t *h, struct cattest_error *err
 /* Genuine in every step; only that there is no policy is left for the callback to make up for. */
 static bool genuine(const struct cattest_result *r, struct cattest_error *err)
 {
-	const struct cattest_claim *debug = cattest_result_find(r, "debug"), *status = cattest_result_find(r, "tcb.status"),
+	const struct cattest_claim *debug = cattest_result_find(r, "debug"),
+				   *status = cattest_result_find(r, "tcb.status"),
 				   *expired = cattest_result_find(r, "collateral.expired");
 
 	for (size_t i = 0; i < cattest_result_checks(r); i++) {
@@ -192,7 +199,8 @@ static size_t custom_claims(const struct cattest_result *r, claim_t claims[MAX_C
 	return count;
 }
 
-static bool ask_callback(struct rtls_core_context_t *h, const struct ctls_evidence *e, const struct cattest_result *r)
+static bool ask_callback(struct rtls_core_context_t *h, const struct ctls_evidence *e,
+			 const struct cattest_result *r)
 {
 	uint8_t rtmr[4][48] = { { 0 } };
 	claim_t claims[MAX_CALLBACK_CLAIMS];
@@ -228,9 +236,12 @@ static bool ask_callback(struct rtls_core_context_t *h, const struct ctls_eviden
 	return h->callback(&ev) == 1;
 }
 
-static int verify(void *context, const struct ctls_evidence *e, char **ret_details, struct cattest_error *err)
+static int verify(void *context, const struct ctls_evidence *e, char **ret_details,
+		  struct cattest_error *err)
 {
-	struct cattest_expect expect = { .report_data = e->report_data, .report_data_size = e->report_data_size, .type = e->type };
+	struct cattest_expect expect = { .report_data = e->report_data,
+					 .report_data_size = e->report_data_size,
+					 .type = e->type };
 	struct rtls_core_context_t *h = context;
 	struct cattest_result *r = NULL;
 	bool ok;
@@ -248,7 +259,9 @@ static int verify(void *context, const struct ctls_evidence *e, char **ret_detai
 		ok = genuine(r, err);
 	} else {
 		ok = false;
-		ctls_fail(err, -EACCES, "nothing says whom to trust: set CLOISTER_POLICY or a verification callback");
+		ctls_fail(
+			err, -EACCES,
+			"nothing says whom to trust: set CLOISTER_POLICY or a verification callback");
 	}
 	if (ok && h->callback && !ask_callback(h, e, r)) {
 		ok = false;
@@ -259,15 +272,17 @@ static int verify(void *context, const struct ctls_evidence *e, char **ret_detai
 }
 
 /* --- The calls --- */
-static int collect(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE], uint8_t **ret, size_t *ret_size,
-		   struct cattest_error *err)
+static int collect(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE],
+		   uint8_t **ret, size_t *ret_size, struct cattest_error *err)
 {
-	return cattest_collect(((struct rtls_core_context_t *)context)->attester, report_data, ret, ret_size, err);
+	return cattest_collect(((struct rtls_core_context_t *)context)->attester, report_data, ret,
+			       ret_size, err);
 }
 
 static int make_ctls(struct rtls_core_context_t *h, struct cattest_error *err)
 {
-	bool server = h->conf.flags & RATS_TLS_CONF_FLAGS_SERVER, mutual = h->conf.flags & RATS_TLS_CONF_FLAGS_MUTUAL;
+	bool server = h->conf.flags & RATS_TLS_CONF_FLAGS_SERVER,
+	     mutual = h->conf.flags & RATS_TLS_CONF_FLAGS_MUTUAL;
 	struct ctls_attester attester = { .context = h, .collect = collect };
 	struct ctls_verifier verifier = { .context = h, .verify = verify };
 	struct cattest_custom_claim claims[MAX_CALLBACK_CLAIMS];
@@ -290,8 +305,10 @@ static int make_ctls(struct rtls_core_context_t *h, struct cattest_error *err)
 		return ctls_fail(err, -E2BIG, "more than %d custom claims", MAX_CALLBACK_CLAIMS);
 	if (o.mode == CTLS_CERTIFICATE && o.attester) {
 		for (size_t i = 0; i < h->conf.custom_claims_length; i++)
-			claims[i] = (struct cattest_custom_claim){ h->conf.custom_claims[i].name, h->conf.custom_claims[i].value,
-								   h->conf.custom_claims[i].value_size };
+			claims[i] = (struct cattest_custom_claim){
+				h->conf.custom_claims[i].name, h->conf.custom_claims[i].value,
+				h->conf.custom_claims[i].value_size
+			};
 		o.claims = claims;
 		o.claim_count = h->conf.custom_claims_length;
 	}
@@ -302,11 +319,15 @@ static int check_conf(const rats_tls_conf_t *c, struct cattest_error *err)
 {
 	if (c->api_version > RATS_TLS_API_VERSION_MAX)
 		return ctls_fail(err, -EINVAL, "API version %u is not known", c->api_version);
-	if (!memchr(c->tls_type, 0, sizeof(c->tls_type)) || !memchr(c->attester_type, 0, sizeof(c->attester_type)) ||
-	    !memchr(c->verifier_type, 0, sizeof(c->verifier_type)) || !memchr(c->crypto_type, 0, sizeof(c->crypto_type)))
+	if (!memchr(c->tls_type, 0, sizeof(c->tls_type)) ||
+	    !memchr(c->attester_type, 0, sizeof(c->attester_type)) ||
+	    !memchr(c->verifier_type, 0, sizeof(c->verifier_type)) ||
+	    !memchr(c->crypto_type, 0, sizeof(c->crypto_type)))
 		return ctls_fail(err, -EINVAL, "a type's name has no end");
-	if (!strcmp(c->tls_type, "nulltls") || !strcmp(c->crypto_type, "nullcrypto") || !strcmp(c->verifier_type, "nullverifier"))
-		return ctls_fail(err, -ENOTSUP, "null instances protect nothing and are not offered");
+	if (!strcmp(c->tls_type, "nulltls") || !strcmp(c->crypto_type, "nullcrypto") ||
+	    !strcmp(c->verifier_type, "nullverifier"))
+		return ctls_fail(err, -ENOTSUP,
+				 "null instances protect nothing and are not offered");
 	if (c->tls_type[0] && strcmp(c->tls_type, "openssl") && strcmp(c->tls_type, "cloister"))
 		return ctls_fail(err, -ENOTSUP, "tls type %s is not known", c->tls_type);
 	return 0;
@@ -314,7 +335,10 @@ static int check_conf(const rats_tls_conf_t *c, struct cattest_error *err)
 
 static rats_tls_err_t error_of(int rc)
 {
-	return !rc ? RATS_TLS_ERR_NONE : rc == -ENOMEM ? RATS_TLS_ERR_NO_MEM : rc == -EINVAL ? RATS_TLS_ERR_INVALID : RATS_TLS_ERR_UNKNOWN;
+	return !rc	       ? RATS_TLS_ERR_NONE
+	       : rc == -ENOMEM ? RATS_TLS_ERR_NO_MEM
+	       : rc == -EINVAL ? RATS_TLS_ERR_INVALID
+			       : RATS_TLS_ERR_UNKNOWN;
 }
 
 rats_tls_err_t rats_tls_init(const rats_tls_conf_t *conf, rats_tls_handle *handle)
@@ -344,7 +368,8 @@ rats_tls_err_t rats_tls_init(const rats_tls_conf_t *conf, rats_tls_handle *handl
 	return RATS_TLS_ERR_NONE;
 }
 
-rats_tls_err_t rats_tls_set_verification_callback(rats_tls_handle *handle, rats_tls_callback_t user_callback)
+rats_tls_err_t rats_tls_set_verification_callback(rats_tls_handle *handle,
+						  rats_tls_callback_t user_callback)
 {
 	if (!handle || !*handle)
 		return RATS_TLS_ERR_INVALID;
@@ -361,8 +386,9 @@ rats_tls_err_t rats_tls_negotiate(rats_tls_handle h, int fd)
 		return RATS_TLS_ERR_INVALID;
 	connection_forget(h->connection);
 	h->connection = NULL;
-	rc = h->conf.flags & RATS_TLS_CONF_FLAGS_SERVER ? ctls_accept(h->ctls, fd, &h->connection, &err) :
-							  ctls_connect(h->ctls, fd, &h->connection, &err);
+	rc = h->conf.flags & RATS_TLS_CONF_FLAGS_SERVER
+		     ? ctls_accept(h->ctls, fd, &h->connection, &err)
+		     : ctls_connect(h->ctls, fd, &h->connection, &err);
 	if (rc)
 		say(h, err.text);
 	return error_of(rc);

@@ -18,14 +18,14 @@ static int failures;
 static int calls, answer;
 static size_t claims_seen;
 
-#define EXPECT(condition, ...)                                                                                        \
-	do {                                                                                                          \
-		if (!(condition)) {                                                                                   \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                   \
-			printf(__VA_ARGS__);                                                                          \
-			printf("\n");                                                                                 \
-			failures++;                                                                                   \
-		}                                                                                                     \
+#define EXPECT(condition, ...)                                                      \
+	do {                                                                        \
+		if (!(condition)) {                                                 \
+			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
+			printf(__VA_ARGS__);                                        \
+			printf("\n");                                               \
+			failures++;                                                 \
+		}                                                                   \
 	} while (0)
 #define MEASUREMENT "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -37,7 +37,9 @@ static int callback(void *evidence)
 	claims_seen = ev->custom_claims_length;
 	EXPECT(ev->quote && ev->quote_size > 0 && ev->result, "evidence");
 	if (claims_seen)
-		EXPECT(!strcmp(ev->custom_claims[0].name, "key_0") && !memcmp(ev->custom_claims[0].value, "value_0", 8), "claims");
+		EXPECT(!strcmp(ev->custom_claims[0].name, "key_0") &&
+			       !memcmp(ev->custom_claims[0].value, "value_0", 8),
+		       "claims");
 	return answer;
 }
 
@@ -52,7 +54,9 @@ struct run {
 static void *server(void *context)
 {
 	struct run *run = context;
-	claim_t claims[] = { { .name = (char *)(uintptr_t)"key_0", .value = (uint8_t *)(uintptr_t)"value_0", .value_size = 8 } };
+	claim_t claims[] = { { .name = (char *)(uintptr_t) "key_0",
+			       .value = (uint8_t *)(uintptr_t) "value_0",
+			       .value_size = 8 } };
 	rats_tls_conf_t conf;
 	rats_tls_handle handle;
 	char buf[256];
@@ -87,7 +91,9 @@ static void *server(void *context)
 static rats_tls_err_t client(const struct run *run)
 {
 	static char hello[] = "Hello and welcome to RATS-TLS!\n";
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = run->port, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = run->port,
+				  .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	rats_tls_conf_t conf;
 	rats_tls_handle handle;
@@ -177,9 +183,13 @@ static void test_init(void)
 
 int main(void)
 {
-	const struct run certificate = { .tls_type = "" }, mutual = { .tls_type = "openssl", .mutual = true },
-			 session = { .tls_type = "cloister" }, asked = { .tls_type = "", .with_callback = true },
-			 asked_session = { .tls_type = "cloister", .mutual = true, .with_callback = true };
+	const struct run certificate = { .tls_type = "" },
+			 mutual = { .tls_type = "openssl", .mutual = true },
+			 session = { .tls_type = "cloister" },
+			 asked = { .tls_type = "", .with_callback = true },
+			 asked_session = { .tls_type = "cloister",
+					   .mutual = true,
+					   .with_callback = true };
 	struct cattest_attester *attester;
 	struct cattest_error err = { "" };
 	char folder[] = "rats_tls_test.XXXXXX";
@@ -195,12 +205,16 @@ int main(void)
 	cattest_attester_free(attester);
 	setenv("CLOISTER_ATTESTER", "sim:folder=sim,measurement=" MEASUREMENT, 1);
 	setenv("CLOISTER_ROOT", "sim=sim/sim-key.pub.pem", 1);
-	write_file("policy.json", "{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"simulated\", "
-				  "\"custom-root\", \"no-freshness\"], \"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"" MEASUREMENT
-				  "\"}]}");
-	write_file("other.json", "{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"simulated\", "
-				 "\"custom-root\", \"no-freshness\"], \"require\": [{\"claim\": \"sim.measurement\", \"equals\": \""
-				 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"}]}");
+	write_file(
+		"policy.json",
+		"{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"simulated\", "
+		"\"custom-root\", \"no-freshness\"], \"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"" MEASUREMENT
+		"\"}]}");
+	write_file(
+		"other.json",
+		"{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"simulated\", "
+		"\"custom-root\", \"no-freshness\"], \"require\": [{\"claim\": \"sim.measurement\", \"equals\": \""
+		"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"}]}");
 	test_init();
 	test("nothing says whom to trust", certificate, false);
 	test("nothing says whom to trust, session", session, false);

@@ -123,7 +123,8 @@ static int bio_read(BIO *bio, char *buffer, int size)
 
 static int bio_write(BIO *bio, const char *buffer, int size)
 {
-	return bio_done(bio, send(bio_fd(bio), buffer, (size_t)size, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
+	return bio_done(bio, send(bio_fd(bio), buffer, (size_t)size, MSG_NOSIGNAL),
+			BIO_FLAGS_WRITE);
 }
 
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
@@ -156,10 +157,12 @@ static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 /* The one object of the process: OpenSSL wants methods to live as long as their BIOs. */
 static void make_method(void)
 {
-	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR, "socket without SIGPIPE");
+	BIO_METHOD *m =
+		BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR,
+			     "socket without SIGPIPE");
 
-	if (m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) && BIO_meth_set_ctrl(m, bio_ctrl) &&
-	    BIO_meth_set_create(m, bio_create))
+	if (m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) &&
+	    BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create))
 		method = m;
 	else
 		BIO_meth_free(m);

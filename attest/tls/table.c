@@ -22,8 +22,8 @@ static void table_free(void *context)
 	free(t);
 }
 
-static int table_collect(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE], uint8_t **ret_evidence,
-			 size_t *ret_size, struct cattest_error *err)
+static int table_collect(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE],
+			 uint8_t **ret_evidence, size_t *ret_size, struct cattest_error *err)
 {
 	struct table *t = context;
 	int rc;
@@ -45,14 +45,17 @@ static int refusal(const struct cattest_result *r, struct cattest_error *err)
 			if (c->outcome != order[o])
 				continue;
 			if (c->expected[0])
-				return ctls_fail(err, -EACCES, "%s: expected %s, found %s", c->step, c->expected, c->found);
+				return ctls_fail(err, -EACCES, "%s: expected %s, found %s", c->step,
+						 c->expected, c->found);
 			return ctls_fail(err, -EACCES, "%s: %s", c->step, c->found);
 		}
 	}
-	return ctls_fail(err, -EACCES, "verdict %s", cattest_verdict_name(cattest_result_verdict(r)));
+	return ctls_fail(err, -EACCES, "verdict %s",
+			 cattest_verdict_name(cattest_result_verdict(r)));
 }
 
-static int table_verify(void *context, const struct ctls_evidence *e, char **ret_details, struct cattest_error *err)
+static int table_verify(void *context, const struct ctls_evidence *e, char **ret_details,
+			struct cattest_error *err)
 {
 	struct cattest_expect expect = { .report_data = e->report_data,
 					 .report_data_size = e->report_data_size,
@@ -90,7 +93,9 @@ int ctls_attester_from(struct cattest_attester *attester, struct ctls_attester *
 	if (!t)
 		return -ENOMEM;
 	t->attester = attester;
-	*ret_table = (struct ctls_attester){ .context = t, .collect = table_collect, .free = table_free };
+	*ret_table = (struct ctls_attester){ .context = t,
+					     .collect = table_collect,
+					     .free = table_free };
 	return 0;
 }
 
@@ -101,6 +106,7 @@ int ctls_verifier_from(struct cattest_verifier *verifier, struct ctls_verifier *
 	if (!t)
 		return -ENOMEM;
 	t->verifier = verifier;
-	*ret_table = (struct ctls_verifier){ .context = t, .verify = table_verify, .free = table_free };
+	*ret_table =
+		(struct ctls_verifier){ .context = t, .verify = table_verify, .free = table_free };
 	return 0;
 }

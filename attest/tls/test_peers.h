@@ -21,14 +21,14 @@
 
 static int failures __attribute__((unused));
 
-#define EXPECT(condition, ...)                                                                                        \
-	do {                                                                                                          \
-		if (!(condition)) {                                                                                   \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition);                                   \
-			printf(__VA_ARGS__);                                                                          \
-			printf("\n");                                                                                 \
-			failures++;                                                                                   \
-		}                                                                                                     \
+#define EXPECT(condition, ...)                                                      \
+	do {                                                                        \
+		if (!(condition)) {                                                 \
+			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
+			printf(__VA_ARGS__);                                        \
+			printf("\n");                                               \
+			failures++;                                                 \
+		}                                                                   \
 	} while (0)
 
 static void must(int rc, const char *what, const struct cattest_error *err)
@@ -40,11 +40,13 @@ static void must(int rc, const char *what, const struct cattest_error *err)
 }
 
 /* --- Attested peers --- */
-#define POLICY_HEAD "{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\"], \"allow\": [\"simulated\", \"custom-root\"], "
-#define POLICY_CERTIFICATE_HEAD                                                                                       \
+#define POLICY_HEAD \
+	"{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\"], \"allow\": [\"simulated\", \"custom-root\"], "
+#define POLICY_CERTIFICATE_HEAD                                                                                         \
 	"{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"simulated\", " \
 	"\"custom-root\", \"no-freshness\"], "
-#define REQUIRE_MEASUREMENT(hex64) "\"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"" hex64 "\"}]}"
+#define REQUIRE_MEASUREMENT(hex64) \
+	"\"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"" hex64 "\"}]}"
 #define GOOD "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define OTHER "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define POLICY_GOOD POLICY_HEAD REQUIRE_MEASUREMENT(GOOD)
@@ -87,8 +89,9 @@ static void peer_log(void *context, const char *line)
 }
 
 /* measurement NULL: no attester; policy NULL: no verifier. options: the rest, or NULL. */
-__attribute__((unused)) static void peer_init(struct peer *p, const char *measurement, const char *more_settings,
-					      const char *policy, const struct ctls_options *options)
+__attribute__((unused)) static void peer_init(struct peer *p, const char *measurement,
+					      const char *more_settings, const char *policy,
+					      const struct ctls_options *options)
 {
 	struct ctls_options o = options ? *options : (struct ctls_options){ 0 };
 	struct cattest_error err = { "" };
@@ -101,8 +104,8 @@ __attribute__((unused)) static void peer_init(struct peer *p, const char *measur
 	pthread_mutex_init(&p->log_lock, NULL);
 	/* Made by the first attester. */
 	if (measurement) {
-		snprintf(settings, sizeof(settings), "folder=sim,measurement=%s%s%s", measurement, more_settings ? "," : "",
-			 more_settings ? more_settings : "");
+		snprintf(settings, sizeof(settings), "folder=sim,measurement=%s%s%s", measurement,
+			 more_settings ? "," : "", more_settings ? more_settings : "");
 		must(cattest_attester_new("sim", settings, &p->attester, &err), "attester", &err);
 		must(ctls_attester_from(p->attester, &attester), "table", &err);
 		o.attester = &attester;
@@ -112,9 +115,11 @@ __attribute__((unused)) static void peer_init(struct peer *p, const char *measur
 		key = read_file("sim/sim-key.pub.pem", &size);
 		if (!key)
 			must(-ENOENT, "sim/sim-key.pub.pem", &err);
-		must(cattest_add_root(p->verifier, CATTEST_ROOT_SIM, key, size, &err), "root", &err);
+		must(cattest_add_root(p->verifier, CATTEST_ROOT_SIM, key, size, &err), "root",
+		     &err);
 		free(key);
-		must(cattest_policy_parse("test", policy, strlen(policy), &p->policy, &err), "policy", &err);
+		must(cattest_policy_parse("test", policy, strlen(policy), &p->policy, &err),
+		     "policy", &err);
 		cattest_set_policy(p->verifier, p->policy);
 		must(ctls_verifier_from(p->verifier, &verifier), "table", &err);
 		o.verifier = &verifier;
@@ -150,15 +155,16 @@ static void *side_run(void *context)
 {
 	struct side *s = context;
 
-	s->rc = s->server ? ctls_accept(s->peer->ctls, s->fd, &s->connection, &s->err) :
-			    ctls_connect(s->peer->ctls, s->fd, &s->connection, &s->err);
+	s->rc = s->server ? ctls_accept(s->peer->ctls, s->fd, &s->connection, &s->err)
+			  : ctls_connect(s->peer->ctls, s->fd, &s->connection, &s->err);
 	if (s->rc || s->keep)
 		return NULL;
 	ctls_close(s->connection);
 	return NULL;
 }
 
-__attribute__((unused)) static void side_start(struct side *s, struct peer *peer, int fd, bool server, bool keep)
+__attribute__((unused)) static void side_start(struct side *s, struct peer *peer, int fd,
+					       bool server, bool keep)
 {
 	memset(s, 0, sizeof(*s));
 	s->peer = peer;
@@ -189,7 +195,8 @@ __attribute__((unused)) static X509 *plain_certificate(EVP_PKEY *key, size_t pad
 
 	X509_set_version(cert, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), 7);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)"attacker", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+				   (const unsigned char *)"attacker", -1, -1, 0);
 	X509_set_issuer_name(cert, X509_get_subject_name(cert));
 	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
@@ -213,7 +220,8 @@ __attribute__((unused)) static X509 *plain_certificate(EVP_PKEY *key, size_t pad
 }
 
 /* cert_pem: with its key, or NULL: one of its own. Blocking; 0 or -1. */
-__attribute__((unused)) static int raw_open(struct raw *r, int fd, bool server, int max_version, X509 *cert, EVP_PKEY *key)
+__attribute__((unused)) static int raw_open(struct raw *r, int fd, bool server, int max_version,
+					    X509 *cert, EVP_PKEY *key)
 {
 	EVP_PKEY *own_key = key ? NULL : EVP_EC_gen("P-256");
 	X509 *own = cert ? NULL : plain_certificate(key ? key : own_key, 0);
@@ -254,7 +262,8 @@ __attribute__((unused)) static bool raw_write(struct raw *r, const void *buffer,
 	return SSL_write_ex(r->ssl, buffer, size, &done) == 1;
 }
 
-__attribute__((unused)) static bool raw_send(struct raw *r, enum frame_type type, const void *body, size_t size)
+__attribute__((unused)) static bool raw_send(struct raw *r, enum frame_type type, const void *body,
+					     size_t size)
 {
 	uint8_t header[FRAME_HEADER];
 
@@ -263,12 +272,14 @@ __attribute__((unused)) static bool raw_send(struct raw *r, enum frame_type type
 }
 
 /* A frame of any type; its body malloc()ed. */
-__attribute__((unused)) static bool raw_receive(struct raw *r, struct frame *ret_frame, uint8_t **ret_body)
+__attribute__((unused)) static bool raw_receive(struct raw *r, struct frame *ret_frame,
+						uint8_t **ret_body)
 {
 	uint8_t header[FRAME_HEADER];
 
 	*ret_body = NULL;
-	if (!raw_read(r, header, sizeof(header)) || frame_parse(header, CTLS_MAX_EVIDENCE, ret_frame, NULL))
+	if (!raw_read(r, header, sizeof(header)) ||
+	    frame_parse(header, CTLS_MAX_EVIDENCE, ret_frame, NULL))
 		return false;
 	*ret_body = malloc(ret_frame->size);
 	return raw_read(r, *ret_body, ret_frame->size);

@@ -15,7 +15,7 @@ static struct peer checks, attested, same, both, impatient;
 struct middle {
 	int client_fd, server_fd; /* our ends */
 	bool mutual;
-	EVP_PKEY *key;		  /* a stolen one, with its certificate; or NULL */
+	EVP_PKEY *key; /* a stolen one, with its certificate; or NULL */
 	X509 *cert;
 	pthread_t thread;
 	uint8_t *evidence; /* what went by */
@@ -24,7 +24,8 @@ struct middle {
 	uint8_t to_server[4], to_client[4]; /* RESULT bodies seen: count, value */
 };
 
-static void pass_frames(struct middle *m, struct raw *from, struct raw *to, bool to_client, int count)
+static void pass_frames(struct middle *m, struct raw *from, struct raw *to, bool to_client,
+			int count)
 {
 	struct frame frame;
 	uint8_t *body;
@@ -38,7 +39,8 @@ static void pass_frames(struct middle *m, struct raw *from, struct raw *to, bool
 		if (frame.type == FRAME_HELLO && to_client)
 			memcpy(m->server_hello, body, HELLO_SIZE);
 		if (frame.type == FRAME_RESULT)
-			memcpy(to_client ? m->to_client : m->to_server, (uint8_t[]){ 1, body[0] }, 2);
+			memcpy(to_client ? m->to_client : m->to_server, (uint8_t[]){ 1, body[0] },
+			       2);
 		raw_send(to, frame.type, body, frame.size);
 		free(body);
 	}
@@ -64,7 +66,8 @@ static void *middle_run(void *context)
 }
 
 /* What the client says, with us in the middle. */
-static void through_the_middle(const char *what, struct peer *c, struct peer *s, struct middle *m, EVP_PKEY *key, X509 *cert)
+static void through_the_middle(const char *what, struct peer *c, struct peer *s, struct middle *m,
+			       EVP_PKEY *key, X509 *cert)
 {
 	struct side client, server;
 	int left[2], right[2];
@@ -83,11 +86,14 @@ static void through_the_middle(const char *what, struct peer *c, struct peer *s,
 	side_join(&client);
 	pthread_join(m->thread, NULL);
 	side_join(&server);
-	EXPECT(client.rc == -EACCES && strstr(client.err.text, "report_data"), "%s: client %d %s", what, client.rc, client.err.text);
+	EXPECT(client.rc == -EACCES && strstr(client.err.text, "report_data"), "%s: client %d %s",
+	       what, client.rc, client.err.text);
 	EXPECT(strstr(c->log, "report_data"), "%s: client's log: %s", what, c->log);
-	EXPECT(server.rc < 0 && !strstr(server.err.text, "report_data"), "%s: server %d %s", what, server.rc, server.err.text);
+	EXPECT(server.rc < 0 && !strstr(server.err.text, "report_data"), "%s: server %d %s", what,
+	       server.rc, server.err.text);
 	/* All that went out is one byte. */
-	EXPECT(m->to_server[0] && m->to_server[1] == RESULT_REFUSED, "%s: the refusal was not sent", what);
+	EXPECT(m->to_server[0] && m->to_server[1] == RESULT_REFUSED, "%s: the refusal was not sent",
+	       what);
 	for (int i = 0; i < 2; i++) {
 		close(left[i]);
 		close(right[i]);
@@ -114,7 +120,7 @@ struct attacker {
 	EVP_PKEY *key;
 	pthread_t thread;
 	int tls;
-	bool refused; /* a RESULT of refusal came */
+	bool refused;	 /* a RESULT of refusal came */
 	size_t received; /* bytes of anything after what act read */
 	const struct middle *recorded;
 };
@@ -126,7 +132,8 @@ static void *attacker_run(void *context)
 	struct raw r = { 0 };
 	uint8_t *body;
 
-	a->tls = raw_open(&r, a->fd, a->server, a->version ? a->version : TLS1_3_VERSION, a->cert, a->key);
+	a->tls = raw_open(&r, a->fd, a->server, a->version ? a->version : TLS1_3_VERSION, a->cert,
+			  a->key);
 	if (!a->tls && a->act) {
 		a->act(&r, a);
 		while (raw_receive(&r, &frame, &body)) {
@@ -141,7 +148,8 @@ static void *attacker_run(void *context)
 	return NULL;
 }
 
-static int run_attacker(const char *what, struct peer *victim, struct attacker *a, int code, const char *reason)
+static int run_attacker(const char *what, struct peer *victim, struct attacker *a, int code,
+			const char *reason)
 {
 	struct side side;
 	int fds[2];
@@ -321,7 +329,8 @@ static void act_silent(struct raw *r, struct attacker *a)
 /* One byte now and then: each is progress, and all are too late. */
 static void act_slow(struct raw *r, struct attacker *a)
 {
-	uint8_t frame[FRAME_HEADER + HELLO_SIZE] = { 'C', 'T', 1, FRAME_HELLO, 0, 0, 0, HELLO_SIZE, 1, 1, HELLO_OFFERS };
+	uint8_t frame[FRAME_HEADER + HELLO_SIZE] = { 'C',	 'T', 1, FRAME_HELLO, 0, 0, 0,
+						     HELLO_SIZE, 1,   1, HELLO_OFFERS };
 
 	(void)a;
 	for (size_t i = 0; i < sizeof(frame) && raw_write(r, frame + i, 1); i++)
@@ -341,7 +350,8 @@ static void test_attackers(const struct middle *recorded)
 		{ "stripped evidence", act_stripped, -EACCES, "instead of its evidence" },
 		{ "empty evidence", act_empty, -EPROTO, "with 0 bytes" },
 		{ "garbage as evidence", act_garbage, -EACCES, "no kind of evidence" },
-		{ "an ordinary server", act_application_data, -EPROTO, "does not speak attested TLS" },
+		{ "an ordinary server", act_application_data, -EPROTO,
+		  "does not speak attested TLS" },
 		{ "reflection", act_reflect, -EACCES, "reflection" },
 		{ "reflection of the nonce", act_same_nonce, -EACCES, "reflection" },
 		{ "a truncated message", act_truncated, -ECONNRESET, "in the middle of a message" },
@@ -358,7 +368,8 @@ static void test_attackers(const struct middle *recorded)
 		struct attacker a = { .act = servers[i].act, .server = true, .recorded = recorded };
 
 		run_attacker(servers[i].what, &checks, &a, servers[i].code, servers[i].reason);
-		EXPECT(!strcmp(servers[i].what, "a truncated message") || !strcmp(servers[i].what, "a truncated header") || a.refused,
+		EXPECT(!strcmp(servers[i].what, "a truncated message") ||
+			       !strcmp(servers[i].what, "a truncated header") || a.refused,
 		       "%s: not told", servers[i].what);
 	}
 	for (size_t i = 1; i < 4; i++) {
@@ -373,7 +384,8 @@ static void test_slow(void)
 	const struct {
 		const char *what;
 		void (*act)(struct raw *r, struct attacker *a);
-	} slow[] = { { "half open: TLS, then nothing", act_silent }, { "slow: a byte at a time", act_slow } };
+	} slow[] = { { "half open: TLS, then nothing", act_silent },
+		     { "slow: a byte at a time", act_slow } };
 	int64_t start;
 	int fds[2];
 
@@ -382,7 +394,8 @@ static void test_slow(void)
 
 		start = monotonic_ms();
 		run_attacker(slow[i].what, &impatient, &a, -ETIMEDOUT, "within 500 ms");
-		EXPECT(monotonic_ms() - start < 3000, "%s: %d ms", slow[i].what, (int)(monotonic_ms() - start));
+		EXPECT(monotonic_ms() - start < 3000, "%s: %d ms", slow[i].what,
+		       (int)(monotonic_ms() - start));
 		EXPECT(strstr(impatient.log, "in time"), "%s: log %s", slow[i].what, impatient.log);
 	}
 	for (int server = 0; server < 2; server++) {
@@ -392,7 +405,8 @@ static void test_slow(void)
 		start = monotonic_ms();
 		side_start(&side, &impatient, fds[0], server, false);
 		side_join(&side);
-		EXPECT(side.rc == -ETIMEDOUT && monotonic_ms() - start < 3000, "half open: %d %s", side.rc, side.err.text);
+		EXPECT(side.rc == -ETIMEDOUT && monotonic_ms() - start < 3000, "half open: %d %s",
+		       side.rc, side.err.text);
 		close(fds[0]);
 		close(fds[1]);
 		printf("ok half open: no TLS (%s)\n", side.err.text);
@@ -410,11 +424,13 @@ static void test_versions_and_sizes(void)
 
 	run_attacker("a TLS 1.2 server", &checks, &old_server, -EACCES, "protocol version");
 	run_attacker("a TLS 1.2 client", &both, &old_client, -EPROTO, "TLS handshake failed");
-	run_attacker("a server's certificate of 1 MiB", &checks, &big_server, -EPROTO, "TLS handshake failed");
+	run_attacker("a server's certificate of 1 MiB", &checks, &big_server, -EPROTO,
+		     "TLS handshake failed");
 	EXPECT(big_server.tls < 0 || !big_server.received, "big certificate");
 	/* Nobody asks a client for one in session mode: it has no evidence, which ends it. */
 	big_client.act = act_downgrade;
-	run_attacker("a client with a certificate of 1 MiB", &both, &big_client, -EACCES, "no evidence");
+	run_attacker("a client with a certificate of 1 MiB", &both, &big_client, -EACCES,
+		     "no evidence");
 	X509_free(big);
 	EVP_PKEY_free(key);
 }

@@ -7,13 +7,14 @@
 
 #include "tests/evidence/dcap_synthetic.c"
 
-#define POLICY                                                                                                        \
-	"{\"version\": 1, \"name\": \"test\", \"types\": [\"sgx-quote\"%s], \"allow\": [\"custom-root\", \"any-code\"%s], "   \
+#define POLICY                                                                                                              \
+	"{\"version\": 1, \"name\": \"test\", \"types\": [\"sgx-quote\"%s], \"allow\": [\"custom-root\", \"any-code\"%s], " \
 	"\"require\": [{\"claim\": \"tcb.status\", \"equals\": \"UpToDate\"}]}"
 
 static struct dcap_synthetic s;
 
-static int collect(void *context, const uint8_t report_data[64], uint8_t **ret_evidence, size_t *ret_size, struct cattest_error *err)
+static int collect(void *context, const uint8_t report_data[64], uint8_t **ret_evidence,
+		   size_t *ret_size, struct cattest_error *err)
 {
 	(void)context;
 	(void)err;
@@ -31,20 +32,23 @@ static void session(const char *what, enum ctls_mode mode, int64_t later, const 
 {
 	struct ctls_attester attester = { .collect = collect };
 	struct ctls_verifier verifier;
-	struct ctls_options server_options = { .mode = mode, .attester = &attester }, client_options = { .mode = mode };
+	struct ctls_options server_options = { .mode = mode, .attester = &attester },
+			    client_options = { .mode = mode };
 	struct peer client = { 0 }, server = { 0 };
 	struct side c, d;
 	struct cattest_error err = { "" };
 	char text[400];
 	int fds[2];
 
-	snprintf(text, sizeof(text), POLICY, mode ? ", \"ratls-certificate\"" : "", mode ? ", \"no-freshness\"" : "");
+	snprintf(text, sizeof(text), POLICY, mode ? ", \"ratls-certificate\"" : "",
+		 mode ? ", \"no-freshness\"" : "");
 	pthread_mutex_init(&client.log_lock, NULL);
 	pthread_mutex_init(&server.log_lock, NULL);
 	dcap_synthetic_build(&s);
 	client.verifier = dcap_synthetic_verifier(&s);
 	cattest_set_time(client.verifier, s.now + later);
-	must(cattest_policy_parse("test", text, strlen(text), &client.policy, &err), "policy", &err);
+	must(cattest_policy_parse("test", text, strlen(text), &client.policy, &err), "policy",
+	     &err);
 	cattest_set_policy(client.verifier, client.policy);
 	must(ctls_verifier_from(client.verifier, &verifier), "table", &err);
 	client_options.verifier = &verifier;
@@ -62,9 +66,11 @@ static void session(const char *what, enum ctls_mode mode, int64_t later, const 
 	if (!reason) {
 		EXPECT(!c.rc && !d.rc, "%s: client %s; server %s", what, c.err.text, d.err.text);
 	} else {
-		EXPECT(c.rc == -EACCES && strstr(c.err.text, reason), "%s: client %d %s", what, c.rc, c.err.text);
+		EXPECT(c.rc == -EACCES && strstr(c.err.text, reason), "%s: client %d %s", what,
+		       c.rc, c.err.text);
 		EXPECT(strstr(client.log, reason), "%s: log %s", what, client.log);
-		EXPECT((mode || d.rc) && !strstr(d.err.text, reason) && !strstr(server.log, reason), "%s: server %s", what, d.err.text);
+		EXPECT((mode || d.rc) && !strstr(d.err.text, reason) && !strstr(server.log, reason),
+		       "%s: server %s", what, d.err.text);
 	}
 	printf("ok %s%s%s\n", what, reason ? ": " : "", c.err.text);
 	peer_done(&client);

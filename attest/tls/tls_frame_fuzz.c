@@ -51,7 +51,8 @@ static ssize_t wire_write(void *context, const void *buffer, size_t size, int *r
 	return (ssize_t)size;
 }
 
-static int verify(void *context, const struct ctls_evidence *e, char **ret_details, struct cattest_error *err)
+static int verify(void *context, const struct ctls_evidence *e, char **ret_details,
+		  struct cattest_error *err)
 {
 	struct wire *w = context;
 	uint8_t sum = 0;
@@ -64,7 +65,8 @@ static int verify(void *context, const struct ctls_evidence *e, char **ret_detai
 	return w->flags & 8 ? -EACCES : (int)(sum & 0);
 }
 
-static int collect(void *context, const uint8_t report_data[64], uint8_t **ret_evidence, size_t *ret_size, struct cattest_error *err)
+static int collect(void *context, const uint8_t report_data[64], uint8_t **ret_evidence,
+		   size_t *ret_size, struct cattest_error *err)
 {
 	struct wire *w = context;
 
@@ -90,12 +92,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	w = (struct wire){ .data = data + 1, .size = size - 1, .pieces = data[0] & 32, .flags = data[0] };
+	w = (struct wire){
+		.data = data + 1, .size = size - 1, .pieces = data[0] & 32, .flags = data[0]
+	};
 	if (data[0] & 2)
 		ctls.verifier = (struct ctls_verifier){ .context = &w, .verify = verify };
 	if (data[0] & 4)
 		ctls.attester = (struct ctls_attester){ .context = &w, .collect = collect };
-	if (exchange_new(&ctls, data[0] & 1, &session, (struct stream){ &w, wire_read, wire_write }, &x, NULL))
+	if (exchange_new(&ctls, data[0] & 1, &session, (struct stream){ &w, wire_read, wire_write },
+			 &x, NULL))
 		return 0;
 	for (size_t steps = 0; (rc = exchange_step(x, NULL)) > 0; steps++) {
 		if (rc == CTLS_WANT_WORK)

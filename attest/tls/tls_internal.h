@@ -17,7 +17,8 @@
 #define CTLS_EXPORTER_LABEL "EXPERIMENTAL-Cloister-Attested-TLS-1"
 #define CTLS_EXPORTER_SIZE 32
 
-int ctls_fail(struct cattest_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int ctls_fail(struct cattest_error *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* With what OpenSSL's queue says; clears it. */
 int ctls_fail_openssl(struct cattest_error *err, int code, const char *what);
 
@@ -30,7 +31,8 @@ struct frame {
 	uint32_t size;
 };
 /* 0 or -EPROTO and a message; size is within what the type allows. */
-int frame_parse(const uint8_t header[FRAME_HEADER], uint32_t max_evidence, struct frame *ret_frame, struct cattest_error *err);
+int frame_parse(const uint8_t header[FRAME_HEADER], uint32_t max_evidence, struct frame *ret_frame,
+		struct cattest_error *err);
 void frame_write(uint8_t header[FRAME_HEADER], enum frame_type type, uint32_t size);
 
 /* Body of HELLO: version, role (0 client, 1 server), flags, 0, nonce. */
@@ -55,8 +57,8 @@ struct session {
 };
 int session_from_ssl(SSL *ssl, bool server, struct session *ret_session, struct cattest_error *err);
 /* hello: [0] the client's, [1] the server's bodies. */
-int session_report_data(const struct session *session, const uint8_t hello[2][HELLO_SIZE], bool sender_is_server,
-			uint8_t ret_report_data[CATTEST_REPORT_DATA_SIZE]);
+int session_report_data(const struct session *session, const uint8_t hello[2][HELLO_SIZE],
+			bool sender_is_server, uint8_t ret_report_data[CATTEST_REPORT_DATA_SIZE]);
 
 /* --- Bytes below the exchange --- */
 struct stream {
@@ -74,8 +76,8 @@ int wait_for(int fd, int want, int64_t until);
 
 /* --- The exchange --- */
 struct exchange;
-int exchange_new(struct ctls *ctls, bool server, const struct session *session, struct stream stream, struct exchange **ret_exchange,
-		 struct cattest_error *err);
+int exchange_new(struct ctls *ctls, bool server, const struct session *session,
+		 struct stream stream, struct exchange **ret_exchange, struct cattest_error *err);
 void exchange_free(struct exchange *x);
 /* enum ctls_want or a negative errno. */
 int exchange_step(struct exchange *x, struct cattest_error *err);
@@ -110,7 +112,8 @@ struct ctls {
 	} cached[CACHED_RESULTS];
 	unsigned int cached_next;
 };
-void ctls_log(const struct ctls *ctls, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ctls_log(const struct ctls *ctls, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Common to our own and programs' SSL_CTX. */
 int ctls_setup(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err);
 struct ctls *ctls_of(const SSL *ssl);

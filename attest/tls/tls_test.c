@@ -17,7 +17,8 @@ static void echo(struct side *client, struct side *server, const char *what)
 		out[i] = (char)(i * 7);
 	while (got < sizeof(in)) {
 		if (sent < sizeof(out)) {
-			n = ctls_write(client->connection, out + sent, sizeof(out) - sent > 16000 ? 16000 : sizeof(out) - sent);
+			n = ctls_write(client->connection, out + sent,
+				       sizeof(out) - sent > 16000 ? 16000 : sizeof(out) - sent);
 			EXPECT(n > 0, "%s: write %zd", what, n);
 			if (n <= 0)
 				return;
@@ -39,7 +40,8 @@ static void echo(struct side *client, struct side *server, const char *what)
 }
 
 /* Both are to succeed, or the one named to refuse with that in its reason. */
-static void session(const char *what, struct peer *c, struct peer *s, const char *client_reason, const char *server_reason)
+static void session(const char *what, struct peer *c, struct peer *s, const char *client_reason,
+		    const char *server_reason)
 {
 	struct side client, server;
 	int fds[2];
@@ -52,20 +54,28 @@ static void session(const char *what, struct peer *c, struct peer *s, const char
 		shutdown(fds[0], SHUT_RDWR);
 	pthread_join(server.thread, NULL);
 	if (!client_reason && !server_reason) {
-		EXPECT(!client.rc && !server.rc, "%s: client %d %s; server %d %s", what, client.rc, client.err.text, server.rc,
-		       server.err.text);
+		EXPECT(!client.rc && !server.rc, "%s: client %d %s; server %d %s", what, client.rc,
+		       client.err.text, server.rc, server.err.text);
 		if (!client.rc && !server.rc)
 			echo(&client, &server, what);
 	} else {
 		/* One may have been done before the other refused. */
-		EXPECT(client_reason ? client.rc == -EACCES : true, "%s: client %d %s", what, client.rc, client.err.text);
-		EXPECT(server_reason ? server.rc == -EACCES : true, "%s: server %d %s", what, server.rc, server.err.text);
-		EXPECT(!client_reason || strstr(client.err.text, client_reason), "%s: client: %s", what, client.err.text);
-		EXPECT(!server_reason || strstr(server.err.text, server_reason), "%s: server: %s", what, server.err.text);
-		EXPECT(!client_reason || strstr(c->log, client_reason), "%s: log: %s", what, c->log);
-		EXPECT(!client_reason || !strstr(s->log, client_reason), "%s: other's log: %s", what, s->log);
-		EXPECT(!client_reason || !strstr(server.err.text, client_reason), "%s: the reason leaks: %s", what, server.err.text);
-		EXPECT(!server_reason || !strstr(client.err.text, server_reason), "%s: the reason leaks: %s", what, client.err.text);
+		EXPECT(client_reason ? client.rc == -EACCES : true, "%s: client %d %s", what,
+		       client.rc, client.err.text);
+		EXPECT(server_reason ? server.rc == -EACCES : true, "%s: server %d %s", what,
+		       server.rc, server.err.text);
+		EXPECT(!client_reason || strstr(client.err.text, client_reason), "%s: client: %s",
+		       what, client.err.text);
+		EXPECT(!server_reason || strstr(server.err.text, server_reason), "%s: server: %s",
+		       what, server.err.text);
+		EXPECT(!client_reason || strstr(c->log, client_reason), "%s: log: %s", what,
+		       c->log);
+		EXPECT(!client_reason || !strstr(s->log, client_reason), "%s: other's log: %s",
+		       what, s->log);
+		EXPECT(!client_reason || !strstr(server.err.text, client_reason),
+		       "%s: the reason leaks: %s", what, server.err.text);
+		EXPECT(!server_reason || !strstr(client.err.text, server_reason),
+		       "%s: the reason leaks: %s", what, client.err.text);
 	}
 	if (!client.rc)
 		ctls_close(client.connection);
@@ -99,7 +109,8 @@ static void test_session_mode(void)
 
 static void test_certificate_mode(void)
 {
-	struct ctls_options o = { .mode = CTLS_CERTIFICATE }, cached = { .mode = CTLS_CERTIFICATE, .result_cache_seconds = 60 };
+	struct ctls_options o = { .mode = CTLS_CERTIFICATE },
+			    cached = { .mode = CTLS_CERTIFICATE, .result_cache_seconds = 60 };
 	struct ctls_options old = { .mode = CTLS_CERTIFICATE, .allow_tls12 = true };
 	struct peer attested, other, debug, checks, both, fresh, keeps, simulated, tls12;
 
@@ -110,14 +121,16 @@ static void test_certificate_mode(void)
 	peer_init(&both, GOOD, NULL, POLICY_CERTIFICATE, &o);
 	peer_init(&keeps, NULL, NULL, POLICY_CERTIFICATE, &cached);
 	peer_init(&tls12, GOOD, NULL, POLICY_CERTIFICATE, &old);
-	peer_init(&fresh, NULL, NULL,
-		  "{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"simulated\", "
-		  "\"custom-root\"], " REQUIRE_MEASUREMENT(GOOD),
-		  &o);
-	peer_init(&simulated, NULL, NULL,
-		  "{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"no-freshness\", "
-		  "\"custom-root\"], " REQUIRE_MEASUREMENT(GOOD),
-		  &o);
+	peer_init(
+		&fresh, NULL, NULL,
+		"{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"simulated\", "
+		"\"custom-root\"], " REQUIRE_MEASUREMENT(GOOD),
+		&o);
+	peer_init(
+		&simulated, NULL, NULL,
+		"{\"version\": 1, \"name\": \"test\", \"types\": [\"sim\", \"ratls-certificate\"], \"allow\": [\"no-freshness\", "
+		"\"custom-root\"], " REQUIRE_MEASUREMENT(GOOD),
+		&o);
 	session("certificate: the client verifies", &checks, &attested, NULL, NULL);
 	session("certificate: both verify", &both, &both, NULL, NULL);
 	session("certificate: TLS 1.2 if allowed", &tls12, &tls12, NULL, NULL);
@@ -127,7 +140,8 @@ static void test_certificate_mode(void)
 	session("certificate: simulated evidence inside", &simulated, &attested, "simulated", NULL);
 	for (int i = 0; i < 3; i++) {
 		session("certificate: a kept result", &keeps, &attested, NULL, NULL);
-		session("certificate: a refusal is not kept", &keeps, &other, "sim.measurement", NULL);
+		session("certificate: a refusal is not kept", &keeps, &other, "sim.measurement",
+			NULL);
 	}
 	session("certificate: the client has none", &checks, &both, NULL, "no certificate");
 	peer_done(&attested);
@@ -254,8 +268,8 @@ static void programs(const char *what, struct peer *c, struct peer *s, bool good
 	pthread_join(threads[1], NULL);
 	EXPECT((client.tls == 1) == good_tls, "%s: client's TLS %d", what, client.tls);
 	if (good_tls)
-		EXPECT(!client.rc == good, "%s: client %d %s, server %d %s", what, client.rc, client.err.text, server.rc,
-		       server.err.text);
+		EXPECT(!client.rc == good, "%s: client %d %s, server %d %s", what, client.rc,
+		       client.err.text, server.rc, server.err.text);
 	close(fds[0]);
 	close(fds[1]);
 	printf("ok %s\n", what);
@@ -282,8 +296,8 @@ static void test_configure(void)
 }
 
 /* --- Options that would attest nothing, or not what was meant --- */
-static int collect_nothing(void *context, const uint8_t report_data[64], uint8_t **ret_evidence, size_t *ret_size,
-			   struct cattest_error *err)
+static int collect_nothing(void *context, const uint8_t report_data[64], uint8_t **ret_evidence,
+			   size_t *ret_size, struct cattest_error *err)
 {
 	(void)context, (void)report_data, (void)ret_evidence, (void)ret_size;
 	snprintf(err->text, sizeof(err->text), "no evidence here");
@@ -304,7 +318,8 @@ static void test_options(void)
 		{ .attester = &attester, .mode = CTLS_CERTIFICATE, .ca_pem = "x" },
 		{ .attester = &attester, .ca_pem = "nothing" },
 		{ .attester = &attester, .max_evidence = CTLS_MAX_EVIDENCE + 1 },
-		{ .attester = &attester, .mode = CTLS_CERTIFICATE }, /* no evidence to make one with */
+		{ .attester = &attester,
+		  .mode = CTLS_CERTIFICATE }, /* no evidence to make one with */
 	};
 	struct ctls_options o = { .attester = &attester };
 	struct ctls_connection *c;
@@ -314,12 +329,14 @@ static void test_options(void)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err.text[0] = 0;
-		EXPECT(ctls_new(&bad[i], &ctls, &err) < 0 && err.text[0], "options %zu are accepted", i);
+		EXPECT(ctls_new(&bad[i], &ctls, &err) < 0 && err.text[0],
+		       "options %zu are accepted", i);
 	}
 	must(ctls_new(&o, &ctls, &err), "ctls_new", &err);
 	socket_pair(fds);
 	/* It would send its evidence to anybody and know nothing of the server. */
-	EXPECT(ctls_connect(ctls, fds[0], &c, &err) == -EINVAL && strstr(err.text, "verifier"), "%s", err.text);
+	EXPECT(ctls_connect(ctls, fds[0], &c, &err) == -EINVAL && strstr(err.text, "verifier"),
+	       "%s", err.text);
 	EXPECT(ctls_connect(ctls, -1, &c, &err) < 0, "fd -1");
 	ctls_free(ctls);
 	close(fds[0]);
@@ -368,8 +385,10 @@ static void test_fetch(enum ctls_mode mode)
 	EXPECT(f.mode == mode && f.size > 100, "mode %d, %zu bytes", f.mode, f.size);
 	expect.report_data = f.report_data_size ? f.report_data : NULL;
 	expect.report_data_size = f.report_data_size;
-	must(cattest_verify(both.verifier, f.evidence, f.size, &expect, &result, &err), "verify", &err);
-	EXPECT(cattest_result_verdict(result) == CATTEST_TRUSTED, "verdict %d", cattest_result_verdict(result));
+	must(cattest_verify(both.verifier, f.evidence, f.size, &expect, &result, &err), "verify",
+	     &err);
+	EXPECT(cattest_result_verdict(result) == CATTEST_TRUSTED, "verdict %d",
+	       cattest_result_verdict(result));
 	cattest_result_free(result);
 	free(f.evidence);
 	close(server.fd);

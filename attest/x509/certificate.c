@@ -119,7 +119,9 @@ int x509_list_from_pem(struct span pem, struct x509_list *list)
 	int ret;
 
 	while ((ret = pem_next(&pem, &block)) == 1) {
-		ret = strcmp(block.label, "CERTIFICATE") ? -EBADMSG : list_add_der(list, SPAN(block.der, block.size));
+		ret = strcmp(block.label, "CERTIFICATE")
+			      ? -EBADMSG
+			      : list_add_der(list, SPAN(block.der, block.size));
 		free(block.der);
 		if (ret)
 			break;

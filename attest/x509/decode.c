@@ -24,10 +24,12 @@ static bool der_detect(struct span in)
 	bool found = true;
 
 	for (int depth = 0; depth < 3 && found; depth++) {
-		int flags = end - p > 1 ? ASN1_get_object(&p, &length, &tag, &class, end - p) : 0x80;
+		int flags = end - p > 1 ? ASN1_get_object(&p, &length, &tag, &class, end - p)
+					: 0x80;
 
-		found = flags == V_ASN1_CONSTRUCTED && (depth < 2 ? tag == V_ASN1_SEQUENCE && class == V_ASN1_UNIVERSAL :
-								    tag == 0 && class == V_ASN1_CONTEXT_SPECIFIC);
+		found = flags == V_ASN1_CONSTRUCTED &&
+			(depth < 2 ? tag == V_ASN1_SEQUENCE && class == V_ASN1_UNIVERSAL
+				   : tag == 0 && class == V_ASN1_CONTEXT_SPECIFIC);
 	}
 	ERR_clear_error();
 	return found && end - p >= 3 && p[0] == V_ASN1_INTEGER && p[1] == 1;
@@ -36,7 +38,8 @@ static bool der_detect(struct span in)
 /* A revocation list is SEQUENCE { SEQUENCE { INTEGER 1, SEQUENCE algorithm, SEQUENCE issuer, time ... */
 static bool crl_detect(struct span in)
 {
-	static const int tags[] = { V_ASN1_SEQUENCE, V_ASN1_SEQUENCE, V_ASN1_INTEGER, V_ASN1_SEQUENCE, V_ASN1_SEQUENCE };
+	static const int tags[] = { V_ASN1_SEQUENCE, V_ASN1_SEQUENCE, V_ASN1_INTEGER,
+				    V_ASN1_SEQUENCE, V_ASN1_SEQUENCE };
 	static const char mark[] = "-----BEGIN X509 CRL-----";
 	const unsigned char *p = in.data, *end = in.data + in.size;
 	bool found = true;
@@ -45,7 +48,9 @@ static bool crl_detect(struct span in)
 		return true;
 	for (int i = 0; i < 5 && found; i++) {
 		long length = 0;
-		int tag = 0, class = 0, flags = end - p > 1 ? ASN1_get_object(&p, &length, &tag, &class, end - p) : 0x80;
+		int tag = 0, class = 0,
+		    flags = end - p > 1 ? ASN1_get_object(&p, &length, &tag, &class, end - p)
+					: 0x80;
 
 		found = !(flags & 0x80) && class == V_ASN1_UNIVERSAL && tag == tags[i];
 		/* Over what is not entered. */
@@ -68,8 +73,8 @@ static bool x509_detect(struct span in)
 	if (in.data[0] == 0x30)
 		return der_detect(in);
 	/* With text before it, as people keep them. */
-	return memmem(in.data, in.size < 4096 ? in.size : 4096, mark, sizeof(mark) - 1) && !pem_skip_text(&rest) &&
-	       span_starts(rest, mark, sizeof(mark) - 1);
+	return memmem(in.data, in.size < 4096 ? in.size : 4096, mark, sizeof(mark) - 1) &&
+	       !pem_skip_text(&rest) && span_starts(rest, mark, sizeof(mark) - 1);
 }
 
 static int read_list(struct span in, struct x509_list *list)
@@ -85,7 +90,9 @@ static int read_list(struct span in, struct x509_list *list)
 		ret = pem_next(&in, &block) == 1 ? 0 : -EBADMSG;
 		if (ret)
 			break;
-		cert = strcmp(block.label, "CERTIFICATE") ? NULL : x509_from_der(SPAN(block.der, block.size));
+		cert = strcmp(block.label, "CERTIFICATE")
+			       ? NULL
+			       : x509_from_der(SPAN(block.der, block.size));
 		free(block.der);
 		if (!cert || list->count == X509_LIST_MAX) {
 			X509_free(cert);
@@ -103,7 +110,8 @@ static void claim_name(struct appraisal *a, const char *name, const X509_NAME *v
 	char *text;
 	long len;
 
-	if (bio && X509_NAME_print_ex(bio, value, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+	if (bio &&
+	    X509_NAME_print_ex(bio, value, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
 		len = BIO_get_mem_data(bio, &text);
 		claim_text(a, name, SPAN(text, len > 0 ? (size_t)len : 0));
 	}
@@ -117,7 +125,8 @@ static void claim_key(struct appraisal *a, const X509 *cert)
 
 	if (!key)
 		return;
-	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, group, sizeof(group), NULL))
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+	    EVP_PKEY_get_group_name(key, group, sizeof(group), NULL))
 		claim_string(a, "x509.key", group);
 	else if (EVP_PKEY_get0_type_name(key))
 		claim_string(a, "x509.key", EVP_PKEY_get0_type_name(key));
@@ -134,7 +143,8 @@ static void claim_extensions(struct appraisal *a, const X509 *cert)
 		char oid[96], hex[160];
 
 		OBJ_obj2txt(oid, sizeof(oid), object, 1);
-		hex_text(SPAN(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)), hex, sizeof(hex));
+		hex_text(SPAN(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)), hex,
+			 sizeof(hex));
 		claim_add(a, "x509.extensions", "%s%s%s%s%s: %s", oid, nid == NID_undef ? "" : " (",
 			  nid == NID_undef ? "" : OBJ_nid2ln(nid), nid == NID_undef ? "" : ")",
 			  X509_EXTENSION_get_critical(e) ? " critical" : "", hex);
@@ -155,7 +165,8 @@ static void claim_first(struct appraisal *a, const X509 *cert)
 		claim_time(a, "x509.not_after", seconds);
 	claim_key(a, cert);
 	if (X509_get_signature_nid(cert) != NID_undef)
-		claim_string(a, "x509.signature_algorithm", OBJ_nid2ln(X509_get_signature_nid(cert)));
+		claim_string(a, "x509.signature_algorithm",
+			     OBJ_nid2ln(X509_get_signature_nid(cert)));
 	x509_spki_sha256(cert, hash);
 	claim_bytes(a, "certificate.spki_sha256", SPAN_OF(hash));
 	claim_extensions(a, cert);
@@ -164,7 +175,7 @@ static void claim_first(struct appraisal *a, const X509 *cert)
 static int appraise_crl(struct appraisal *a, struct span in)
 {
 	X509_CRL *crl = x509_crl_from(in);
-	STACK_OF(X509_REVOKED) *revoked;
+	STACK_OF(X509_REVOKED) * revoked;
 	int64_t seconds;
 
 	if (!crl)
@@ -175,15 +186,19 @@ static int appraise_crl(struct appraisal *a, struct span in)
 	if (asn1_seconds(X509_CRL_get0_nextUpdate(crl), &seconds))
 		claim_time(a, "x509.crl.next_update", seconds);
 	if (X509_CRL_get_signature_nid(crl) != NID_undef)
-		claim_string(a, "x509.signature_algorithm", OBJ_nid2ln(X509_CRL_get_signature_nid(crl)));
+		claim_string(a, "x509.signature_algorithm",
+			     OBJ_nid2ln(X509_CRL_get_signature_nid(crl)));
 	revoked = X509_CRL_get_REVOKED(crl);
 	claim_uint(a, "x509.crl.count", revoked ? (uint64_t)sk_X509_REVOKED_num(revoked) : 0);
 	for (int i = 0; revoked && i < sk_X509_REVOKED_num(revoked) && i < CRL_SHOWN; i++) {
-		const ASN1_INTEGER *serial = X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(revoked, i));
+		const ASN1_INTEGER *serial =
+			X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(revoked, i));
 		char hex[64];
 
 		claim_add(a, "x509.crl.revoked", "%s",
-			  hex_text(SPAN(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)), hex, sizeof(hex)));
+			  hex_text(SPAN(ASN1_STRING_get0_data(serial),
+					(size_t)ASN1_STRING_length(serial)),
+				   hex, sizeof(hex)));
 	}
 	X509_CRL_free(crl);
 	ERR_clear_error();
@@ -200,7 +215,9 @@ static int x509_appraise(struct appraisal *a, struct span in)
 	ret = read_list(in, &list);
 	if (ret) {
 		x509_list_done(&list);
-		return fail(a->err, ret, ret == -E2BIG ? "more than 16 certificates" : "not well-formed certificates in DER or PEM");
+		return fail(a->err, ret,
+			    ret == -E2BIG ? "more than 16 certificates"
+					  : "not well-formed certificates in DER or PEM");
 	}
 	claim_uint(a, "x509.count", list.count);
 	claim_first(a, list.items[0]);
@@ -208,7 +225,8 @@ static int x509_appraise(struct appraisal *a, struct span in)
 		char line[256], name[256];
 
 		x509_subject_cn(list.items[i], line, sizeof(line));
-		claim_add(a, "x509.others", "%s", safe_text(SPAN(line, strlen(line)), name, sizeof(name)));
+		claim_add(a, "x509.others", "%s",
+			  safe_text(SPAN(line, strlen(line)), name, sizeof(name)));
 	}
 	x509_list_done(&list);
 	ERR_clear_error();

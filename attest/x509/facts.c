@@ -17,7 +17,8 @@
 static int cert_index = -1;
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
 
-static void cert_facts_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+static void cert_facts_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
+			    void *argp)
 {
 	struct x509_facts *f = ptr;
 
@@ -32,7 +33,7 @@ static void make_index(void)
 	cert_index = X509_get_ex_new_index(0, NULL, NULL, NULL, cert_facts_free);
 }
 
-static bool twice(const STACK_OF(X509_EXTENSION) *list, int at)
+static bool twice(const STACK_OF(X509_EXTENSION) * list, int at)
 {
 	const ASN1_OBJECT *object = X509_EXTENSION_get_object(sk_X509_EXTENSION_value(list, at));
 
@@ -114,7 +115,8 @@ static struct x509_facts *facts_make(X509 *cert)
 	flags = X509_get_extension_flags(cert);
 	usage = X509_get_key_usage(cert);
 	spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &f->spki);
-	if (spki_size <= 0 || !X509_digest(cert, EVP_sha256(), f->der_sha256, &size) || size != 32) {
+	if (spki_size <= 0 || !X509_digest(cert, EVP_sha256(), f->der_sha256, &size) ||
+	    size != 32) {
 		OPENSSL_free(f->spki);
 		free(f);
 		ERR_clear_error();

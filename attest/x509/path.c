@@ -90,7 +90,8 @@ static bool at_root(struct search *s, struct path *p)
 	if (self)
 		return true;
 	/* What an unsigned certificate says is only good if the caller gave it. */
-	for (size_t i = 0; (added = verifier_root_certificate(s->a->verifier, s->request->root, i)); i++)
+	for (size_t i = 0; (added = verifier_root_certificate(s->a->verifier, s->request->root, i));
+	     i++)
 		if (!X509_cmp(added, top))
 			return true;
 	return false;
@@ -131,7 +132,8 @@ static bool search_up(struct search *s, struct path *p)
 	const struct cattest_verifier *v = s->a->verifier;
 	X509 *top = p->certs[p->count - 1], *issuer;
 
-	if (p->count == PATH_MAX_CERTIFICATES || (self_issued(top) && link_verifies(s->cache, top, top)))
+	if (p->count == PATH_MAX_CERTIFICATES ||
+	    (self_issued(top) && link_verifies(s->cache, top, top)))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
 		if (try_issuer(s, p, list->items[i]))
@@ -139,7 +141,8 @@ static bool search_up(struct search *s, struct path *p)
 	for (size_t i = 0; (issuer = verifier_root_certificate(v, s->request->root, i)); i++)
 		if (try_issuer(s, p, issuer))
 			return true;
-	for (size_t i = 0; (issuer = collateral_certificate(verifier_collateral(s->a->verifier), i)); i++)
+	for (size_t i = 0;
+	     (issuer = collateral_certificate(verifier_collateral(s->a->verifier), i)); i++)
 		if (try_issuer(s, p, issuer))
 			return true;
 	for (size_t i = 0; (issuer = built_in_root(s->cache, s->request->root, i)); i++)
@@ -193,12 +196,14 @@ static bool knows_issuers(const struct search *s)
 
 	if (s->request->certificates->count > 1)
 		return true;
-	for (size_t i = 0; (cert = collateral_certificate(verifier_collateral(s->a->verifier), i)); i++) {
+	for (size_t i = 0; (cert = collateral_certificate(verifier_collateral(s->a->verifier), i));
+	     i++) {
 		const struct x509_facts *f = x509_facts(cert);
 
 		if (!f || f->issuer_fault || self_issued(cert))
 			continue;
-		for (size_t k = 0; (root = verifier_root_certificate(s->a->verifier, s->request->root, k)); k++)
+		for (size_t k = 0;
+		     (root = verifier_root_certificate(s->a->verifier, s->request->root, k)); k++)
 			if (!X509_NAME_cmp(X509_get_issuer_name(cert), X509_get_subject_name(root)))
 				return true;
 		for (size_t k = 0; (root = built_in_root(s->cache, s->request->root, k)); k++)
@@ -219,16 +224,20 @@ static void fail_no_path(const struct search *s, const char *step)
 	if (s->depth == PATH_MAX_CERTIFICATES)
 		check_fail(s->a, step, "a path of at most 8 certificates", "it is longer");
 	else if (s->bad_signature && s->fault)
-		check_fail(s->a, step, "accepted signature algorithms", "\"%s\" %s", name, s->fault);
+		check_fail(s->a, step, "accepted signature algorithms", "\"%s\" %s", name,
+			   s->fault);
 	else if (s->bad_signature)
-		check_fail(s->a, step, "every certificate signed by its issuer", "\"%s\" is not signed by the \"%s\" that is there", name,
-			   issuer);
+		check_fail(s->a, step, "every certificate signed by its issuer",
+			   "\"%s\" is not signed by the \"%s\" that is there", name, issuer);
 	else if (self_issued(deepest))
-		check_fail(s->a, step, "a path to a root", "\"%s\" is self-issued and no root", name);
+		check_fail(s->a, step, "a path to a root", "\"%s\" is self-issued and no root",
+			   name);
 	else if (knows_issuers(s))
-		check_fail(s->a, step, "a path to a root", "the issuer \"%s\" of \"%s\" is not there", issuer, name);
+		check_fail(s->a, step, "a path to a root",
+			   "the issuer \"%s\" of \"%s\" is not there", issuer, name);
 	else
-		check_missing(s->a, step, "the certificate of \"%s\", which issued \"%s\"", issuer, name);
+		check_missing(s->a, step, "the certificate of \"%s\", which issued \"%s\"", issuer,
+			      name);
 }
 
 /* Form and limits of each certificate of the path. */
@@ -239,18 +248,21 @@ static bool check_form(struct appraisal *a, const char *step, const struct path 
 	long below = 0; /* issuers under this one that are not self-issued */
 
 	if (leaf->leaf_fault) {
-		check_fail(a, step, "a certificate of the end", "\"%s\" %s", name_of(p->certs[0], name), leaf->leaf_fault);
+		check_fail(a, step, "a certificate of the end", "\"%s\" %s",
+			   name_of(p->certs[0], name), leaf->leaf_fault);
 		return false;
 	}
 	for (size_t i = 1; i < p->count; i++) {
 		const struct x509_facts *f = x509_facts(p->certs[i]);
 
 		if (f->issuer_fault) {
-			check_fail(a, step, "an issuer of certificates", "\"%s\" %s", name_of(p->certs[i], name), f->issuer_fault);
+			check_fail(a, step, "an issuer of certificates", "\"%s\" %s",
+				   name_of(p->certs[i], name), f->issuer_fault);
 			return false;
 		}
 		if (f->path_len >= 0 && below > f->path_len) {
-			check_fail(a, step, "path lengths kept", "\"%s\" allows %ld issuers below it, there are %ld",
+			check_fail(a, step, "path lengths kept",
+				   "\"%s\" allows %ld issuers below it, there are %ld",
 				   name_of(p->certs[i], name), f->path_len, below);
 			return false;
 		}
@@ -270,12 +282,14 @@ static bool check_related(struct search *s, const char *step, const struct path 
 		char name[NAME_ROOM];
 
 		for (size_t k = 1; k < p->count && f && !related; k++)
-			related = !X509_NAME_cmp(X509_get_issuer_name(list->items[i]), X509_get_subject_name(p->certs[k])) &&
+			related = !X509_NAME_cmp(X509_get_issuer_name(list->items[i]),
+						 X509_get_subject_name(p->certs[k])) &&
 				  link_verifies(s->cache, list->items[i], p->certs[k]);
 		if (!related) {
-			check_fail(s->a, step, "only certificates of this path",
-				   "certificate %zu, \"%s\", is not of the path and not signed by it", i + 1,
-				   name_of(list->items[i], name));
+			check_fail(
+				s->a, step, "only certificates of this path",
+				"certificate %zu, \"%s\", is not of the path and not signed by it",
+				i + 1, name_of(list->items[i], name));
 			return false;
 		}
 	}
@@ -289,23 +303,29 @@ static void pass_chain(struct appraisal *a, const char *step, const struct path 
 
 	for (size_t i = 0; i < p->count; i++) {
 		char name[NAME_ROOM];
-		int n = snprintf(text + at, sizeof(text) - at, "%s\"%s\"", i ? " < " : "", name_of(p->certs[i], name));
+		int n = snprintf(text + at, sizeof(text) - at, "%s\"%s\"", i ? " < " : "",
+				 name_of(p->certs[i], name));
 
 		at += n > 0 && (size_t)n < sizeof(text) - at ? (size_t)n : 0;
 	}
 	check_pass(a, step, "%s", text);
 }
 
-static bool check_root(struct appraisal *a, const char *step, const struct path_request *request, const struct path *p)
+static bool check_root(struct appraisal *a, const char *step, const struct path_request *request,
+		       const struct path *p)
 {
-	static const char *const makers[] = { "", "Intel's", "AMD's", "AWS's", "a TPM CA's", "", "" };
+	static const char *const makers[] = {
+		"", "Intel's", "AMD's", "AWS's", "a TPM CA's", "", ""
+	};
 	char name[NAME_ROOM], hash[72], expected[64];
 	X509 *top = p->certs[p->count - 1];
 
 	name_of(top, name);
 	hex_text(SPAN(x509_facts(top)->spki_sha256, 32), hash, sizeof(hash));
 	snprintf(expected, sizeof(expected), "%s root key",
-		 (unsigned)request->root < sizeof(makers) / sizeof(makers[0]) ? makers[request->root] : "a");
+		 (unsigned)request->root < sizeof(makers) / sizeof(makers[0])
+			 ? makers[request->root]
+			 : "a");
 	return check_that(a, p->root != 0, step, expected, "\"%s\", key SHA-256 %s%s", name, hash,
 			  p->root == 2 ? " (added by the caller)" : "");
 }
@@ -318,7 +338,8 @@ struct window {
 	char first_text[NAME_ROOM + 24], last_text[NAME_ROOM + 24];
 };
 
-static void window_cut(struct window *w, int64_t from, int64_t until, const char *kind, const char *name)
+static void window_cut(struct window *w, int64_t from, int64_t until, const char *kind,
+		       const char *name)
 {
 	if (from > w->from) {
 		w->from = from;
@@ -333,19 +354,22 @@ static void window_cut(struct window *w, int64_t from, int64_t until, const char
 enum crl_state { CRL_GOOD, CRL_BAD, CRL_ABSENT };
 
 /* The list that speaks of certificate i at this time, asked for if it can be. */
-static struct known_crl *find_crl(struct search *s, const struct path *p, size_t i, const char **ret_why)
+static struct known_crl *find_crl(struct search *s, const struct path *p, size_t i,
+				  const char **ret_why)
 {
 	struct collateral *bag = verifier_collateral(s->a->verifier);
 	struct known_crl *crl = collateral_find_known_crl(bag, p->certs[i + 1], s->a->now);
 	const char *url = i < 3 ? s->request->crl_url[i] : NULL;
-	bool stale = !crl || crl->fault || s->a->now < crl->this_update || s->a->now > crl->next_update;
+	bool stale = !crl || crl->fault || s->a->now < crl->this_update ||
+		     s->a->now > crl->next_update;
 
 	if (stale && url && collateral_fetch(s->a, url, ret_why))
 		crl = collateral_find_known_crl(bag, p->certs[i + 1], s->a->now);
 	return crl;
 }
 
-static enum crl_state check_crl(struct search *s, const char *step, const struct path *p, size_t i, struct window *w)
+static enum crl_state check_crl(struct search *s, const char *step, const struct path *p, size_t i,
+				struct window *w)
 {
 	const char *why = "no revocation list of it in the collateral";
 	char name[NAME_ROOM], issuer[NAME_ROOM], serial[72];
@@ -360,17 +384,20 @@ static enum crl_state check_crl(struct search *s, const char *step, const struct
 		return CRL_ABSENT;
 	}
 	if (crl->fault) {
-		check_fail(s->a, step, "a complete revocation list", "the list of \"%s\" %s", issuer, crl->fault);
+		check_fail(s->a, step, "a complete revocation list", "the list of \"%s\" %s",
+			   issuer, crl->fault);
 		return CRL_BAD;
 	}
 	if (!x509_facts(p->certs[i + 1])->crl_sign) {
-		check_fail(s->a, step, "an issuer of revocation lists", "\"%s\" may not sign them (key usage)", issuer);
+		check_fail(s->a, step, "an issuer of revocation lists",
+			   "\"%s\" may not sign them (key usage)", issuer);
 		return CRL_BAD;
 	}
 	window_cut(w, crl->this_update, crl->next_update, "revocation list of ", issuer);
 	if (X509_CRL_get0_by_serial(crl->crl, &entry, X509_get0_serialNumber(p->certs[i]))) {
-		check_fail(s->a, step, "not revoked", "\"%s\", serial %s, is revoked by \"%s\"", name,
-			   hex_text(x509_serial(p->certs[i]), serial, sizeof(serial)), issuer);
+		check_fail(s->a, step, "not revoked", "\"%s\", serial %s, is revoked by \"%s\"",
+			   name, hex_text(x509_serial(p->certs[i]), serial, sizeof(serial)),
+			   issuer);
 		return CRL_BAD;
 	}
 	return CRL_GOOD;
@@ -394,7 +421,8 @@ static bool check_revocation(struct search *s, const struct path *p, struct wind
 	if (!bad && !absent)
 		check_pass(s->a, step, "%zu certificates, none revoked", good);
 	else if (!bad && s->request->crl == CRL_IF_THERE)
-		check_note(s->a, step, "%zu certificates not revoked, no revocation list for %zu", good, absent);
+		check_note(s->a, step, "%zu certificates not revoked, no revocation list for %zu",
+			   good, absent);
 	return !bad && (!absent || s->request->crl == CRL_IF_THERE);
 }
 
@@ -414,7 +442,8 @@ static bool check_dates(struct appraisal *a, const char *step, const struct wind
 	return a->now >= w->from && a->now <= w->until;
 }
 
-void path_verify(struct appraisal *a, const struct path_request *request, struct path_result *ret_path)
+void path_verify(struct appraisal *a, const struct path_request *request,
+		 struct path_result *ret_path)
 {
 	struct search s = { .a = a, .request = request, .cache = verifier_path_cache(a->verifier) };
 	const char *chain = step_name(a, request->step, "chain");
@@ -439,7 +468,8 @@ void path_verify(struct appraisal *a, const struct path_request *request, struct
 	for (size_t i = 0; i < p.count; i++) {
 		char name[NAME_ROOM];
 
-		window_cut(&w, x509_not_before(p.certs[i]), x509_not_after(p.certs[i]), "", name_of(p.certs[i], name));
+		window_cut(&w, x509_not_before(p.certs[i]), x509_not_after(p.certs[i]), "",
+			   name_of(p.certs[i], name));
 	}
 	revocation = check_revocation(&s, &p, &w);
 	ret_path->dates_ok = check_dates(a, step_name(a, request->step, "dates"), &w);

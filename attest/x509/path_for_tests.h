@@ -34,11 +34,14 @@ static enum cattest_outcome worse(enum cattest_outcome a, enum cattest_outcome b
 	return rank[a] > rank[b] ? a : b;
 }
 
-static inline struct judgement judge(struct cattest_verifier *v, const struct path_request *request, int64_t now)
+static inline struct judgement judge(struct cattest_verifier *v, const struct path_request *request,
+				     int64_t now)
 {
 	static const struct cattest_expect expect;
 	struct cattest_error err;
-	struct appraisal a = { .verifier = v, .result = result_new(), .err = &err, .expect = &expect, .now = now };
+	struct appraisal a = {
+		.verifier = v, .result = result_new(), .err = &err, .expect = &expect, .now = now
+	};
 	struct judgement j = { .chain = 0 };
 
 	path_verify(&a, request, &j.path);
@@ -57,8 +60,9 @@ static inline struct judgement judge(struct cattest_verifier *v, const struct pa
 		else if (!strcmp(what, ".crl"))
 			j.crl = worse(j.crl, c->outcome);
 	}
-	EXPECT(j.path.ok == (j.chain == CATTEST_PASS && j.root == CATTEST_PASS && j.dates == CATTEST_PASS &&
-			     j.crl != CATTEST_FAIL && j.crl != CATTEST_MISSING),
+	EXPECT(j.path.ok == (j.chain == CATTEST_PASS && j.root == CATTEST_PASS &&
+			     j.dates == CATTEST_PASS && j.crl != CATTEST_FAIL &&
+			     j.crl != CATTEST_MISSING),
 	       "ok and the checks differ: %s", j.found);
 	cattest_result_free(a.result);
 	return j;

@@ -17,7 +17,8 @@ bool pem_detect(struct span in)
 
 	while (cursor_left(&c) && (c.in.data[c.at] == '\n' || c.in.data[c.at] == '\r'))
 		c.at++;
-	return cursor_left(&c) && span_starts(SPAN(in.data + c.at, in.size - c.at), begin_mark, sizeof(begin_mark) - 1);
+	return cursor_left(&c) && span_starts(SPAN(in.data + c.at, in.size - c.at), begin_mark,
+					      sizeof(begin_mark) - 1);
 }
 
 static bool eat(struct span *in, const char *text, size_t len)
@@ -98,7 +99,8 @@ static bool take_label(struct span *in, char *label, size_t room)
 {
 	size_t len = 0;
 
-	while (len < in->size && len < room - 1 && in->data[len] != '-' && in->data[len] >= ' ' && in->data[len] < 0x7f)
+	while (len < in->size && len < room - 1 && in->data[len] != '-' && in->data[len] >= ' ' &&
+	       in->data[len] < 0x7f)
 		len++;
 	memcpy(label, in->data, len);
 	label[len] = 0;
@@ -110,7 +112,8 @@ int pem_skip_text(struct span *in)
 {
 	struct span rest = *in;
 
-	while (rest.size && !span_is_zero(rest) && !span_starts(rest, begin_mark, sizeof(begin_mark) - 1)) {
+	while (rest.size && !span_is_zero(rest) &&
+	       !span_starts(rest, begin_mark, sizeof(begin_mark) - 1)) {
 		const uint8_t *end = memchr(rest.data, '\n', rest.size);
 		size_t len = end ? (size_t)(end - rest.data) + 1 : rest.size;
 
@@ -135,8 +138,8 @@ int pem_next(struct span *in, struct pem_block *ret_block)
 		*in = SPAN(rest.data + rest.size, 0);
 		return 0;
 	}
-	if (!eat(&rest, begin_mark, sizeof(begin_mark) - 1) || !take_label(&rest, block.label, sizeof(block.label)) ||
-	    !eat_line_end(&rest))
+	if (!eat(&rest, begin_mark, sizeof(begin_mark) - 1) ||
+	    !take_label(&rest, block.label, sizeof(block.label)) || !eat_line_end(&rest))
 		return -EBADMSG;
 	for (len = 0; len < rest.size && rest.data[len] != '-';)
 		len++;
@@ -149,7 +152,8 @@ int pem_next(struct span *in, struct pem_block *ret_block)
 	    !eat(&rest, dashes, sizeof(dashes) - 1))
 		return -EBADMSG;
 	/* A block without its last line end may have been put before another (old rats-tls' certificates). */
-	if (rest.size && !span_is_zero(rest) && !eat_line_end(&rest) && !span_starts(rest, begin_mark, sizeof(begin_mark) - 1))
+	if (rest.size && !span_is_zero(rest) && !eat_line_end(&rest) &&
+	    !span_starts(rest, begin_mark, sizeof(begin_mark) - 1))
 		return -EBADMSG;
 	ret = base64_lines(body, &block.der, &block.size);
 	if (ret)

@@ -12,24 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEED(cond)                                                                         \
-	do {                                                                               \
-		if (!(cond)) {                                                             \
+#define NEED(cond)                                                                               \
+	do {                                                                                     \
+		if (!(cond)) {                                                                   \
 			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #cond); \
-			abort();                                                           \
-		}                                                                          \
+			abort();                                                                 \
+		}                                                                                \
 	} while (0)
 
 /* A certificate to make. Zero: the usual (version 3, P-256 with SHA-256, the whole of 2020 to 2029). */
 struct recipe {
-	const char *subject; /* common name */
-	const char *issuer;  /* common name if there is no issuer_cert; NULL: self-issued */
-	X509 *issuer_cert;   /* for the name only */
-	EVP_PKEY *key;	     /* the subject's */
-	EVP_PKEY *signer;    /* NULL: key */
-	const char *hash;    /* "SHA256" */
-	int pss_salt;	     /* > 0: RSA-PSS with this salt */
-	const char *pss_mgf; /* another hash for MGF1 */
+	const char *subject;	  /* common name */
+	const char *issuer;	  /* common name if there is no issuer_cert; NULL: self-issued */
+	X509 *issuer_cert;	  /* for the name only */
+	EVP_PKEY *key;		  /* the subject's */
+	EVP_PKEY *signer;	  /* NULL: key */
+	const char *hash;	  /* "SHA256" */
+	int pss_salt;		  /* > 0: RSA-PSS with this salt */
+	const char *pss_mgf;	  /* another hash for MGF1 */
 	const char *from, *until; /* "20200101000000Z" */
 	int version;		  /* 0: 3 */
 	/* Up to 6 extensions: OpenSSL's name and value ("basicConstraints", "critical,CA:TRUE"). */
@@ -63,7 +63,8 @@ static inline X509_NAME *make_name(const char *cn)
 {
 	X509_NAME *name = X509_NAME_new();
 
-	NEED(name && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0));
+	NEED(name && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+						(const unsigned char *)cn, -1, -1, 0));
 	return name;
 }
 
@@ -73,7 +74,8 @@ static inline EVP_MD_CTX *make_signer(EVP_PKEY *key, const struct recipe *r)
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *pkey_ctx;
 
-	NEED(ctx && EVP_DigestSignInit_ex(ctx, &pkey_ctx, r->hash ? r->hash : "SHA256", NULL, NULL, key, NULL) == 1);
+	NEED(ctx && EVP_DigestSignInit_ex(ctx, &pkey_ctx, r->hash ? r->hash : "SHA256", NULL, NULL,
+					  key, NULL) == 1);
 	if (r->pss_salt) {
 		NEED(EVP_PKEY_CTX_set_rsa_padding(pkey_ctx, RSA_PKCS1_PSS_PADDING) > 0);
 		NEED(EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey_ctx, r->pss_salt) > 0);
@@ -97,8 +99,8 @@ static inline void add_extension(X509 *cert, const char *name, const char *value
 static inline X509 *make_certificate(const struct recipe *r)
 {
 	X509_NAME *subject = make_name(r->subject);
-	X509_NAME *issuer = r->issuer_cert ? X509_NAME_dup(X509_get_subject_name(r->issuer_cert)) :
-					     make_name(r->issuer ? r->issuer : r->subject);
+	X509_NAME *issuer = r->issuer_cert ? X509_NAME_dup(X509_get_subject_name(r->issuer_cert))
+					   : make_name(r->issuer ? r->issuer : r->subject);
 	X509 *cert = X509_new(), *read;
 	unsigned char *der = NULL;
 	const unsigned char *p;
@@ -109,7 +111,8 @@ static inline X509 *make_certificate(const struct recipe *r)
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), r->serial ? r->serial : 1);
 	set_time(X509_getm_notBefore(cert), r->from ? r->from : "20200101000000Z");
 	set_time(X509_getm_notAfter(cert), r->until ? r->until : "20300101000000Z");
-	NEED(X509_set_subject_name(cert, subject) && X509_set_issuer_name(cert, issuer) && X509_set_pubkey(cert, r->key));
+	NEED(X509_set_subject_name(cert, subject) && X509_set_issuer_name(cert, issuer) &&
+	     X509_set_pubkey(cert, r->key));
 	for (size_t i = 0; i < 6 && r->extensions[i][0]; i++)
 		add_extension(cert, r->extensions[i][0], r->extensions[i][1]);
 	if (r->twice)
@@ -144,12 +147,14 @@ struct crl_recipe {
 static inline X509_CRL *make_crl(const struct crl_recipe *r)
 {
 	struct recipe how = { .hash = r->hash };
-	X509_NAME *name = r->issuer_name ? make_name(r->issuer_name) : X509_NAME_dup(X509_get_subject_name(r->issuer));
+	X509_NAME *name = r->issuer_name ? make_name(r->issuer_name)
+					 : X509_NAME_dup(X509_get_subject_name(r->issuer));
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *t = ASN1_TIME_new();
 	EVP_MD_CTX *ctx;
 
-	NEED(crl && t && X509_CRL_set_version(crl, X509_CRL_VERSION_2) && X509_CRL_set_issuer_name(crl, name));
+	NEED(crl && t && X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
+	     X509_CRL_set_issuer_name(crl, name));
 	set_time(t, r->from ? r->from : "20210101000000Z");
 	X509_CRL_set1_lastUpdate(crl, t);
 	if (!r->until || r->until[0]) {
@@ -165,7 +170,8 @@ static inline X509_CRL *make_crl(const struct crl_recipe *r)
 		X509_REVOKED_set_serialNumber(entry, serial);
 		X509_REVOKED_set_revocationDate(entry, t);
 		if (r->entry_extension[0]) {
-			X509_EXTENSION *e = X509V3_EXT_nconf(NULL, NULL, r->entry_extension[0], r->entry_extension[1]);
+			X509_EXTENSION *e = X509V3_EXT_nconf(NULL, NULL, r->entry_extension[0],
+							     r->entry_extension[1]);
 
 			NEED(e && X509_REVOKED_add_ext(entry, e, -1));
 			X509_EXTENSION_free(e);
@@ -174,7 +180,8 @@ static inline X509_CRL *make_crl(const struct crl_recipe *r)
 		ASN1_INTEGER_free(serial);
 	}
 	for (size_t i = 0; i < 4 && r->extensions[i][0]; i++) {
-		X509_EXTENSION *e = X509V3_EXT_nconf(NULL, NULL, r->extensions[i][0], r->extensions[i][1]);
+		X509_EXTENSION *e =
+			X509V3_EXT_nconf(NULL, NULL, r->extensions[i][0], r->extensions[i][1]);
 
 		NEED(e && X509_CRL_add_ext(crl, e, -1));
 		X509_EXTENSION_free(e);

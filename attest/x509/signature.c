@@ -107,15 +107,16 @@ static const char *rsa_fault(const X509 *issuer)
 {
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
 
-	if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) < RSA_BITS_MIN ||
-	    EVP_PKEY_get_bits(key) > RSA_BITS_MAX)
+	if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA ||
+	    EVP_PKEY_get_bits(key) < RSA_BITS_MIN || EVP_PKEY_get_bits(key) > RSA_BITS_MAX)
 		return "is signed by a key that is not accepted: no RSA key of 2048 to 8192 bits";
 	return NULL;
 }
 
 static const char *ec_fault(const X509 *issuer)
 {
-	static const char fault[] = "is signed by a key that is not accepted: not on the named curves P-256 or P-384";
+	static const char fault[] =
+		"is signed by a key that is not accepted: not on the named curves P-256 or P-384";
 	X509_ALGOR *algorithm = NULL;
 	const ASN1_OBJECT *object;
 	const void *value;
@@ -154,7 +155,8 @@ const char *algorithm_fault(const X509_ALGOR *algorithm, const X509 *issuer)
 }
 
 /* The entry for this pair, or the one to overwrite. */
-static struct link *link_find(struct path_cache *cache, const uint8_t cert[32], const uint8_t key[32], bool *ret_found)
+static struct link *link_find(struct path_cache *cache, const uint8_t cert[32],
+			      const uint8_t key[32], bool *ret_found)
 {
 	struct link *oldest = &cache->links[0];
 
@@ -215,7 +217,8 @@ bool known_crl_is_of(struct known_crl *known, const X509 *issuer)
 		return known->good;
 	X509_CRL_get0_signature(known->crl, NULL, &algorithm);
 	key = X509_get0_pubkey(issuer);
-	known->good = !algorithm_fault(algorithm, issuer) && key && X509_CRL_verify(known->crl, key) == 1;
+	known->good = !algorithm_fault(algorithm, issuer) && key &&
+		      X509_CRL_verify(known->crl, key) == 1;
 	known->was_tried = true;
 	memcpy(known->tried, i->spki_sha256, 32);
 	ERR_clear_error();

@@ -68,14 +68,15 @@ struct path_request {
 };
 
 struct path_result {
-	bool ok;		/* every check passed: nothing failed, nothing missing */
-	bool signatures_ok;	/* up to a pinned root */
-	bool custom_root;	/* also claimed as root = "custom" */
+	bool ok;			 /* every check passed: nothing failed, nothing missing */
+	bool signatures_ok;		 /* up to a pinned root */
+	bool custom_root;		 /* also claimed as root = "custom" */
 	int64_t valid_from, valid_until; /* the window in which all dates, CRLs included, hold */
 	bool dates_ok;
 };
 /* Adds the checks. */
-void path_verify(struct appraisal *a, const struct path_request *request, struct path_result *ret_path);
+void path_verify(struct appraisal *a, const struct path_request *request,
+		 struct path_result *ret_path);
 
 /* A revocation list with what every use of it needs. */
 struct known_crl {

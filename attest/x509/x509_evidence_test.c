@@ -52,14 +52,20 @@ static const char *write_certificates(const char *name, X509 *const *certs, size
 }
 
 /* lists: an existing file of revocation lists, or NULL for none asked for. */
-static bool openssl_accepts(const struct x509_list *list, X509 *root, int64_t now, const char *lists)
+static bool openssl_accepts(const struct x509_list *list, X509 *root, int64_t now,
+			    const char *lists)
 {
 	extern char **environ;
 	const char *untrusted = write_certificates("untrusted", list->items + 1, list->count - 1);
-	const char *leaf = write_certificates("leaf", list->items, 1), *trusted = write_certificates("root", &root, 1);
+	const char *leaf = write_certificates("leaf", list->items, 1),
+		   *trusted = write_certificates("root", &root, 1);
 	/* -x509_strict would ask for key identifiers that not all real certificates have. */
-	const char *const words[] = { "openssl", "verify", "-no-CApath", "-no-CAstore", "-check_ss_sig", "-attime", NULL,
-				      "-CAfile", trusted, "-untrusted", untrusted, lists ? "-crl_check_all" : leaf, "-CRLfile", lists, leaf };
+	const char *const words[] = {
+		"openssl",	 "verify",     "-no-CApath", "-no-CAstore",
+		"-check_ss_sig", "-attime",    NULL,	     "-CAfile",
+		trusted,	 "-untrusted", untrusted,    lists ? "-crl_check_all" : leaf,
+		"-CRLfile",	 lists,	       leaf
+	};
 	char texts[15][160], *argv[16] = { NULL };
 	posix_spawn_file_actions_t actions;
 	int status = -1;
@@ -81,16 +87,19 @@ static bool openssl_accepts(const struct x509_list *list, X509 *root, int64_t no
 
 /* --- Chains --- */
 
-static struct judgement judge_list(struct cattest_verifier *v, enum cattest_root root, const struct x509_list *list, int64_t now,
-				   enum path_crl crl)
+static struct judgement judge_list(struct cattest_verifier *v, enum cattest_root root,
+				   const struct x509_list *list, int64_t now, enum path_crl crl)
 {
-	struct path_request request = { .step = "t", .root = root, .crl = crl, .certificates = list };
+	struct path_request request = {
+		.step = "t", .root = root, .crl = crl, .certificates = list
+	};
 
 	return judge(v, &request, now);
 }
 
 /* The certificate of the list, or built in, that has a root's key. */
-static X509 *root_of(struct cattest_verifier *v, enum cattest_root kind, const struct x509_list *list)
+static X509 *root_of(struct cattest_verifier *v, enum cattest_root kind,
+		     const struct x509_list *list)
 {
 	X509 *root;
 
@@ -99,7 +108,8 @@ static X509 *root_of(struct cattest_verifier *v, enum cattest_root kind, const s
 			return list->items[i];
 	for (size_t i = 0; (root = built_in_root(verifier_path_cache(v), kind, i)); i++)
 		for (size_t k = 0; k < list->count; k++)
-			if (!X509_NAME_cmp(X509_get_subject_name(root), X509_get_issuer_name(list->items[k])))
+			if (!X509_NAME_cmp(X509_get_subject_name(root),
+					   X509_get_issuer_name(list->items[k])))
 				return root;
 	return NULL;
 }
@@ -109,14 +119,17 @@ static int64_t middle(const struct x509_list *list)
 	int64_t from = INT64_MIN, until = INT64_MAX;
 
 	for (size_t i = 0; i < list->count; i++) {
-		from = x509_not_before(list->items[i]) > from ? x509_not_before(list->items[i]) : from;
-		until = x509_not_after(list->items[i]) < until ? x509_not_after(list->items[i]) : until;
+		from = x509_not_before(list->items[i]) > from ? x509_not_before(list->items[i])
+							      : from;
+		until = x509_not_after(list->items[i]) < until ? x509_not_after(list->items[i])
+							       : until;
 	}
 	return from + (until - from) / 2;
 }
 
 /* One changed byte somewhere in the DER of one certificate: never accepted, neither by openssl. */
-static void check_mutations(const char *name, enum cattest_root kind, const struct x509_list *list, int64_t now, size_t stride)
+static void check_mutations(const char *name, enum cattest_root kind, const struct x509_list *list,
+			    int64_t now, size_t stride)
 {
 	struct cattest_verifier *v = cattest_verifier_new();
 	unsigned run = 0;
@@ -132,7 +145,8 @@ static void check_mutations(const char *name, enum cattest_root kind, const stru
 			der[at] ^= (uint8_t)(1 << (at + i) % 8);
 			changed.items[i] = x509_from_der(SPAN(der, (size_t)size));
 			if (changed.items[i])
-				EXPECT(!judge_list(v, kind, &changed, now, CRL_NONE).path.ok, "%s: certificate %zu, byte %zu", name, i, at);
+				EXPECT(!judge_list(v, kind, &changed, now, CRL_NONE).path.ok,
+				       "%s: certificate %zu, byte %zu", name, i, at);
 			/* Reading leniently, openssl must not see a good chain where this library sees none: both look at signatures. */
 			X509 *lenient = changed.items[i] ? NULL : d2i_X509(NULL, &p, size);
 			X509 *const given[] = { changed.items[i] ? changed.items[i] : lenient };
@@ -141,7 +155,8 @@ static void check_mutations(const char *name, enum cattest_root kind, const stru
 				changed.items[0] = given[0];
 				X509 *root = root_of(v, kind, list);
 
-				EXPECT(lenient || !openssl_accepts(&changed, root, now, NULL), "%s: openssl accepts byte %zu", name, at);
+				EXPECT(lenient || !openssl_accepts(&changed, root, now, NULL),
+				       "%s: openssl accepts byte %zu", name, at);
 			}
 			X509_free(given[0]);
 			der[at] ^= (uint8_t)(1 << (at + i) % 8);
@@ -151,26 +166,33 @@ static void check_mutations(const char *name, enum cattest_root kind, const stru
 	cattest_verifier_free(v);
 }
 
-static void check_chain(const char *name, enum cattest_root kind, struct x509_list *list, size_t stride)
+static void check_chain(const char *name, enum cattest_root kind, struct x509_list *list,
+			size_t stride)
 {
 	struct cattest_verifier *v = cattest_verifier_new();
-	int64_t now = middle(list), first = x509_not_before(list->items[0]), last = x509_not_after(list->items[0]);
+	int64_t now = middle(list), first = x509_not_before(list->items[0]),
+		last = x509_not_after(list->items[0]);
 	struct judgement j = judge_list(v, kind, list, now, CRL_NONE);
 	X509 *root = root_of(v, kind, list), *swapped;
 
 	EXPECT(j.path.ok && j.path.signatures_ok && !j.path.custom_root, "%s: %s", name, j.found);
-	EXPECT(root && openssl_accepts(list, root, now, NULL), "%s: openssl verify does not accept it", name);
+	EXPECT(root && openssl_accepts(list, root, now, NULL),
+	       "%s: openssl verify does not accept it", name);
 	/* A second time: signatures are remembered, dates are not. */
 	EXPECT(judge_list(v, kind, list, now, CRL_NONE).path.ok, "%s: second time", name);
 	j = judge_list(v, kind, list, last + 1, CRL_NONE);
-	EXPECT(!j.path.ok && j.path.signatures_ok && j.dates == CATTEST_FAIL && j.chain == CATTEST_PASS, "%s: after", name);
+	EXPECT(!j.path.ok && j.path.signatures_ok && j.dates == CATTEST_FAIL &&
+		       j.chain == CATTEST_PASS,
+	       "%s: after", name);
 	EXPECT(!openssl_accepts(list, root, last + 1, NULL), "%s: openssl after", name);
 	j = judge_list(v, kind, list, first - 1, CRL_NONE);
 	EXPECT(!j.path.ok && !j.path.dates_ok && j.dates == CATTEST_FAIL, "%s: before", name);
-	j = judge_list(v, kind == CATTEST_ROOT_INTEL ? CATTEST_ROOT_AMD : CATTEST_ROOT_INTEL, list, now, CRL_NONE);
+	j = judge_list(v, kind == CATTEST_ROOT_INTEL ? CATTEST_ROOT_AMD : CATTEST_ROOT_INTEL, list,
+		       now, CRL_NONE);
 	EXPECT(!j.path.ok && !j.path.signatures_ok, "%s: as of another manufacturer", name);
 	j = judge_list(v, kind, list, now, CRL_REQUIRED);
-	EXPECT(!j.path.ok && j.crl == CATTEST_MISSING && j.chain == CATTEST_PASS, "%s: without lists", name);
+	EXPECT(!j.path.ok && j.crl == CATTEST_MISSING && j.chain == CATTEST_PASS,
+	       "%s: without lists", name);
 	if (list->count > 2) {
 		struct x509_list other = *list;
 
@@ -180,7 +202,8 @@ static void check_chain(const char *name, enum cattest_root kind, struct x509_li
 		EXPECT(judge_list(v, kind, &other, now, CRL_NONE).path.ok, "%s: other order", name);
 		other.items[1] = other.items[other.count - 1];
 		other.count = 1;
-		EXPECT(!judge_list(v, kind, &other, now, CRL_NONE).path.ok || list->count < 2, "%s: leaf alone", name);
+		EXPECT(!judge_list(v, kind, &other, now, CRL_NONE).path.ok || list->count < 2,
+		       "%s: leaf alone", name);
 	}
 	if (stride)
 		check_mutations(name, kind, list, now, stride);
@@ -190,20 +213,36 @@ static void check_chain(const char *name, enum cattest_root kind, struct x509_li
 /* --- Where the chains are --- */
 
 static const char *const quotes[] = {
-	"sgx/phala-v3-quote.bin",	"sgx/oasis-v3-quote.bin",      "sgx/mobilecoin-v3-quote.bin",
-	"sgx/fortanix-v3-quote.bin",	"sgx/automata-v3-quote-00606A.bin", "sgx/trustee-occlum-v3-quote.bin",
-	"tdx/phala-v4-quote.bin",	"tdx/phala-v5-notsupported-quote.bin", "tdx/oasis-v4-quote.bin",
-	"tdx/trustee-v4-quote.bin",	"tdx/trustee-v5-quote.bin",    "tdx/trustee-v4-quote-6.bin",
-	"tdx/google-v4-quote.bin",	"tdx/google-v5-quote.bin",     "tdx/oe-v4-quote.bin",
-	"tdx/oe-v5-quote.bin",		"tdx/flashbots-v4-quote.bin",  "tdx/flashbots-azure-v5-notsupported-quote.bin",
-	"tdx/automata-v4-quote.bin",	"tdx/automata-v5-quote.bin",   "azure/tdx-quote.bin",
+	"sgx/phala-v3-quote.bin",
+	"sgx/oasis-v3-quote.bin",
+	"sgx/mobilecoin-v3-quote.bin",
+	"sgx/fortanix-v3-quote.bin",
+	"sgx/automata-v3-quote-00606A.bin",
+	"sgx/trustee-occlum-v3-quote.bin",
+	"tdx/phala-v4-quote.bin",
+	"tdx/phala-v5-notsupported-quote.bin",
+	"tdx/oasis-v4-quote.bin",
+	"tdx/trustee-v4-quote.bin",
+	"tdx/trustee-v5-quote.bin",
+	"tdx/trustee-v4-quote-6.bin",
+	"tdx/google-v4-quote.bin",
+	"tdx/google-v5-quote.bin",
+	"tdx/oe-v4-quote.bin",
+	"tdx/oe-v5-quote.bin",
+	"tdx/flashbots-v4-quote.bin",
+	"tdx/flashbots-azure-v5-notsupported-quote.bin",
+	"tdx/automata-v4-quote.bin",
+	"tdx/automata-v5-quote.bin",
+	"azure/tdx-quote.bin",
 };
 
 /* The PEM in the quote, with the NUL byte behind it if there is one. */
 static struct span pem_in(struct span in)
 {
-	static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
-	const uint8_t *from = memmem(in.data, in.size, begin, sizeof(begin) - 1), *last = from, *next;
+	static const char begin[] = "-----BEGIN CERTIFICATE-----",
+			  end[] = "-----END CERTIFICATE-----";
+	const uint8_t *from = memmem(in.data, in.size, begin, sizeof(begin) - 1), *last = from,
+		      *next;
 
 	if (!from)
 		return SPAN(NULL, 0);
@@ -220,9 +259,11 @@ static void check_quotes(void)
 
 	for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++) {
 		struct x509_list list = { .count = 0 };
-		int ret = x509_list_from(pem_in(read_file(quotes[i], buffer, sizeof(buffer))), &list);
+		int ret =
+			x509_list_from(pem_in(read_file(quotes[i], buffer, sizeof(buffer))), &list);
 
-		EXPECT(!ret && list.count == 3, "%s: %d, %zu certificates", quotes[i], ret, list.count);
+		EXPECT(!ret && list.count == 3, "%s: %d, %zu certificates", quotes[i], ret,
+		       list.count);
 		if (list.count)
 			check_chain(quotes[i], CATTEST_ROOT_INTEL, &list, i % 7 ? 0 : 9);
 		x509_list_done(&list);
@@ -249,13 +290,17 @@ static void check_amd(void)
 
 	for (size_t i = 0; i < sizeof(amd) / sizeof(amd[0]); i++) {
 		for (size_t k = 0; k < 4 && amd[i][k]; k++)
-			EXPECT(!x509_list_from(read_file(amd[i][k], buffer, sizeof(buffer)), &list), "%s", amd[i][k]);
+			EXPECT(!x509_list_from(read_file(amd[i][k], buffer, sizeof(buffer)), &list),
+			       "%s", amd[i][k]);
 		check_chain(amd[i][0], CATTEST_ROOT_AMD, &list, i % 3 ? 0 : 17);
 		x509_list_done(&list);
 	}
 	/* The other signing key's chain: VCEK under ASVK. */
-	EXPECT(!x509_list_from(read_file("snp/trustee-milan-vcek.der", buffer, sizeof(buffer)), &list) &&
-		       !x509_list_from(read_file("snp/askark-milan-vlek.pem", buffer, sizeof(buffer)), &list),
+	EXPECT(!x509_list_from(read_file("snp/trustee-milan-vcek.der", buffer, sizeof(buffer)),
+			       &list) &&
+		       !x509_list_from(read_file("snp/askark-milan-vlek.pem", buffer,
+						 sizeof(buffer)),
+				       &list),
 	       "VCEK and ASVK");
 	struct cattest_verifier *v = cattest_verifier_new();
 	struct judgement j = judge_list(v, CATTEST_ROOT_AMD, &list, middle(&list), CRL_NONE);
@@ -263,10 +308,12 @@ static void check_amd(void)
 	EXPECT(!j.path.ok && j.chain == CATTEST_FAIL, "VCEK under ASVK: %s", j.found);
 	x509_list_done(&list);
 	for (size_t i = 0; i < 2; i++) {
-		const char *name = i ? "snp/neg-trustee-vcek-legacy.der" : "snp/neg-trustee-vcek-new.der";
+		const char *name = i ? "snp/neg-trustee-vcek-legacy.der"
+				     : "snp/neg-trustee-vcek-new.der";
 
 		if (!x509_list_from(read_file(name, buffer, sizeof(buffer)), &list) &&
-		    !x509_list_from(read_file("snp/askark-milan.pem", buffer, sizeof(buffer)), &list)) {
+		    !x509_list_from(read_file("snp/askark-milan.pem", buffer, sizeof(buffer)),
+				    &list)) {
 			j = judge_list(v, CATTEST_ROOT_AMD, &list, middle(&list), CRL_NONE);
 			EXPECT(!j.path.ok && j.chain == CATTEST_FAIL, "%s", name);
 		}
@@ -279,11 +326,13 @@ static bool map_value(struct cbor map, const char *name, struct cbor *ret)
 {
 	struct cbor_item head;
 
-	return cbor_expect(&map, CBOR_MAP, &head) && cbor_map_find_text(&map, head.number, name, ret);
+	return cbor_expect(&map, CBOR_MAP, &head) &&
+	       cbor_map_find_text(&map, head.number, name, ret);
 }
 
-static const char *const nitro[] = { "nitro/fortanix-doc.cbor", "nitro/anjuna-prod-doc.cbor", "nitro/anjuna-full-doc.cbor",
-				     "nitro/sparsity-doc1.cbor", "nitro/neg-veracruz-doc-bad-sig.cbor" };
+static const char *const nitro[] = { "nitro/fortanix-doc.cbor", "nitro/anjuna-prod-doc.cbor",
+				     "nitro/anjuna-full-doc.cbor", "nitro/sparsity-doc1.cbor",
+				     "nitro/neg-veracruz-doc-bad-sig.cbor" };
 
 static void check_nitro(void)
 {
@@ -296,17 +345,22 @@ static void check_nitro(void)
 		struct cbor_item item;
 
 		cbor_init_lenient(&c, doc.data, doc.size);
-		if (!cbor_expect(&c, CBOR_ARRAY, &item) || !cbor_skip(&c, NULL, NULL) || !cbor_skip(&c, NULL, NULL) ||
-		    !cbor_expect(&c, CBOR_BYTES, &item)) {
+		if (!cbor_expect(&c, CBOR_ARRAY, &item) || !cbor_skip(&c, NULL, NULL) ||
+		    !cbor_skip(&c, NULL, NULL) || !cbor_expect(&c, CBOR_BYTES, &item)) {
 			EXPECT(false, "%s: CBOR", nitro[i]);
 			continue;
 		}
 		cbor_init_lenient(&payload, item.data, item.size);
-		if (map_value(payload, "certificate", &value) && cbor_expect(&value, CBOR_BYTES, &item))
-			EXPECT(!x509_list_from(SPAN(item.data, item.size), &list), "%s: certificate", nitro[i]);
-		if (map_value(payload, "cabundle", &value) && cbor_expect(&value, CBOR_ARRAY, &item))
-			for (uint64_t n = item.number; n-- && cbor_expect(&value, CBOR_BYTES, &item);)
-				EXPECT(!x509_list_from(SPAN(item.data, item.size), &list), "%s: bundle", nitro[i]);
+		if (map_value(payload, "certificate", &value) &&
+		    cbor_expect(&value, CBOR_BYTES, &item))
+			EXPECT(!x509_list_from(SPAN(item.data, item.size), &list),
+			       "%s: certificate", nitro[i]);
+		if (map_value(payload, "cabundle", &value) &&
+		    cbor_expect(&value, CBOR_ARRAY, &item))
+			for (uint64_t n = item.number;
+			     n-- && cbor_expect(&value, CBOR_BYTES, &item);)
+				EXPECT(!x509_list_from(SPAN(item.data, item.size), &list),
+				       "%s: bundle", nitro[i]);
 		EXPECT(list.count >= 4, "%s: %zu certificates", nitro[i], list.count);
 		if (list.count)
 			check_chain(nitro[i], CATTEST_ROOT_AWS, &list, i ? 0 : 5);
@@ -323,25 +377,63 @@ struct crl_case {
 };
 
 static const struct crl_case crl_cases[] = {
-	{ "sgx/phala-v3-quote.bin", { "sgx/phala-v3-collateral.json" }, "2025-06-25T00:00:00Z", CATTEST_PASS, true },
-	{ "sgx/phala-v3-quote.bin", { "sgx/phala-v3-collateral.json" }, "2025-09-25T00:00:00Z", CATTEST_PASS, false },
-	{ "sgx/phala-v3-quote.bin", { "sgx/phala-v3-collateral.json" }, "2025-05-25T00:00:00Z", CATTEST_PASS, false },
-	/* Lists of the platform CA say nothing of a processor CA's certificate. */
-	{ "sgx/phala-v3-quote.bin", { "tdx/phala-v4-collateral.json" }, "2025-06-25T00:00:00Z", CATTEST_MISSING, false },
-	{ "tdx/phala-v4-quote.bin", { "tdx/phala-v4-collateral.json" }, "2025-06-25T00:00:00Z", CATTEST_PASS, true },
-	{ "tdx/google-v4-quote.bin", { "tdx/google-pck-platform-crl.der", "tdx/google-root-crl.der" }, "2023-06-10T00:00:00Z", CATTEST_PASS,
+	{ "sgx/phala-v3-quote.bin",
+	  { "sgx/phala-v3-collateral.json" },
+	  "2025-06-25T00:00:00Z",
+	  CATTEST_PASS,
 	  true },
-	{ "tdx/flashbots-v4-quote.bin", { "tdx/flashbots-v4-collateral.json" }, "2026-01-28T00:00:00Z", CATTEST_PASS, true },
-	{ "sgx/mobilecoin-v3-quote.bin", { "sgx/mobilecoin-processor-crl.der", "sgx/mobilecoin-root-crl.der" }, "2023-07-20T00:00:00Z",
-	  CATTEST_PASS, false }, /* the list ended before the certificate began */
+	{ "sgx/phala-v3-quote.bin",
+	  { "sgx/phala-v3-collateral.json" },
+	  "2025-09-25T00:00:00Z",
+	  CATTEST_PASS,
+	  false },
+	{ "sgx/phala-v3-quote.bin",
+	  { "sgx/phala-v3-collateral.json" },
+	  "2025-05-25T00:00:00Z",
+	  CATTEST_PASS,
+	  false },
+	/* Lists of the platform CA say nothing of a processor CA's certificate. */
+	{ "sgx/phala-v3-quote.bin",
+	  { "tdx/phala-v4-collateral.json" },
+	  "2025-06-25T00:00:00Z",
+	  CATTEST_MISSING,
+	  false },
+	{ "tdx/phala-v4-quote.bin",
+	  { "tdx/phala-v4-collateral.json" },
+	  "2025-06-25T00:00:00Z",
+	  CATTEST_PASS,
+	  true },
+	{ "tdx/google-v4-quote.bin",
+	  { "tdx/google-pck-platform-crl.der", "tdx/google-root-crl.der" },
+	  "2023-06-10T00:00:00Z",
+	  CATTEST_PASS,
+	  true },
+	{ "tdx/flashbots-v4-quote.bin",
+	  { "tdx/flashbots-v4-collateral.json" },
+	  "2026-01-28T00:00:00Z",
+	  CATTEST_PASS,
+	  true },
+	{ "sgx/mobilecoin-v3-quote.bin",
+	  { "sgx/mobilecoin-processor-crl.der", "sgx/mobilecoin-root-crl.der" },
+	  "2023-07-20T00:00:00Z",
+	  CATTEST_PASS,
+	  false }, /* the list ended before the certificate began */
 	/* Lists of the test PKI, whose names are the same. */
-	{ "sgx/mobilecoin-v3-quote.bin", { "sgx/intel-sample/intermediateCaCrl.der", "sgx/intel-sample/rootCaCrl.der" }, "2023-07-20T00:00:00Z",
-	  CATTEST_MISSING, false },
-	{ "tdx/oe-v5-quote.bin", { "tdx/oe-v5-collateral-eval21.json" }, "2026-06-20T00:00:00Z", CATTEST_PASS, true },
+	{ "sgx/mobilecoin-v3-quote.bin",
+	  { "sgx/intel-sample/intermediateCaCrl.der", "sgx/intel-sample/rootCaCrl.der" },
+	  "2023-07-20T00:00:00Z",
+	  CATTEST_MISSING,
+	  false },
+	{ "tdx/oe-v5-quote.bin",
+	  { "tdx/oe-v5-collateral-eval21.json" },
+	  "2026-06-20T00:00:00Z",
+	  CATTEST_PASS,
+	  true },
 };
 
 /* The revocation lists that the bag has for these issuers. */
-static const char *write_lists(struct cattest_verifier *v, const struct x509_list *list, int64_t now)
+static const char *write_lists(struct cattest_verifier *v, const struct x509_list *list,
+			       int64_t now)
 {
 	static char path[128];
 	FILE *f;
@@ -349,7 +441,8 @@ static const char *write_lists(struct cattest_verifier *v, const struct x509_lis
 	snprintf(path, sizeof(path), "%s/lists.pem", scratch);
 	f = fopen(path, "w");
 	for (size_t i = 1; f && i < list->count; i++) {
-		struct known_crl *known = collateral_find_known_crl(verifier_collateral(v), list->items[i], now);
+		struct known_crl *known =
+			collateral_find_known_crl(verifier_collateral(v), list->items[i], now);
 
 		if (known)
 			PEM_write_X509_CRL(f, known->crl);
@@ -372,15 +465,20 @@ static void check_crls(void)
 		int64_t now;
 
 		for (size_t k = 0; k < 3 && t->collateral[k]; k++)
-			EXPECT(!cattest_add_collateral(v, t->collateral[k], buffer,
-						       read_file(t->collateral[k], buffer, sizeof(buffer)).size, &err),
+			EXPECT(!cattest_add_collateral(
+				       v, t->collateral[k], buffer,
+				       read_file(t->collateral[k], buffer, sizeof(buffer)).size,
+				       &err),
 			       "%s: %s", t->collateral[k], err.text);
-		EXPECT(!x509_list_from(pem_in(read_file(t->quote, buffer, sizeof(buffer))), &list), "%s", t->quote);
+		EXPECT(!x509_list_from(pem_in(read_file(t->quote, buffer, sizeof(buffer))), &list),
+		       "%s", t->quote);
 		EXPECT(!time_parse(t->when, &now), "%s", t->when);
 		j = judge_list(v, CATTEST_ROOT_INTEL, &list, now, CRL_REQUIRED);
-		EXPECT(openssl_accepts(&list, root_of(v, CATTEST_ROOT_INTEL, &list), now, write_lists(v, &list, now)) == t->ok,
+		EXPECT(openssl_accepts(&list, root_of(v, CATTEST_ROOT_INTEL, &list), now,
+				       write_lists(v, &list, now)) == t->ok,
 		       "%s at %s: openssl verify -crl_check_all differs", t->quote, t->when);
-		EXPECT(j.path.ok == t->ok && (!t->crl || j.crl == t->crl), "%s at %s: %s", t->quote, t->when, j.found);
+		EXPECT(j.path.ok == t->ok && (!t->crl || j.crl == t->crl), "%s at %s: %s", t->quote,
+		       t->when, j.found);
 		EXPECT(j.path.signatures_ok, "%s: signatures: %s", t->quote, j.found);
 		x509_list_done(&list);
 		cattest_verifier_free(v);
@@ -391,7 +489,8 @@ static void check_crls(void)
 static void check_revoked_serials(void)
 {
 	static uint8_t buffer[1 << 14];
-	X509_CRL *crl = x509_crl_from(read_file("sgx/automata-platform-crl-2025-08.der", buffer, sizeof(buffer)));
+	X509_CRL *crl = x509_crl_from(
+		read_file("sgx/automata-platform-crl-2025-08.der", buffer, sizeof(buffer)));
 	STACK_OF(X509_REVOKED) *list = crl ? X509_CRL_get_REVOKED(crl) : NULL;
 	struct known_crl known;
 	X509_REVOKED *entry;
@@ -399,13 +498,17 @@ static void check_revoked_serials(void)
 	EXPECT(crl && list && sk_X509_REVOKED_num(list) > 10, "no entries");
 	EXPECT(known_crl_init(&known, crl) && !known.fault, "%s", known.fault);
 	for (int i = 0; list && i < sk_X509_REVOKED_num(list); i++)
-		EXPECT(X509_CRL_get0_by_serial(crl, &entry, X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(list, i))) == 1, "%d", i);
+		EXPECT(X509_CRL_get0_by_serial(
+			       crl, &entry,
+			       X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(list, i))) == 1,
+		       "%d", i);
 	X509_CRL_free(crl);
 }
 
 static void check_wrong_roots(void)
 {
-	static const char *const files[] = { "sgx/intel-sample/trustedRootCaCert.pem", "nitro/neg-fortanix-tampered-root.pem",
+	static const char *const files[] = { "sgx/intel-sample/trustedRootCaCert.pem",
+					     "nitro/neg-fortanix-tampered-root.pem",
 					     "sgx/neg-fortanix-other-root.pem" };
 	static uint8_t buffer[1 << 17];
 	struct cattest_verifier *v = cattest_verifier_new();
@@ -413,9 +516,11 @@ static void check_wrong_roots(void)
 	struct judgement j;
 
 	/* A root of the right name and another key, beside the leaf and its issuer: it does not belong. */
-	EXPECT(!x509_list_from(pem_in(read_file(quotes[0], buffer, sizeof(buffer))), &list), "quote");
+	EXPECT(!x509_list_from(pem_in(read_file(quotes[0], buffer, sizeof(buffer))), &list),
+	       "quote");
 	X509_free(list.items[--list.count]);
-	EXPECT(judge_list(v, CATTEST_ROOT_INTEL, &list, middle(&list), CRL_NONE).path.ok, "the built-in root");
+	EXPECT(judge_list(v, CATTEST_ROOT_INTEL, &list, middle(&list), CRL_NONE).path.ok,
+	       "the built-in root");
 	EXPECT(!x509_list_from(read_file(files[0], buffer, sizeof(buffer)), &list), "%s", files[0]);
 	j = judge_list(v, CATTEST_ROOT_INTEL, &list, middle(&list), CRL_NONE);
 	EXPECT(!j.path.ok && j.chain == CATTEST_FAIL, "%s", files[0]);
@@ -423,16 +528,20 @@ static void check_wrong_roots(void)
 	 * ends no path. */
 	X509_free(list.items[--list.count]);
 	EXPECT(!x509_list_from(read_file(files[2], buffer, sizeof(buffer)), &list), "%s", files[2]);
-	EXPECT(judge_list(v, CATTEST_ROOT_INTEL, &list, middle(&list), CRL_NONE).path.ok, "%s", files[2]);
-	EXPECT(!verifier_root(v, CATTEST_ROOT_INTEL, x509_spki(list.items[list.count - 1])), "%s", files[2]);
+	EXPECT(judge_list(v, CATTEST_ROOT_INTEL, &list, middle(&list), CRL_NONE).path.ok, "%s",
+	       files[2]);
+	EXPECT(!verifier_root(v, CATTEST_ROOT_INTEL, x509_spki(list.items[list.count - 1])), "%s",
+	       files[2]);
 	x509_list_done(&list);
 	/* A self-signed root with a changed byte beside a good chain. */
-	EXPECT(!x509_list_from(read_file("nitro/aws-root.pem", buffer, sizeof(buffer)), &list), "root");
+	EXPECT(!x509_list_from(read_file("nitro/aws-root.pem", buffer, sizeof(buffer)), &list),
+	       "root");
 	if (!x509_list_from(read_file(files[1], buffer, sizeof(buffer)), &list))
 		EXPECT(!link_verifies(NULL, list.items[1], list.items[0]), "%s", files[1]);
 	x509_list_done(&list);
 	/* A root whose own signature is bad, alone with itself. */
-	EXPECT(!x509_list_from(read_file("nitro/aws-root.pem", buffer, sizeof(buffer)), &list), "root");
+	EXPECT(!x509_list_from(read_file("nitro/aws-root.pem", buffer, sizeof(buffer)), &list),
+	       "root");
 	j = judge_list(v, CATTEST_ROOT_AWS, &list, middle(&list), CRL_NONE);
 	EXPECT(!j.path.ok && j.chain == CATTEST_FAIL, "a root alone is no path");
 	x509_list_done(&list);

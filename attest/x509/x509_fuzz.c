@@ -24,12 +24,19 @@ static void look_at(const X509 *cert)
 		(void)x509_spki(cert);
 }
 
-static void judge(struct cattest_verifier *v, const struct x509_list *list, enum cattest_root root, enum path_crl crl)
+static void judge(struct cattest_verifier *v, const struct x509_list *list, enum cattest_root root,
+		  enum path_crl crl)
 {
 	static const struct cattest_expect expect;
 	struct cattest_error err;
-	struct appraisal a = { .verifier = v, .result = result_new(), .err = &err, .expect = &expect, .now = 1750000000 };
-	struct path_request request = { .step = "fuzz", .root = root, .crl = crl, .certificates = list };
+	struct appraisal a = { .verifier = v,
+			       .result = result_new(),
+			       .err = &err,
+			       .expect = &expect,
+			       .now = 1750000000 };
+	struct path_request request = {
+		.step = "fuzz", .root = root, .crl = crl, .certificates = list
+	};
 	struct path_result path;
 
 	if (!a.result)

@@ -15,11 +15,9 @@
 
 #define IN_2025 1735689600 /* 2025-01-01 */
 #define IN_2035 2051222400
-#define CA_EXTENSIONS                                   \
-	{                                               \
-		"basicConstraints", "critical,CA:TRUE"  \
-	},                                              \
-	{                                               \
+#define CA_EXTENSIONS                                      \
+	{ "basicConstraints", "critical,CA:TRUE" },        \
+	{                                                  \
 		"keyUsage", "critical,keyCertSign,cRLSign" \
 	}
 
@@ -37,10 +35,20 @@ static struct pki pki_start(void)
 {
 	struct pki p = { .keys = { p256[0], p256[1], p256[2] } };
 
-	p.root = (struct recipe){ .subject = "root", .key = p256[0], .extensions = { CA_EXTENSIONS } };
-	p.middle = (struct recipe){ .subject = "middle", .issuer = "root", .key = p256[1], .signer = p256[0], .serial = 7,
+	p.root = (struct recipe){ .subject = "root",
+				  .key = p256[0],
+				  .extensions = { CA_EXTENSIONS } };
+	p.middle = (struct recipe){ .subject = "middle",
+				    .issuer = "root",
+				    .key = p256[1],
+				    .signer = p256[0],
+				    .serial = 7,
 				    .extensions = { CA_EXTENSIONS } };
-	p.leaf = (struct recipe){ .subject = "leaf", .issuer = "middle", .key = p256[2], .signer = p256[1], .serial = 8,
+	p.leaf = (struct recipe){ .subject = "leaf",
+				  .issuer = "middle",
+				  .key = p256[2],
+				  .signer = p256[1],
+				  .serial = 8,
 				  .extensions = { { "keyUsage", "digitalSignature" } } };
 	return p;
 }
@@ -65,9 +73,12 @@ static struct cattest_verifier *verifier_of(X509 *root)
 	return v;
 }
 
-static struct judgement judge_at(struct cattest_verifier *v, const struct x509_list *list, int64_t now, enum path_crl crl)
+static struct judgement judge_at(struct cattest_verifier *v, const struct x509_list *list,
+				 int64_t now, enum path_crl crl)
 {
-	struct path_request request = { .step = "test", .root = CATTEST_ROOT_INTEL, .crl = crl, .certificates = list };
+	struct path_request request = {
+		.step = "test", .root = CATTEST_ROOT_INTEL, .crl = crl, .certificates = list
+	};
 
 	return judge(v, &request, now);
 }
@@ -97,11 +108,15 @@ static void test_good(void)
 	v = verifier_of(p.list.items[2]);
 	for (int i = 0; i < 2; i++) {
 		j = judge_at(v, &p.list, IN_2025, CRL_NONE);
-		EXPECT(j.path.ok && j.path.custom_root && j.path.dates_ok && j.path.signatures_ok, "%s", j.found);
-		EXPECT(j.path.valid_from == 1577836800 && j.path.valid_until == 1893456000, "window");
+		EXPECT(j.path.ok && j.path.custom_root && j.path.dates_ok && j.path.signatures_ok,
+		       "%s", j.found);
+		EXPECT(j.path.valid_from == 1577836800 && j.path.valid_until == 1893456000,
+		       "window");
 	}
 	j = judge_at(v, &p.list, IN_2035, CRL_NONE);
-	EXPECT(!j.path.ok && j.path.signatures_ok && !j.path.dates_ok && j.dates == CATTEST_FAIL && j.chain == CATTEST_PASS, "2035");
+	EXPECT(!j.path.ok && j.path.signatures_ok && !j.path.dates_ok && j.dates == CATTEST_FAIL &&
+		       j.chain == CATTEST_PASS,
+	       "2035");
 	j = judge_at(v, &p.list, 1893456000, CRL_NONE);
 	EXPECT(j.path.ok, "the last second");
 	j = judge_at(v, &p.list, 1893456001, CRL_NONE);
@@ -110,13 +125,16 @@ static void test_good(void)
 	EXPECT(!j.path.ok && j.dates == CATTEST_FAIL, "one second before");
 	/* Nobody trusts that root. */
 	j = judge_at(stranger, &p.list, IN_2025, CRL_NONE);
-	EXPECT(!j.path.ok && !j.path.signatures_ok && j.root == CATTEST_FAIL && j.chain == CATTEST_PASS, "untrusted: %s", j.found);
+	EXPECT(!j.path.ok && !j.path.signatures_ok && j.root == CATTEST_FAIL &&
+		       j.chain == CATTEST_PASS,
+	       "untrusted: %s", j.found);
 	/* The root is not in the list: the verifier has it. */
 	p.list.count = 2;
 	EXPECT(judge_at(v, &p.list, IN_2025, CRL_NONE).path.ok, "root of the verifier");
 	p.list.count = 1;
 	j = judge_at(v, &p.list, IN_2025, CRL_NONE);
-	EXPECT(!j.path.ok && j.chain == CATTEST_MISSING && strstr(j.found, "middle"), "no intermediate: %s", j.found);
+	EXPECT(!j.path.ok && j.chain == CATTEST_MISSING && strstr(j.found, "middle"),
+	       "no intermediate: %s", j.found);
 	p.list.count = 3;
 	/* The intermediate in the collateral. */
 	struct span der = certificate_der(p.list.items[1]);
@@ -146,7 +164,8 @@ static void refuse(const char *what, struct pki p, const char *because)
 {
 	struct judgement j = judge_pki(&p);
 
-	EXPECT(!j.path.ok && !j.path.signatures_ok && j.chain == CATTEST_FAIL, "%s is accepted", what);
+	EXPECT(!j.path.ok && !j.path.signatures_ok && j.chain == CATTEST_FAIL, "%s is accepted",
+	       what);
 	EXPECT(strstr(j.found, because), "%s: %s", what, j.found);
 }
 
@@ -169,27 +188,39 @@ static void test_form(void)
 	p = pki_start();       \
 	change;                \
 	accept(what, p)
-	REFUSED("an intermediate that is no CA", "authority", p.middle.extensions[0][1] = "critical,CA:FALSE");
-	REFUSED("an intermediate without basic constraints", "authority", p.middle.extensions[0][0] = "subjectKeyIdentifier";
+	REFUSED("an intermediate that is no CA", "authority",
+		p.middle.extensions[0][1] = "critical,CA:FALSE");
+	REFUSED("an intermediate without basic constraints", "authority",
+		p.middle.extensions[0][0] = "subjectKeyIdentifier";
 		p.middle.extensions[0][1] = "hash");
-	REFUSED("a key usage without keyCertSign", "key usage", p.middle.extensions[1][1] = "critical,cRLSign");
-	REFUSED("a leaf that is a CA", "cannot end", p.leaf.extensions[0][0] = "basicConstraints"; p.leaf.extensions[0][1] = "CA:TRUE");
-	REFUSED("a leaf of version 1", "version 3", p.leaf.version = 1; p.leaf.extensions[0][0] = NULL);
-	REFUSED("an unknown critical extension of the leaf", "critical", p.leaf.extensions[1][0] = "1.2.3.4";
+	REFUSED("a key usage without keyCertSign", "key usage",
+		p.middle.extensions[1][1] = "critical,cRLSign");
+	REFUSED("a leaf that is a CA", "cannot end", p.leaf.extensions[0][0] = "basicConstraints";
+		p.leaf.extensions[0][1] = "CA:TRUE");
+	REFUSED("a leaf of version 1", "version 3", p.leaf.version = 1;
+		p.leaf.extensions[0][0] = NULL);
+	REFUSED("an unknown critical extension of the leaf", "critical",
+		p.leaf.extensions[1][0] = "1.2.3.4";
 		p.leaf.extensions[1][1] = "critical,DER:0500");
-	REFUSED("an unknown critical extension of the issuer", "critical", p.middle.extensions[2][0] = "1.2.3.4";
+	REFUSED("an unknown critical extension of the issuer", "critical",
+		p.middle.extensions[2][0] = "1.2.3.4";
 		p.middle.extensions[2][1] = "critical,DER:0500");
-	ACCEPTED("an unknown extension that is not critical", p.leaf.extensions[1][0] = "1.2.3.4"; p.leaf.extensions[1][1] = "DER:0500");
+	ACCEPTED("an unknown extension that is not critical", p.leaf.extensions[1][0] = "1.2.3.4";
+		 p.leaf.extensions[1][1] = "DER:0500");
 	REFUSED("name constraints", "constraints", p.middle.extensions[2][0] = "nameConstraints";
 		p.middle.extensions[2][1] = "critical,permitted;DNS:a");
-	REFUSED("name constraints that are not critical", "constraints", p.middle.extensions[2][0] = "nameConstraints";
+	REFUSED("name constraints that are not critical", "constraints",
+		p.middle.extensions[2][0] = "nameConstraints";
 		p.middle.extensions[2][1] = "permitted;DNS:a");
-	REFUSED("policy constraints", "constraints", p.middle.extensions[2][0] = "policyConstraints";
+	REFUSED("policy constraints", "constraints",
+		p.middle.extensions[2][0] = "policyConstraints";
 		p.middle.extensions[2][1] = "requireExplicitPolicy:0");
 	REFUSED("an extension twice", "malformed", p.leaf.twice = "digitalSignature");
-	REFUSED("malformed basic constraints", "malformed", p.middle.extensions[0][1] = "critical,DER:040100");
+	REFUSED("malformed basic constraints", "malformed",
+		p.middle.extensions[0][1] = "critical,DER:040100");
 	REFUSED("path length", "allows 0", p.root.extensions[0][1] = "critical,CA:TRUE,pathlen:0");
-	ACCEPTED("path length that suffices", p.root.extensions[0][1] = "critical,CA:TRUE,pathlen:1";
+	ACCEPTED("path length that suffices",
+		 p.root.extensions[0][1] = "critical,CA:TRUE,pathlen:1";
 		 p.middle.extensions[0][1] = "critical,CA:TRUE,pathlen:0");
 	ACCEPTED("no key usage", p.middle.extensions[1][0] = NULL);
 	ACCEPTED("an extended key usage of the leaf", p.leaf.extensions[1][0] = "extendedKeyUsage";
@@ -197,7 +228,8 @@ static void test_form(void)
 	REFUSED("a wrong signer of the leaf", "not signed", p.leaf.signer = p256[2]);
 	REFUSED("a wrong signer of the intermediate", "not signed", p.middle.signer = p256[2]);
 	REFUSED("a wrong issuer's name", "is not there", p.leaf.issuer = "muddle");
-	REFUSED("a leaf that signed itself", "self-issued", p.leaf.issuer = "leaf"; p.leaf.signer = p256[2]);
+	REFUSED("a leaf that signed itself", "self-issued", p.leaf.issuer = "leaf";
+		p.leaf.signer = p256[2]);
 	REFUSED("a root that did not sign itself", "not signed", p.root.signer = p256[2]);
 }
 
@@ -205,24 +237,29 @@ static void test_algorithms(void)
 {
 	struct pki p;
 
-	ACCEPTED("ECDSA P-384 with SHA-384", p.root.key = p384; p.middle.signer = p384; p.root.hash = "SHA384"; p.middle.hash = "SHA384");
+	ACCEPTED("ECDSA P-384 with SHA-384", p.root.key = p384; p.middle.signer = p384;
+		 p.root.hash = "SHA384"; p.middle.hash = "SHA384");
 	ACCEPTED("RSA PKCS 1 with SHA-256", p.middle.key = rsa2048; p.leaf.signer = rsa2048);
-	ACCEPTED("RSA PKCS 1 with SHA-512", p.middle.key = rsa2048; p.leaf.signer = rsa2048; p.leaf.hash = "SHA512");
-	ACCEPTED("RSA-PSS with SHA-384, salt 48", p.middle.key = rsa2048; p.leaf.signer = rsa2048; p.leaf.hash = "SHA384";
-		 p.leaf.pss_salt = 48);
-	ACCEPTED("RSA-PSS with SHA-256, salt 32", p.middle.key = rsa2048; p.leaf.signer = rsa2048; p.leaf.pss_salt = 32);
-	REFUSED("RSA-PSS with another salt", "not accepted", p.middle.key = rsa2048; p.leaf.signer = rsa2048; p.leaf.hash = "SHA384";
-		p.leaf.pss_salt = 20);
-	REFUSED("RSA-PSS with another MGF1 hash", "not accepted", p.middle.key = rsa2048; p.leaf.signer = rsa2048;
-		p.leaf.hash = "SHA384"; p.leaf.pss_salt = 48; p.leaf.pss_mgf = "SHA256");
-	REFUSED("RSA-PSS with SHA-1", "not accepted", p.middle.key = rsa2048; p.leaf.signer = rsa2048; p.leaf.hash = "SHA1";
-		p.leaf.pss_salt = 20);
+	ACCEPTED("RSA PKCS 1 with SHA-512", p.middle.key = rsa2048; p.leaf.signer = rsa2048;
+		 p.leaf.hash = "SHA512");
+	ACCEPTED("RSA-PSS with SHA-384, salt 48", p.middle.key = rsa2048; p.leaf.signer = rsa2048;
+		 p.leaf.hash = "SHA384"; p.leaf.pss_salt = 48);
+	ACCEPTED("RSA-PSS with SHA-256, salt 32", p.middle.key = rsa2048; p.leaf.signer = rsa2048;
+		 p.leaf.pss_salt = 32);
+	REFUSED("RSA-PSS with another salt", "not accepted", p.middle.key = rsa2048;
+		p.leaf.signer = rsa2048; p.leaf.hash = "SHA384"; p.leaf.pss_salt = 20);
+	REFUSED("RSA-PSS with another MGF1 hash", "not accepted", p.middle.key = rsa2048;
+		p.leaf.signer = rsa2048; p.leaf.hash = "SHA384"; p.leaf.pss_salt = 48;
+		p.leaf.pss_mgf = "SHA256");
+	REFUSED("RSA-PSS with SHA-1", "not accepted", p.middle.key = rsa2048;
+		p.leaf.signer = rsa2048; p.leaf.hash = "SHA1"; p.leaf.pss_salt = 20);
 	REFUSED("SHA-1", "not accepted", p.leaf.hash = "SHA1");
 	REFUSED("SHA-224", "not accepted", p.leaf.hash = "SHA224");
 	REFUSED("ECDSA with SHA-512", "not accepted", p.leaf.hash = "SHA512");
 	REFUSED("RSA 1024", "not accepted", p.middle.key = rsa1024; p.leaf.signer = rsa1024);
 	REFUSED("P-521", "not accepted", p.middle.key = p521; p.leaf.signer = p521);
-	REFUSED("a curve in explicit parameters", "not accepted", p.middle.key = explicit_curve; p.leaf.signer = explicit_curve);
+	REFUSED("a curve in explicit parameters", "not accepted", p.middle.key = explicit_curve;
+		p.leaf.signer = explicit_curve);
 	ACCEPTED("a leaf of any key", p.leaf.key = ed25519);
 }
 
@@ -239,7 +276,8 @@ static void test_two_roots(void)
 	pki_make(&young);
 	v = verifier_of(p.list.items[2]);
 	j = judge_at(v, &p.list, IN_2025, CRL_NONE);
-	EXPECT(!j.path.ok && j.path.signatures_ok && j.dates == CATTEST_FAIL, "an old root: %s", j.found);
+	EXPECT(!j.path.ok && j.path.signatures_ok && j.dates == CATTEST_FAIL, "an old root: %s",
+	       j.found);
 	struct span der = certificate_der(young.list.items[2]);
 
 	EXPECT(!cattest_add_collateral(v, "young root", der.data, der.size, NULL), "collateral");
@@ -255,8 +293,14 @@ static void test_two_roots(void)
 static void test_unrelated(void)
 {
 	struct pki p = pki_start();
-	struct recipe other = { .subject = "other", .issuer = "middle", .key = p256[0], .signer = p256[1], .serial = 99 };
-	struct path_request request = { .step = "test", .root = CATTEST_ROOT_INTEL, .certificates = &p.list };
+	struct recipe other = { .subject = "other",
+				.issuer = "middle",
+				.key = p256[0],
+				.signer = p256[1],
+				.serial = 99 };
+	struct path_request request = { .step = "test",
+					.root = CATTEST_ROOT_INTEL,
+					.certificates = &p.list };
 	struct cattest_verifier *v;
 	struct judgement j;
 
@@ -269,7 +313,8 @@ static void test_unrelated(void)
 	other.signer = p256[0];
 	p.list.items[3] = make_certificate(&other);
 	j = judge(v, &request, IN_2025);
-	EXPECT(!j.path.ok && j.chain == CATTEST_FAIL && strstr(j.found, "other"), "unsigned: %s", j.found);
+	EXPECT(!j.path.ok && j.chain == CATTEST_FAIL && strstr(j.found, "other"), "unsigned: %s",
+	       j.found);
 	request.allow_unrelated = true;
 	EXPECT(judge(v, &request, IN_2025).path.ok, "unrelated, allowed");
 	x509_list_done(&p.list);
@@ -307,8 +352,16 @@ static void test_intermediate_as_root(void)
 /* Many certificates of one name: the work stays bounded. A circle of issuers ends. */
 static void test_hostile_search(void)
 {
-	struct recipe a = { .subject = "a", .issuer = "b", .key = p256[0], .signer = p256[1], .extensions = { CA_EXTENSIONS } };
-	struct recipe b = { .subject = "b", .issuer = "a", .key = p256[1], .signer = p256[0], .extensions = { CA_EXTENSIONS } };
+	struct recipe a = { .subject = "a",
+			    .issuer = "b",
+			    .key = p256[0],
+			    .signer = p256[1],
+			    .extensions = { CA_EXTENSIONS } };
+	struct recipe b = { .subject = "b",
+			    .issuer = "a",
+			    .key = p256[1],
+			    .signer = p256[0],
+			    .extensions = { CA_EXTENSIONS } };
 	struct recipe leaf = { .subject = "leaf", .issuer = "a", .key = p256[2], .signer = p256[0] };
 	struct cattest_verifier *v = cattest_verifier_new();
 	struct x509_list list = { .count = 0 };
@@ -369,9 +422,11 @@ static void test_revocation(void)
 	EXPECT(j.path.ok && j.crl == CATTEST_PASS, "not revoked: %s", j.found);
 	EXPECT(j.path.valid_until == 1861920000, "the lists' end is the window's");
 	j = judge_crl(&p, (struct crl_recipe){ .revoked = { 1, 8 } }, IN_2025);
-	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "revoked"), "revoked: %s", j.found);
+	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "revoked"), "revoked: %s",
+	       j.found);
 	j = judge_crl(&p, (struct crl_recipe){ .until = "20240101000000Z" }, IN_2025);
-	EXPECT(!j.path.ok && j.dates == CATTEST_FAIL && j.crl == CATTEST_PASS, "an expired list: %s", j.found);
+	EXPECT(!j.path.ok && j.dates == CATTEST_FAIL && j.crl == CATTEST_PASS,
+	       "an expired list: %s", j.found);
 	j = judge_crl(&p, (struct crl_recipe){ .from = "20260101000000Z" }, IN_2025);
 	EXPECT(!j.path.ok && j.dates == CATTEST_FAIL, "a list of the future: %s", j.found);
 	j = judge_crl(&p, (struct crl_recipe){ .until = "" }, IN_2025);
@@ -382,22 +437,39 @@ static void test_revocation(void)
 	EXPECT(!j.path.ok && j.crl == CATTEST_MISSING, "a list of another name: %s", j.found);
 	j = judge_crl(&p, (struct crl_recipe){ .hash = "SHA1" }, IN_2025);
 	EXPECT(!j.path.ok && j.crl == CATTEST_MISSING, "a list signed with SHA-1: %s", j.found);
-	j = judge_crl(&p, (struct crl_recipe){ .extensions = { { "1.2.3.4", "critical,DER:0500" } } }, IN_2025);
+	j = judge_crl(&p,
+		      (struct crl_recipe){ .extensions = { { "1.2.3.4", "critical,DER:0500" } } },
+		      IN_2025);
 	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL, "an unknown critical extension: %s", j.found);
-	j = judge_crl(&p, (struct crl_recipe){ .extensions = { { "deltaCRL", "critical,DER:020101" } } }, IN_2025);
-	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "delta"), "a delta: %s", j.found);
-	j = judge_crl(&p, (struct crl_recipe){ .extensions = { { "issuingDistributionPoint", "critical,indirectCRL:TRUE" } } }, IN_2025);
-	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "indirect"), "an indirect list: %s", j.found);
-	j = judge_crl(&p, (struct crl_recipe){ .revoked = { 5 }, .entry_extension = { "1.2.3.4", "critical,DER:0500" } }, IN_2025);
-	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL, "a critical extension of an entry: %s", j.found);
-	j = judge_crl(&p, (struct crl_recipe){ .revoked = { 5 }, .entry_extension = { "CRLReason", "DER:0a0101" } }, IN_2025);
+	j = judge_crl(
+		&p, (struct crl_recipe){ .extensions = { { "deltaCRL", "critical,DER:020101" } } },
+		IN_2025);
+	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "delta"), "a delta: %s",
+	       j.found);
+	j = judge_crl(&p,
+		      (struct crl_recipe){ .extensions = { { "issuingDistributionPoint",
+							     "critical,indirectCRL:TRUE" } } },
+		      IN_2025);
+	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "indirect"),
+	       "an indirect list: %s", j.found);
+	j = judge_crl(&p,
+		      (struct crl_recipe){ .revoked = { 5 },
+					   .entry_extension = { "1.2.3.4", "critical,DER:0500" } },
+		      IN_2025);
+	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL, "a critical extension of an entry: %s",
+	       j.found);
+	j = judge_crl(&p,
+		      (struct crl_recipe){ .revoked = { 5 },
+					   .entry_extension = { "CRLReason", "DER:0a0101" } },
+		      IN_2025);
 	EXPECT(j.path.ok, "a reason: %s", j.found);
 	/* A list in place of none, and what its absence is. */
 	v = verifier_of(p.list.items[2]);
 	j = judge_at(v, &p.list, IN_2025, CRL_REQUIRED);
 	EXPECT(!j.path.ok && j.crl == CATTEST_MISSING, "no list: %s", j.found);
 	EXPECT(judge_at(v, &p.list, IN_2025, CRL_IF_THERE).path.ok, "no list, none asked for");
-	add_crl(v, &(struct crl_recipe){ .issuer = p.list.items[1], .signer = p256[1], .revoked = { 8 } });
+	add_crl(v, &(struct crl_recipe){
+			   .issuer = p.list.items[1], .signer = p256[1], .revoked = { 8 } });
 	j = judge_at(v, &p.list, IN_2025, CRL_IF_THERE);
 	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL, "revoked, if there: %s", j.found);
 	EXPECT(judge_at(v, &p.list, IN_2025, CRL_NONE).path.ok, "no lists used");
@@ -405,8 +477,13 @@ static void test_revocation(void)
 	/* Of several lists, the one for the time is taken: the new one revokes. */
 	v = verifier_of(p.list.items[2]);
 	add_crl(v, &(struct crl_recipe){ .issuer = p.list.items[2], .signer = p256[0] });
-	add_crl(v, &(struct crl_recipe){ .issuer = p.list.items[1], .signer = p256[1], .from = "20260101000000Z", .revoked = { 8 } });
-	add_crl(v, &(struct crl_recipe){ .issuer = p.list.items[1], .signer = p256[1], .until = "20251231000000Z" });
+	add_crl(v, &(struct crl_recipe){ .issuer = p.list.items[1],
+					 .signer = p256[1],
+					 .from = "20260101000000Z",
+					 .revoked = { 8 } });
+	add_crl(v, &(struct crl_recipe){ .issuer = p.list.items[1],
+					 .signer = p256[1],
+					 .until = "20251231000000Z" });
 	EXPECT(judge_at(v, &p.list, IN_2025, CRL_REQUIRED).path.ok, "before the revocation");
 	j = judge_at(v, &p.list, 1780000000, CRL_REQUIRED);
 	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL, "after the revocation: %s", j.found);
@@ -418,13 +495,15 @@ static void test_revocation(void)
 	p.middle.extensions[1][1] = "critical,keyCertSign";
 	pki_make(&p);
 	j = judge_crl(&p, (struct crl_recipe){ .hash = NULL }, IN_2025);
-	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "key usage"), "cRLSign: %s", j.found);
+	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "key usage"), "cRLSign: %s",
+	       j.found);
 	x509_list_done(&p.list);
 	/* The intermediate is revoked. */
 	p = pki_start();
 	pki_make(&p);
 	v = verifier_of(p.list.items[2]);
-	add_crl(v, &(struct crl_recipe){ .issuer = p.list.items[2], .signer = p256[0], .revoked = { 7 } });
+	add_crl(v, &(struct crl_recipe){
+			   .issuer = p.list.items[2], .signer = p256[0], .revoked = { 7 } });
 	j = judge_at(v, &p.list, IN_2025, CRL_IF_THERE);
 	EXPECT(!j.path.ok && j.crl == CATTEST_FAIL && strstr(j.found, "middle"), "%s", j.found);
 	cattest_verifier_free(v);
@@ -439,7 +518,8 @@ struct fake {
 	int ret;
 };
 
-static int fake_get(void *context, const char *url, uint8_t **ret_body, size_t *ret_size, char **ret_chain, struct cattest_error *err)
+static int fake_get(void *context, const char *url, uint8_t **ret_body, size_t *ret_size,
+		    char **ret_chain, struct cattest_error *err)
 {
 	struct fake *f = context;
 	struct span der;
@@ -462,7 +542,10 @@ static int fake_get(void *context, const char *url, uint8_t **ret_body, size_t *
 static void test_fetch(void)
 {
 	struct pki p = pki_start();
-	struct path_request request = { .step = "test", .root = CATTEST_ROOT_INTEL, .crl = CRL_REQUIRED, .certificates = &p.list,
+	struct path_request request = { .step = "test",
+					.root = CATTEST_ROOT_INTEL,
+					.crl = CRL_REQUIRED,
+					.certificates = &p.list,
 					.crl_url = { "https://example/crl" } };
 	struct fake fake = { .ret = 0 };
 	struct cattest_fetcher fetcher = { .context = &fake, .get = fake_get };
@@ -485,8 +568,11 @@ static void test_fetch(void)
 		}
 		fake = (struct fake){ .crl = make_crl(&middle), .ret = i == 1 ? -EIO : 0 };
 		j = judge(v, &request, IN_2025);
-		EXPECT(j.path.ok == (i != 1) && fake.asked == 1, "%d: %s, asked %u", i, j.found, fake.asked);
-		EXPECT(i != 1 || (j.crl == CATTEST_MISSING && strstr(j.found, "the fake has no answer")), "%s", j.found);
+		EXPECT(j.path.ok == (i != 1) && fake.asked == 1, "%d: %s, asked %u", i, j.found,
+		       fake.asked);
+		EXPECT(i != 1 || (j.crl == CATTEST_MISSING &&
+				  strstr(j.found, "the fake has no answer")),
+		       "%s", j.found);
 		j = judge(v, &request, IN_2025);
 		EXPECT(j.path.ok == (i != 1) && fake.asked == 1, "asked again");
 		X509_CRL_free(fake.crl);
@@ -541,15 +627,18 @@ static void test_reading(void)
 	EXPECT(!read_list(changed, n, &count) && count == 3, "CR LF");
 	memcpy(changed, bag, sizeof(bag) - 1);
 	memcpy(changed + sizeof(bag) - 1, text, size);
-	EXPECT(read_list(changed, size + sizeof(bag) - 1, &count) == -EBADMSG && !count, "text before");
+	EXPECT(read_list(changed, size + sizeof(bag) - 1, &count) == -EBADMSG && !count,
+	       "text before");
 	memcpy(changed, text, size);
 	memcpy(changed + size, bag, sizeof(bag));
-	EXPECT(read_list(changed, size + sizeof(bag) - 1, &count) == -EBADMSG && !count, "text behind");
+	EXPECT(read_list(changed, size + sizeof(bag) - 1, &count) == -EBADMSG && !count,
+	       "text behind");
 	for (size_t cut = 0; cut < size - 1; cut += 3) {
 		ret = read_list(text, cut, &count);
 		/* After a whole block it is a shorter list, if only the newline is cut. */
-		EXPECT(ret == -EBADMSG || (cut && !strncmp(text + cut - 5, "-----", 5)) || (cut && text[cut - 1] == '\n'), "cut at %zu: %d", cut,
-		       ret);
+		EXPECT(ret == -EBADMSG || (cut && !strncmp(text + cut - 5, "-----", 5)) ||
+			       (cut && text[cut - 1] == '\n'),
+		       "cut at %zu: %d", cut, ret);
 	}
 	/* No byte of the PEM can change without being noticed: it is refused, or it is another certificate. */
 	for (size_t at = 0; at < size; at++)
@@ -584,7 +673,8 @@ static void test_reading(void)
 		EXPECT(!read_list(changed, n, &count) && count == (size_t)i + 1, "DER %d", i);
 	}
 	EXPECT(read_list(changed, n + 1, &count) == -EBADMSG && !count, "a byte behind several");
-	EXPECT(read_list("", 0, &count) == -EBADMSG && read_list("\0\0", 2, &count) == -EBADMSG, "nothing");
+	EXPECT(read_list("", 0, &count) == -EBADMSG && read_list("\0\0", 2, &count) == -EBADMSG,
+	       "nothing");
 	/* More than fit: nothing is left of it. */
 	struct x509_list full = { .count = 0 };
 
@@ -602,8 +692,10 @@ static void test_base64(void)
 		const char *text;
 		int size; /* -1: refused */
 	} cases[] = {
-		{ "", 0 },	{ "QQ==", 1 },	{ "QUI=", 2 },	 { "QUJD", 3 },	   { "QR==", -1 },  { "QUJ=", -1 }, { "QQ=", -1 },   { "QQ", -1 },
-		{ "Q===", -1 }, { "====", -1 }, { "QQ==QQ==", -1 }, { "QU JD", -1 }, { "QU\nJD\n", 3 }, { "QUJD=", -1 }, { "QU-D", -1 }, { "QUJ\tD", -1 },
+		{ "", 0 },	   { "QQ==", 1 },   { "QUI=", 2 },	{ "QUJD", 3 },
+		{ "QR==", -1 },	   { "QUJ=", -1 },  { "QQ=", -1 },	{ "QQ", -1 },
+		{ "Q===", -1 },	   { "====", -1 },  { "QQ==QQ==", -1 }, { "QU JD", -1 },
+		{ "QU\nJD\n", 3 }, { "QUJD=", -1 }, { "QU-D", -1 },	{ "QUJ\tD", -1 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -611,7 +703,8 @@ static void test_base64(void)
 		size_t size = 0;
 		int ret = base64_lines(SPAN(cases[i].text, strlen(cases[i].text)), &bytes, &size);
 
-		EXPECT(cases[i].size < 0 ? ret == -EBADMSG : !ret && size == (size_t)cases[i].size, "\"%s\": %d", cases[i].text, ret);
+		EXPECT(cases[i].size < 0 ? ret == -EBADMSG : !ret && size == (size_t)cases[i].size,
+		       "\"%s\": %d", cases[i].text, ret);
 		free(bytes);
 	}
 }
@@ -668,7 +761,8 @@ static void test_fields(void)
 	e = x509_serial(leaf);
 	EXPECT(e.size == 1 && e.data[0] == 8, "serial");
 	x509_spki_sha256(leaf, digest_here);
-	EVP_Digest(x509_spki(leaf).data, x509_spki(leaf).size, digest_there, NULL, EVP_sha256(), NULL);
+	EVP_Digest(x509_spki(leaf).data, x509_spki(leaf).size, digest_there, NULL, EVP_sha256(),
+		   NULL);
 	EXPECT(!memcmp(digest_here, digest_there, 32), "SPKI");
 	x509_list_done(&p.list);
 	p = pki_start();
@@ -692,12 +786,16 @@ static void test_read_cache(void)
 	pki_make(&p);
 	size = pem_text(p.list.items, 3, text, sizeof(text));
 	EXPECT(!x509_list_read(&a, SPAN(text, size), &first) && first.count == 3, "first");
-	EXPECT(!x509_list_read(&a, SPAN(text, size), &second) && second.count == 3 && first.items[1] == second.items[1], "second");
+	EXPECT(!x509_list_read(&a, SPAN(text, size), &second) && second.count == 3 &&
+		       first.items[1] == second.items[1],
+	       "second");
 	for (int i = 0; i < 200; i++) {
 		struct x509_list more = { .count = 0 };
 
 		text[size] = 0;
-		EXPECT(!x509_list_read(&a, SPAN(text, size + (size_t)(i % 2)), &more) && more.count == 3, "more");
+		EXPECT(!x509_list_read(&a, SPAN(text, size + (size_t)(i % 2)), &more) &&
+			       more.count == 3,
+		       "more");
 		x509_list_done(&more);
 	}
 	x509_list_done(&first);
@@ -711,15 +809,18 @@ static EVP_PKEY *make_explicit_curve(void)
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	EVP_PKEY *key = NULL;
 
-	NEED(ctx && EVP_PKEY_keygen_init(ctx) > 0 && EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, NID_X9_62_prime256v1) > 0 &&
-	     EVP_PKEY_CTX_set_ec_param_enc(ctx, OPENSSL_EC_EXPLICIT_CURVE) > 0 && EVP_PKEY_generate(ctx, &key) > 0);
+	NEED(ctx && EVP_PKEY_keygen_init(ctx) > 0 &&
+	     EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, NID_X9_62_prime256v1) > 0 &&
+	     EVP_PKEY_CTX_set_ec_param_enc(ctx, OPENSSL_EC_EXPLICIT_CURVE) > 0 &&
+	     EVP_PKEY_generate(ctx, &key) > 0);
 	EVP_PKEY_CTX_free(ctx);
 	return key;
 }
 
 int main(void)
 {
-	EVP_PKEY **all[] = { &p256[0], &p256[1], &p256[2], &p384, &p521, &rsa2048, &rsa1024, &ed25519, &explicit_curve };
+	EVP_PKEY **all[] = { &p256[0], &p256[1], &p256[2], &p384,	   &p521,
+			     &rsa2048, &rsa1024, &ed25519, &explicit_curve };
 
 	for (int i = 0; i < 3; i++)
 		p256[i] = make_ec("P-256");

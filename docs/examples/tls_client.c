@@ -43,7 +43,8 @@ static int talk(struct ctls *ctls, const char *address, const char *line, struct
 				fwrite(buffer, 1, (size_t)n, stdout);
 		}
 		if (rc)
-			snprintf(err->text, sizeof(err->text), "the connection broke: %s", strerror(-rc));
+			snprintf(err->text, sizeof(err->text), "the connection broke: %s",
+				 strerror(-rc));
 		ctls_close(c);
 	}
 	close(fd);

@@ -46,8 +46,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: tls_server ADDRESS ATTESTER [SETTINGS] [COUNT]\n");
 		return 2;
 	}
-	if (cattest_attester_new(argv[2], argc > 3 ? argv[3] : NULL, &attester, &err) || ctls_attester_from(attester, &table) ||
-	    ctls_new(&options, &ctls, &err)) {
+	if (cattest_attester_new(argv[2], argc > 3 ? argv[3] : NULL, &attester, &err) ||
+	    ctls_attester_from(attester, &table) || ctls_new(&options, &ctls, &err)) {
 		fprintf(stderr, "tls_server: %s\n", err.text);
 		return 1;
 	}

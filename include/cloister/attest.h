@@ -91,50 +91,54 @@ enum cattest_root {
 	CATTEST_ROOT_AMD,
 	CATTEST_ROOT_AWS,
 	CATTEST_ROOT_TPM, /* CA of endorsement or attestation key certificates */
-	CATTEST_ROOT_AK,  /* a TPM attestation key trusted as it is: SPKI, PEM or DER, or a TPM2B_PUBLIC */
+	CATTEST_ROOT_AK, /* a TPM attestation key trusted as it is: SPKI, PEM or DER, or a TPM2B_PUBLIC */
 	CATTEST_ROOT_SIM, /* the public key of a sim signer: SPKI, PEM or DER */
 };
-CATTEST_API int cattest_add_root(struct cattest_verifier *v, enum cattest_root kind, const void *data, size_t size,
-				 struct cattest_error *err);
+CATTEST_API int cattest_add_root(struct cattest_verifier *v, enum cattest_root kind,
+				 const void *data, size_t size, struct cattest_error *err);
 
 /* Collateral of any form the library knows: PCS/PCCS answers (TCB info, QE identity, with or without their chain), QuoteCollateralV3
  * as JSON, certificates and CRLs (PEM, DER), KDS cert_chain. origin: a name for messages (a path). */
-CATTEST_API int cattest_add_collateral(struct cattest_verifier *v, const char *origin, const void *data, size_t size,
-				       struct cattest_error *err);
+CATTEST_API int cattest_add_collateral(struct cattest_verifier *v, const char *origin,
+				       const void *data, size_t size, struct cattest_error *err);
 
 /* What gets collateral that is missing. get: 0 and a malloc()ed body and, for PCS, the issuer chain header's value (or NULL),
  * or a negative errno with a message: -ENOENT the server has none, else it could not be asked. */
 struct cattest_fetcher {
 	void *context;
-	int (*get)(void *context, const char *url, uint8_t **ret_body, size_t *ret_size, char **ret_chain,
-		   struct cattest_error *err);
+	int (*get)(void *context, const char *url, uint8_t **ret_body, size_t *ret_size,
+		   char **ret_chain, struct cattest_error *err);
 	void (*free)(void *context);
 };
 /* The verifier owns the fetcher's context from then on. */
-CATTEST_API void cattest_set_fetcher(struct cattest_verifier *v, const struct cattest_fetcher *fetcher);
+CATTEST_API void cattest_set_fetcher(struct cattest_verifier *v,
+				     const struct cattest_fetcher *fetcher);
 
 struct cattest_http_options {
 	const char *cache_dir; /* NULL: no cache on disk */
-	const char *pccs_url;  /* NULL: Intel's PCS; else "https://host:port/sgx/certification/v4" */
-	const char *kds_url;   /* NULL: AMD's KDS */
-	const char *ca_file;   /* PEM bundle for the servers, NULL: the system's */
-	bool offline;	       /* only the cache */
-	unsigned timeout_ms;   /* one request; 0: 30 s */
+	const char *pccs_url; /* NULL: Intel's PCS; else "https://host:port/sgx/certification/v4" */
+	const char *kds_url;  /* NULL: AMD's KDS */
+	const char *ca_file;  /* PEM bundle for the servers, NULL: the system's */
+	bool offline;	      /* only the cache */
+	unsigned timeout_ms;  /* one request; 0: 30 s */
 };
 /* A fetcher over libcurl with an on-disk cache, pacing and retries (collateral/http.c). */
-CATTEST_API int cattest_http_fetcher(const struct cattest_http_options *options, struct cattest_fetcher *ret_fetcher,
+CATTEST_API int cattest_http_fetcher(const struct cattest_http_options *options,
+				     struct cattest_fetcher *ret_fetcher,
 				     struct cattest_error *err);
 
 /* --- Policy: see docs/ATTESTATION.md --- */
 struct cattest_policy;
 /* JSON or YAML. Unknown keys, unknown claims, values that cannot match and unused reference values are errors. */
-CATTEST_API int cattest_policy_parse(const char *origin, const void *text, size_t size, struct cattest_policy **ret_policy,
-				     struct cattest_error *err);
+CATTEST_API int cattest_policy_parse(const char *origin, const void *text, size_t size,
+				     struct cattest_policy **ret_policy, struct cattest_error *err);
 CATTEST_API void cattest_policy_free(struct cattest_policy *policy);
 /* The policy in words, malloc()ed. */
-CATTEST_API int cattest_policy_explain(const struct cattest_policy *policy, char **ret_text, struct cattest_error *err);
+CATTEST_API int cattest_policy_explain(const struct cattest_policy *policy, char **ret_text,
+				       struct cattest_error *err);
 /* Without a policy there is no TRUSTED. The verifier copies nothing: the policy must outlive it. */
-CATTEST_API void cattest_set_policy(struct cattest_verifier *v, const struct cattest_policy *policy);
+CATTEST_API void cattest_set_policy(struct cattest_verifier *v,
+				    const struct cattest_policy *policy);
 
 /* --- Verification --- */
 struct cattest_expect {
@@ -159,25 +163,30 @@ struct cattest_result;
 /* 0 also when the verdict is REFUSED: *ret_result says why. An error means that the evidence could not be read at all: a refusal
  * too, with *err as its reason. expect may be NULL. */
 CATTEST_API int cattest_verify(struct cattest_verifier *v, const void *evidence, size_t size,
-			       const struct cattest_expect *expect, struct cattest_result **ret_result,
-			       struct cattest_error *err);
+			       const struct cattest_expect *expect,
+			       struct cattest_result **ret_result, struct cattest_error *err);
 /* Only decodes: claims, no checks, verdict NONE. Also knows what is not evidence by itself (enclave reports, TARGETINFO, SIGSTRUCT,
  * certificates, TCB infos, event logs, CMW, CoRIM, EAT). */
-CATTEST_API int cattest_decode(const void *data, size_t size, const char *type, struct cattest_result **ret_result,
-			       struct cattest_error *err);
+CATTEST_API int cattest_decode(const void *data, size_t size, const char *type,
+			       struct cattest_result **ret_result, struct cattest_error *err);
 
 CATTEST_API enum cattest_verdict cattest_result_verdict(const struct cattest_result *r);
 CATTEST_API const char *cattest_result_type(const struct cattest_result *r);
 CATTEST_API size_t cattest_result_claims(const struct cattest_result *r);
-CATTEST_API const struct cattest_claim *cattest_result_claim(const struct cattest_result *r, size_t index);
-CATTEST_API const struct cattest_claim *cattest_result_find(const struct cattest_result *r, const char *name);
+CATTEST_API const struct cattest_claim *cattest_result_claim(const struct cattest_result *r,
+							     size_t index);
+CATTEST_API const struct cattest_claim *cattest_result_find(const struct cattest_result *r,
+							    const char *name);
 CATTEST_API size_t cattest_result_checks(const struct cattest_result *r);
-CATTEST_API const struct cattest_check *cattest_result_check(const struct cattest_result *r, size_t index);
+CATTEST_API const struct cattest_check *cattest_result_check(const struct cattest_result *r,
+							     size_t index);
 CATTEST_API void cattest_result_free(struct cattest_result *r);
 
 /* The result as JSON, or as a table for people; malloc()ed. */
-CATTEST_API int cattest_result_json(const struct cattest_result *r, char **ret_text, struct cattest_error *err);
-CATTEST_API int cattest_result_table(const struct cattest_result *r, char **ret_text, struct cattest_error *err);
+CATTEST_API int cattest_result_json(const struct cattest_result *r, char **ret_text,
+				    struct cattest_error *err);
+CATTEST_API int cattest_result_table(const struct cattest_result *r, char **ret_text,
+				     struct cattest_error *err);
 
 /* EAT Attestation Result (draft-ietf-rats-ear-04) as a JWT. key_pem: a P-256 (ES256) or P-384 (ES384) private key. */
 struct cattest_ear_options {
@@ -189,8 +198,9 @@ struct cattest_ear_options {
 	int64_t issued_at; /* 0: the verifier's clock */
 	bool raw_evidence; /* include ear.raw-evidence */
 };
-CATTEST_API int cattest_result_ear(const struct cattest_result *r, const struct cattest_ear_options *options,
-				   char **ret_jwt, struct cattest_error *err);
+CATTEST_API int cattest_result_ear(const struct cattest_result *r,
+				   const struct cattest_ear_options *options, char **ret_jwt,
+				   struct cattest_error *err);
 
 /* NULL-ended lists of what this library knows. */
 CATTEST_API const char *const *cattest_type_names(void);
@@ -205,12 +215,15 @@ CATTEST_API const struct cattest_claim_name *cattest_claim_names(size_t *ret_cou
 struct cattest_attester;
 /* name: "sim", "tsm" (configfs), "gramine" (/dev/attestation), "nsm", "tpm", or NULL for the first that this machine has.
  * settings: "key=value,..." of that attester (docs/ATTESTATION.md), or NULL. -ENODEV: not here. */
-CATTEST_API int cattest_attester_new(const char *name, const char *settings, struct cattest_attester **ret_attester,
+CATTEST_API int cattest_attester_new(const char *name, const char *settings,
+				     struct cattest_attester **ret_attester,
 				     struct cattest_error *err);
 CATTEST_API const char *cattest_attester_name(const struct cattest_attester *a);
 /* Evidence bound to report_data, malloc()ed. */
-CATTEST_API int cattest_collect(struct cattest_attester *a, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE],
-				uint8_t **ret_evidence, size_t *ret_size, struct cattest_error *err);
+CATTEST_API int cattest_collect(struct cattest_attester *a,
+				const uint8_t report_data[CATTEST_REPORT_DATA_SIZE],
+				uint8_t **ret_evidence, size_t *ret_size,
+				struct cattest_error *err);
 CATTEST_API void cattest_attester_free(struct cattest_attester *a);
 
 /* --- Attested certificates (RA-TLS): a key bound to evidence, for TLS peers that read evidence from certificates. What they
@@ -231,8 +244,8 @@ struct cattest_endorsements {
 struct cattest_certificate_request {
 	const char *key_pem; /* private key: P-256, P-384 or RSA; NULL: a new P-256 key */
 	/* Gives evidence, malloc()ed, bound to report_data; usually calls cattest_collect(). */
-	int (*collect)(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE], uint8_t **ret_evidence,
-		       size_t *ret_size, struct cattest_error *err);
+	int (*collect)(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE],
+		       uint8_t **ret_evidence, size_t *ret_size, struct cattest_error *err);
 	void *context;
 	const struct cattest_custom_claim *claims;
 	size_t claim_count;
@@ -245,8 +258,9 @@ struct cattest_certificate_request {
 	uint32_t lifetime;				 /* seconds; 0: a day */
 };
 /* Both malloc()ed PEM; ret_key_pem may be NULL. */
-CATTEST_API int cattest_make_certificate(const struct cattest_certificate_request *request, char **ret_certificate_pem,
-					 char **ret_key_pem, struct cattest_error *err);
+CATTEST_API int cattest_make_certificate(const struct cattest_certificate_request *request,
+					 char **ret_certificate_pem, char **ret_key_pem,
+					 struct cattest_error *err);
 
 #ifdef __cplusplus
 }

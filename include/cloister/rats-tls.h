@@ -154,13 +154,15 @@ typedef struct rtls_evidence {
 #define RATS_TLS_API_VERSION_DEFAULT RATS_TLS_API_VERSION_1
 #define RATS_TLS_CONF_FLAGS_MUTUAL (1UL << 0)
 #define RATS_TLS_CONF_FLAGS_SERVER (1UL << 1)
-#define RATS_TLS_CONF_FLAGS_PROVIDE_ENDORSEMENTS (1UL << 2) /* ignored: verifiers have collateral of their own */
+#define RATS_TLS_CONF_FLAGS_PROVIDE_ENDORSEMENTS \
+	(1UL << 2) /* ignored: verifiers have collateral of their own */
 
 /* Gets an rtls_evidence_t *; 1 accepts, anything else refuses. */
 typedef int (*rats_tls_callback_t)(void *);
 
 CATTEST_API rats_tls_err_t rats_tls_init(const rats_tls_conf_t *conf, rats_tls_handle *handle);
-CATTEST_API rats_tls_err_t rats_tls_set_verification_callback(rats_tls_handle *handle, rats_tls_callback_t user_callback);
+CATTEST_API rats_tls_err_t rats_tls_set_verification_callback(rats_tls_handle *handle,
+							      rats_tls_callback_t user_callback);
 /* The fd stays the caller's. A handle has one connection at a time: the next call forgets the last. */
 CATTEST_API rats_tls_err_t rats_tls_negotiate(rats_tls_handle handle, int fd);
 CATTEST_API rats_tls_err_t rats_tls_receive(rats_tls_handle handle, void *buf, size_t *buf_size);

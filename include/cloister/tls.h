@@ -39,8 +39,8 @@ struct ssl_ctx_st;
 struct ctls_attester {
 	void *context;
 	/* Evidence bound to report_data, malloc()ed. Called by one thread at a time if it came from ctls_attester_from. */
-	int (*collect)(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE], uint8_t **ret_evidence,
-		       size_t *ret_size, struct cattest_error *err);
+	int (*collect)(void *context, const uint8_t report_data[CATTEST_REPORT_DATA_SIZE],
+		       uint8_t **ret_evidence, size_t *ret_size, struct cattest_error *err);
 	void (*free)(void *context); /* may be NULL */
 };
 
@@ -50,21 +50,25 @@ struct ctls_evidence {
 	/* What the evidence must be bound to; size 0 in certificate mode, where the certificate's key is. */
 	const uint8_t *report_data;
 	size_t report_data_size;
-	const char *type; /* "ratls-certificate" in certificate mode, else NULL: to be told by its bytes */
+	const char *
+		type; /* "ratls-certificate" in certificate mode, else NULL: to be told by its bytes */
 };
 
 struct ctls_verifier {
 	void *context;
 	/* 0: trusted. Anything else is a refusal with its reason in *err. ret_details (may be NULL): the result as JSON, malloc()ed, if
 	 * there is one. */
-	int (*verify)(void *context, const struct ctls_evidence *evidence, char **ret_details, struct cattest_error *err);
+	int (*verify)(void *context, const struct ctls_evidence *evidence, char **ret_details,
+		      struct cattest_error *err);
 	void (*free)(void *context); /* may be NULL */
 };
 
 /* Tables over libcloister-attest. Attester and verifier stay the caller's, and must outlive the context made with the table; they are
  * used under a lock of the table's. The verifier needs a policy: without one nothing is trusted. */
-CATTEST_API int ctls_attester_from(struct cattest_attester *attester, struct ctls_attester *ret_table);
-CATTEST_API int ctls_verifier_from(struct cattest_verifier *verifier, struct ctls_verifier *ret_table);
+CATTEST_API int ctls_attester_from(struct cattest_attester *attester,
+				   struct ctls_attester *ret_table);
+CATTEST_API int ctls_verifier_from(struct cattest_verifier *verifier,
+				   struct ctls_verifier *ret_table);
 
 /* --- Context: what connections have in common --- */
 enum ctls_mode {
@@ -102,7 +106,8 @@ struct ctls_options {
 };
 
 struct ctls;
-CATTEST_API int ctls_new(const struct ctls_options *options, struct ctls **ret_ctls, struct cattest_error *err);
+CATTEST_API int ctls_new(const struct ctls_options *options, struct ctls **ret_ctls,
+			 struct cattest_error *err);
 /* After its last connection. */
 CATTEST_API void ctls_free(struct ctls *ctls);
 
@@ -110,8 +115,10 @@ CATTEST_API void ctls_free(struct ctls *ctls);
 struct ctls_connection;
 /* The whole handshake, until handshake_ms, over a connected stream socket. The socket stays the caller's, and must outlive the connection; it is
  * made non-blocking, but ctls_read and ctls_write wait if it was blocking before. */
-CATTEST_API int ctls_connect(struct ctls *ctls, int fd, struct ctls_connection **ret_connection, struct cattest_error *err);
-CATTEST_API int ctls_accept(struct ctls *ctls, int fd, struct ctls_connection **ret_connection, struct cattest_error *err);
+CATTEST_API int ctls_connect(struct ctls *ctls, int fd, struct ctls_connection **ret_connection,
+			     struct cattest_error *err);
+CATTEST_API int ctls_accept(struct ctls *ctls, int fd, struct ctls_connection **ret_connection,
+			    struct cattest_error *err);
 
 /* Bytes, 0 at the end that the peer sent, -EAGAIN on non-blocking sockets, -ETIMEDOUT after ctls_set_timeout's time, -ECONNRESET if the
  * stream was cut without the peer's word (which is no end). */
@@ -136,8 +143,8 @@ enum ctls_want {
 	CTLS_WANT_WRITE,
 	CTLS_WANT_WORK,
 };
-CATTEST_API int ctls_start(struct ctls *ctls, int fd, bool server, struct ctls_connection **ret_connection,
-			   struct cattest_error *err);
+CATTEST_API int ctls_start(struct ctls *ctls, int fd, bool server,
+			   struct ctls_connection **ret_connection, struct cattest_error *err);
 /* An enum ctls_want, or a negative errno: the handshake has failed. */
 CATTEST_API int ctls_step(struct ctls_connection *c, struct cattest_error *err);
 CATTEST_API void ctls_work(struct ctls_connection *c);
@@ -153,7 +160,8 @@ CATTEST_API int ctls_waits_for(const struct ctls_connection *c);
  * done, before anything else is sent or received; a session without it IS NOT ATTESTED. The ctls must outlive the SSL_CTX.
  * Protocol versions, tickets and verification are set; certificates of session mode stay the program's.
  */
-CATTEST_API int ctls_configure(struct ssl_ctx_st *ctx, struct ctls *ctls, struct cattest_error *err);
+CATTEST_API int ctls_configure(struct ssl_ctx_st *ctx, struct ctls *ctls,
+			       struct cattest_error *err);
 /* The exchange of evidence on an SSL of a configured SSL_CTX; waits (poll) on non-blocking sockets. On failure the session must be ended.
  * In certificate mode: checks that the session was attested. */
 CATTEST_API int ctls_handshake(struct ssl_st *ssl, struct cattest_error *err);
@@ -164,7 +172,8 @@ CATTEST_API int ctls_dial(const char *address, uint32_t timeout_ms, struct catte
 CATTEST_API int ctls_listen(const char *address, struct cattest_error *err);
 /* The first socket address it stands for; passive: for listening. */
 struct sockaddr_storage;
-CATTEST_API int ctls_resolve(const char *address, bool passive, struct sockaddr_storage *ret_address, size_t *ret_size,
+CATTEST_API int ctls_resolve(const char *address, bool passive,
+			     struct sockaddr_storage *ret_address, size_t *ret_size,
 			     struct cattest_error *err);
 
 /*
@@ -178,8 +187,8 @@ struct ctls_fetched {
 	uint8_t report_data[CATTEST_REPORT_DATA_SIZE];
 	size_t report_data_size;
 };
-CATTEST_API int ctls_fetch_evidence(const char *address, uint32_t timeout_ms, struct ctls_fetched *ret_fetched,
-				    struct cattest_error *err);
+CATTEST_API int ctls_fetch_evidence(const char *address, uint32_t timeout_ms,
+				    struct ctls_fetched *ret_fetched, struct cattest_error *err);
 
 #ifdef __cplusplus
 }

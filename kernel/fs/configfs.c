@@ -160,7 +160,8 @@ static const struct attribute {
 
 /* --- inodes ------------------------------------------------------------------------------------------------------------ */
 
-static struct inode *make_inode(struct filesystem *fs, uint32_t mode, uint64_t number, struct report *r)
+static struct inode *make_inode(struct filesystem *fs, uint32_t mode, uint64_t number,
+				struct report *r)
 {
 	struct inode *inode = inode_new(fs, mode);
 
@@ -176,7 +177,8 @@ static struct inode *make_inode(struct filesystem *fs, uint32_t mode, uint64_t n
 
 static struct inode *make_dir(struct filesystem *fs, enum level level, struct report *r)
 {
-	struct inode *inode = make_inode(fs, S_IFDIR | 0755, r ? r->number : 1 + (uint64_t)level, r);
+	struct inode *inode =
+		make_inode(fs, S_IFDIR | 0755, r ? r->number : 1 + (uint64_t)level, r);
 
 	if (!inode)
 		return NULL;
@@ -189,7 +191,8 @@ static struct inode *make_dir(struct filesystem *fs, enum level level, struct re
 
 static struct inode *make_attribute(struct filesystem *fs, unsigned int index, struct report *r)
 {
-	struct inode *inode = make_inode(fs, S_IFREG | attributes[index].mode, r->number + 1 + index, r);
+	struct inode *inode =
+		make_inode(fs, S_IFREG | attributes[index].mode, r->number + 1 + index, r);
 
 	if (!inode)
 		return NULL;
@@ -280,7 +283,8 @@ static void remove_report(struct report *r)
 	report_put(r);
 }
 
-static int make_report(struct inode *dir, const char *name, size_t len, uint32_t mode, struct inode **ret)
+static int make_report(struct inode *dir, const char *name, size_t len, uint32_t mode,
+		       struct inode **ret)
 {
 	char provider[EVIDENCE_PROVIDER_MAX + 1];
 	struct report *r;
@@ -354,7 +358,8 @@ static const struct inode_ops attribute_ops = {
 /* --- listing ------------------------------------------------------------------------------------------------------------ */
 
 /* The name at a position: 0 and 1 are the dots. Reports are found by how many come before: one that ends meanwhile may hide another. */
-static bool entry_at(struct inode *dir, uint64_t pos, char *ret_name, uint64_t *ret_number, unsigned int *ret_type)
+static bool entry_at(struct inode *dir, uint64_t pos, char *ret_name, uint64_t *ret_number,
+		     unsigned int *ret_type)
 {
 	const char *fixed = NULL;
 	struct report *r;
@@ -395,7 +400,8 @@ static int dir_readdir(struct file *f, struct dir_context *c)
 	for (;; c->pos++) {
 		if (c->pos < 2) {
 			str_copy(name, c->pos ? ".." : ".", sizeof(name));
-			number = c->pos && d && d->parent->inode ? d->parent->inode->number : f->inode->number;
+			number = c->pos && d && d->parent->inode ? d->parent->inode->number
+								 : f->inode->number;
 			type = 4;
 		} else if (!entry_at(f->inode, c->pos - 2, name, &number, &type)) {
 			return 0;
@@ -417,7 +423,8 @@ static void evict(struct inode *inode)
 		report_put(inode->private_data);
 }
 
-static const struct filesystem_ops configfs_ops = { .statfs = pseudo_simple_statfs, .evict = evict };
+static const struct filesystem_ops configfs_ops = { .statfs = pseudo_simple_statfs,
+						    .evict = evict };
 static struct fs_type configfs_type;
 
 static int configfs_mount(const char *source, const char *options, struct filesystem **ret)

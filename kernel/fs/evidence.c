@@ -70,7 +70,8 @@ static int send_due(void)
 	int err = 0;
 
 	if (exchange.request_due)
-		err = transfer(true, &exchange.request, sizeof(exchange.request), &exchange.request_sent);
+		err = transfer(true, &exchange.request, sizeof(exchange.request),
+			       &exchange.request_sent);
 	if (!err && exchange.request_due) {
 		exchange.request_due = false;
 		exchange.answers_due++;
@@ -87,8 +88,8 @@ static int read_answer(struct evidence_answer *ret_head, uint8_t **ret_body)
 	if (err)
 		return err;
 	if (!exchange.body) { /* first time behind the head */
-		if (head->magic != EVIDENCE_MAGIC || head->size > EVIDENCE_MAX || head->error > 0 || head->error < -4095 ||
-		    (head->error && head->size))
+		if (head->magic != EVIDENCE_MAGIC || head->size > EVIDENCE_MAX || head->error > 0 ||
+		    head->error < -4095 || (head->error && head->size))
 			return give_up();
 		exchange.body_read = 0;
 		exchange.body = kmalloc(head->size + 1UL);
@@ -116,7 +117,9 @@ static int ask(uint32_t operation, const uint8_t *report_data, uint8_t **ret_bod
 	if (err)
 		return err;
 	mine = ++exchange.sequence;
-	exchange.request = (struct evidence_request){ .magic = EVIDENCE_MAGIC, .sequence = mine, .operation = operation };
+	exchange.request = (struct evidence_request){ .magic = EVIDENCE_MAGIC,
+						      .sequence = mine,
+						      .operation = operation };
 	if (report_data)
 		memcpy(exchange.request.report_data, report_data, EVIDENCE_DATA_SIZE);
 	exchange.request_sent = 0;
@@ -140,9 +143,11 @@ static int ask(uint32_t operation, const uint8_t *report_data, uint8_t **ret_bod
 	return err;
 }
 
-static int ask_in_turn(uint32_t operation, const uint8_t *report_data, uint8_t **ret_body, size_t *ret_size)
+static int ask_in_turn(uint32_t operation, const uint8_t *report_data, uint8_t **ret_body,
+		       size_t *ret_size)
 {
-	int err = WAIT_EVENT(&exchange.waiters, !__atomic_exchange_n(&exchange.busy, 1, __ATOMIC_ACQUIRE), NEVER);
+	int err = WAIT_EVENT(&exchange.waiters,
+			     !__atomic_exchange_n(&exchange.busy, 1, __ATOMIC_ACQUIRE), NEVER);
 
 	if (err)
 		return -ERESTARTSYS;
@@ -176,7 +181,8 @@ int evidence_provider(char ret_name[EVIDENCE_PROVIDER_MAX + 1])
 	return err;
 }
 
-int evidence_collect(const uint8_t report_data[EVIDENCE_DATA_SIZE], uint8_t **ret_evidence, size_t *ret_size)
+int evidence_collect(const uint8_t report_data[EVIDENCE_DATA_SIZE], uint8_t **ret_evidence,
+		     size_t *ret_size)
 {
 	uint8_t *body;
 	size_t size;

@@ -259,7 +259,8 @@ static void random_host(void)
 {
 	uint8_t bytes[80];
 
-	bad_head = (struct evidence_answer){ EVIDENCE_MAGIC, last.sequence, 0, (uint32_t)rand_r(&seed) % 64 };
+	bad_head = (struct evidence_answer){ EVIDENCE_MAGIC, last.sequence, 0,
+					     (uint32_t)rand_r(&seed) % 64 };
 	if (rand_r(&seed) % 4 == 0)
 		((uint8_t *)&bad_head)[rand_r(&seed) % sizeof(bad_head)] ^= (uint8_t)rand_r(&seed);
 	for (size_t i = 0; i < sizeof(bytes); i++)

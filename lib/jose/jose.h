@@ -21,10 +21,11 @@ int base64_decode(const char *text, size_t text_len, uint8_t **ret_data, size_t 
 char *base64_encode(const void *data, size_t size);
 
 /* header: further members of the protected header, or NULL ("alg" is set from the key: P-256 ES256, P-384 ES384). malloc()ed. */
-int jws_sign(EVP_PKEY *key, json_t *header, const void *payload, size_t payload_size, char **ret_token);
+int jws_sign(EVP_PKEY *key, json_t *header, const void *payload, size_t payload_size,
+	     char **ret_token);
 /* Verifies with this key and gives header and payload. -EBADMSG malformed, -EKEYREJECTED the signature or algorithm does not fit. */
-int jws_verify(EVP_PKEY *key, const char *token, size_t token_len, json_t **ret_header, uint8_t **ret_payload,
-	       size_t *ret_payload_size);
+int jws_verify(EVP_PKEY *key, const char *token, size_t token_len, json_t **ret_header,
+	       uint8_t **ret_payload, size_t *ret_payload_size);
 /* Public key only. */
 int jwk_from_key(EVP_PKEY *key, json_t **ret_jwk);
 int key_from_jwk(const json_t *jwk, EVP_PKEY **ret_key);

@@ -408,10 +408,12 @@ void hosted_tidy(void)
 	static const char *const names[] = { "/dev/shm/x", "/tmp/t", "/host/n",
 					     "/host/m",	   "/tmp/u", "/etc/n" };
 
-	static const struct attributes usual = { .valid = ATTR_MODE | ATTR_UID | ATTR_GID, .mode = 0755 };
+	static const struct attributes usual = { .valid = ATTR_MODE | ATTR_UID | ATTR_GID,
+						 .mode = 0755 };
 
 	hosted_become(init_task);
-	(void)!vfs_setattr(&root_path, &usual); /* an input that ran as root may have locked others out */
+	(void)!vfs_setattr(&root_path,
+			   &usual); /* an input that ran as root may have locked others out */
 	remove_ipc();
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		(void)!vfs_unlink(AT_FDCWD, names[i], 0);

@@ -3,4 +3,4 @@ evidence_objects = $(attest_objects) $(call objs,pic,tests/evidence/scenario.c)
 $(O)/pic/tests/evidence/verdicts_test.c.o $(O)/pic/tests/evidence/mutate_test.c.o: tests/evidence/verdicts.txt
 $(call host_unit,tests/evidence/verdicts_test.c,$(evidence_objects),$(attest_libs))
 $(call host_unit,tests/evidence/mutate_test.c,$(evidence_objects),$(attest_libs))
-evidence_long = 'evidence/mutate=$(CURDIR)/$(O)/unit/mutate_test all'
+evidence_long = 'evidence/mutate=$(CURDIR)/$(O)/unit/mutate_test all' 'evidence/certificate=$(CURDIR)/$(O)/unit/certificate_test all'

@@ -17,12 +17,12 @@
 #include <string.h>
 #include <time.h>
 
-#define MUST(x)                                                                         \
-	do {                                                                            \
-		if (!(x)) {                                                             \
-			fprintf(stderr, "%s:%d: %s failed\n", __FILE__, __LINE__, #x);  \
-			abort();                                                        \
-		}                                                                       \
+#define MUST(x)                                                                        \
+	do {                                                                           \
+		if (!(x)) {                                                            \
+			fprintf(stderr, "%s:%d: %s failed\n", __FILE__, __LINE__, #x); \
+			abort();                                                       \
+		}                                                                      \
 	} while (0)
 
 struct bytes {
@@ -59,7 +59,8 @@ static EVP_PKEY *make_key(uint8_t which)
 {
 	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	EC_POINT *point = EC_POINT_new(group);
-	uint8_t seed[] = { 'c', 'l', 'o', 'i', 's', 't', 'e', 'r', which }, hash[32], encoded[65], native[32];
+	uint8_t seed[] = { 'c', 'l', 'o', 'i', 's', 't', 'e', 'r', which }, hash[32], encoded[65],
+		native[32];
 	char name[] = "P-256";
 	OSSL_PARAM params[4];
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
@@ -70,13 +71,16 @@ static EVP_PKEY *make_key(uint8_t which)
 	hash[0] &= 0x7f; /* below the order */
 	number = BN_bin2bn(hash, sizeof(hash), NULL);
 	MUST(point && number && EC_POINT_mul(group, point, number, NULL, NULL, NULL) == 1 &&
-	     EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, encoded, sizeof(encoded), NULL) == sizeof(encoded) &&
+	     EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, encoded,
+				sizeof(encoded), NULL) == sizeof(encoded) &&
 	     BN_bn2nativepad(number, native, sizeof(native)) == sizeof(native));
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0);
-	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded, sizeof(encoded));
+	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded,
+						      sizeof(encoded));
 	params[2] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, sizeof(native));
 	params[3] = OSSL_PARAM_construct_end();
-	MUST(ctx && EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) == 1);
+	MUST(ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
+	     EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) == 1);
 	EVP_PKEY_CTX_free(ctx);
 	BN_free(number);
 	EC_POINT_free(point);
@@ -89,7 +93,8 @@ struct dcap_synthetic_keys *dcap_synthetic_keys(void)
 	static struct dcap_synthetic_keys keys;
 
 	if (!keys.root)
-		keys = (struct dcap_synthetic_keys){ make_key(1), make_key(2), make_key(3), make_key(4), make_key(5), make_key(6) };
+		keys = (struct dcap_synthetic_keys){ make_key(1), make_key(2), make_key(3),
+						     make_key(4), make_key(5), make_key(6) };
 	return &keys;
 }
 
@@ -115,7 +120,9 @@ static void public_xy(EVP_PKEY *key, uint8_t ret_xy[64])
 	uint8_t point[65];
 	size_t size = 0;
 
-	MUST(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &size) == 1 && size == 65);
+	MUST(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
+					     &size) == 1 &&
+	     size == 65);
 	memcpy(ret_xy, point + 1, 64);
 }
 
@@ -132,8 +139,9 @@ static void add_extension(X509 *cert, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
-static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, bool is_ca, long serial,
-			      int64_t until, const struct bytes *sgx_extension)
+static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
+			      bool is_ca, long serial, int64_t until,
+			      const struct bytes *sgx_extension)
 {
 	X509 *cert = X509_new();
 	X509_NAME *subject;
@@ -144,12 +152,16 @@ static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP
 	ASN1_TIME_set(X509_getm_notAfter(cert), until);
 	subject = X509_get_subject_name(cert);
 	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0);
-	X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, (const uint8_t *)"Intel Corporation", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, (const uint8_t *)"Intel Corporation",
+				   -1, -1, 0);
 	X509_NAME_add_entry_by_txt(subject, "C", MBSTRING_ASC, (const uint8_t *)"US", -1, -1, 0);
 	X509_set_issuer_name(cert, issuer ? X509_get_subject_name(issuer) : subject);
 	X509_set_pubkey(cert, key);
-	add_extension(cert, NID_basic_constraints, is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-	add_extension(cert, NID_key_usage, is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature,nonRepudiation");
+	add_extension(cert, NID_basic_constraints,
+		      is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	add_extension(cert, NID_key_usage,
+		      is_ca ? "critical,keyCertSign,cRLSign"
+			    : "critical,digitalSignature,nonRepudiation");
 	if (sgx_extension) {
 		ASN1_OBJECT *oid = OBJ_txt2obj("1.2.840.113741.1.13.1", 1);
 		ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
@@ -166,7 +178,8 @@ static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP
 	return cert;
 }
 
-static int make_crl(X509 *issuer, EVP_PKEY *key, long revoked_serial, long revoked_serial2, int64_t until, uint8_t **ret_der)
+static int make_crl(X509 *issuer, EVP_PKEY *key, long revoked_serial, long revoked_serial2,
+		    int64_t until, uint8_t **ret_der)
 {
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *time = ASN1_TIME_set(NULL, 1577836800);
@@ -174,7 +187,8 @@ static int make_crl(X509 *issuer, EVP_PKEY *key, long revoked_serial, long revok
 	const long serials[] = { revoked_serial, revoked_serial2 };
 	int size;
 
-	MUST(crl && X509_CRL_set_version(crl, 1) && X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)));
+	MUST(crl && X509_CRL_set_version(crl, 1) &&
+	     X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)));
 	X509_CRL_set1_lastUpdate(crl, time);
 	for (size_t i = 0; i < 2; i++) {
 		X509_REVOKED *entry;
@@ -224,7 +238,8 @@ static void der(struct bytes *b, uint8_t tag, const void *content, size_t size)
 }
 
 /* SEQUENCE { OID prefix.arcs, element } */
-static void der_field(struct bytes *b, const uint8_t *arcs, size_t arc_count, uint8_t tag, const void *content, size_t size)
+static void der_field(struct bytes *b, const uint8_t *arcs, size_t arc_count, uint8_t tag,
+		      const void *content, size_t size)
 {
 	static const uint8_t prefix[] = { 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01 };
 	struct bytes *pair = calloc(1, sizeof(*pair));
@@ -241,7 +256,8 @@ static void der_field(struct bytes *b, const uint8_t *arcs, size_t arc_count, ui
 
 static void der_number_field(struct bytes *b, uint8_t arc1, uint8_t arc2, unsigned value)
 {
-	const uint8_t arcs[] = { arc1, arc2 }, number[3] = { 0, (uint8_t)(value >> 8), (uint8_t)value };
+	const uint8_t arcs[] = { arc1, arc2 },
+		      number[3] = { 0, (uint8_t)(value >> 8), (uint8_t)value };
 	size_t skip = value >= 0x8000 ? 0 : value >= 0x80 ? 1 : 2;
 
 	der_field(b, arcs, 2, 2, number + skip, 3 - skip);
@@ -249,7 +265,8 @@ static void der_number_field(struct bytes *b, uint8_t arc1, uint8_t arc2, unsign
 
 static void make_extension(const struct dcap_synthetic *s, struct bytes *ret)
 {
-	static const uint8_t ppid[16] = { 0x11, 0x22, 0x33 }, instance[16] = { 0x77 }, standard = 1, yes = 0xff, no = 0;
+	static const uint8_t ppid[16] = { 0x11, 0x22, 0x33 }, instance[16] = { 0x77 }, standard = 1,
+			     yes = 0xff, no = 0;
 	struct bytes *inner = calloc(1, sizeof(*inner)), *fields = calloc(1, sizeof(*fields));
 
 	MUST(inner && fields);
@@ -299,15 +316,19 @@ static void make_certificates(struct dcap_synthetic *s)
 
 	MUST(extension);
 	make_extension(s, extension);
-	s->root = make_certificate("Intel SGX Root CA", k->root, NULL, k->root, true, 1, 2524608000, NULL);
-	s->ca = make_certificate(s->platform_ca ? "Intel SGX PCK Platform CA" : "Intel SGX PCK Processor CA", k->ca, s->root, k->root,
-				 true, 2, s->certificates_until, NULL);
-	s->pck = make_certificate(s->bad_pck_name ? "Somebody" : "Intel SGX PCK Certificate", k->pck, s->ca, k->ca, false, 3,
-				  s->certificates_until, extension);
-	s->tcb = make_certificate(s->bad_tcb_name ? "Somebody" : "Intel SGX TCB Signing", k->tcb, s->root, k->root, s->tcb_is_ca, 4,
-				  s->certificates_until, NULL);
-	s->root_crl_size = make_crl(s->root, k->root, s->ca_revoked ? 2 : 0, s->tcb_revoked ? 4 : 0, s->crls_until, &s->root_crl);
-	s->pck_crl_size = make_crl(s->ca, k->ca, s->pck_revoked ? 3 : 0, 0, s->crls_until, &s->pck_crl);
+	s->root = make_certificate("Intel SGX Root CA", k->root, NULL, k->root, true, 1, 2524608000,
+				   NULL);
+	s->ca = make_certificate(s->platform_ca ? "Intel SGX PCK Platform CA"
+						: "Intel SGX PCK Processor CA",
+				 k->ca, s->root, k->root, true, 2, s->certificates_until, NULL);
+	s->pck = make_certificate(s->bad_pck_name ? "Somebody" : "Intel SGX PCK Certificate",
+				  k->pck, s->ca, k->ca, false, 3, s->certificates_until, extension);
+	s->tcb = make_certificate(s->bad_tcb_name ? "Somebody" : "Intel SGX TCB Signing", k->tcb,
+				  s->root, k->root, s->tcb_is_ca, 4, s->certificates_until, NULL);
+	s->root_crl_size = make_crl(s->root, k->root, s->ca_revoked ? 2 : 0, s->tcb_revoked ? 4 : 0,
+				    s->crls_until, &s->root_crl);
+	s->pck_crl_size =
+		make_crl(s->ca, k->ca, s->pck_revoked ? 3 : 0, 0, s->crls_until, &s->pck_crl);
 	s->root_pem = pem_of(&s->root, 1);
 	s->pck_pem = pem_of(&s->pck, 1);
 	s->chain_pem = pem_of((X509 *[]){ s->pck, s->ca, s->root }, s->chain_without_root ? 2 : 3);
@@ -367,14 +388,17 @@ static json_t *platform_level(const struct dcap_synthetic *s, bool tdx, int inde
 			json_object_set_new(tcb, "tdxtcbcomponents", components(td));
 	}
 	json_object_set_new(tcb, "pcesvn", json_integer(index ? 8 : 13));
-	return json_pack("{s:o, s:o, s:s, s:[s]}", "tcb", tcb, "tcbDate", date(index ? 1600000000 : 1700000000), "tcbStatus",
-			 s->platform_status[index], "advisoryIDs", index ? "INTEL-SA-00002" : "INTEL-SA-00001");
+	return json_pack("{s:o, s:o, s:s, s:[s]}", "tcb", tcb, "tcbDate",
+			 date(index ? 1600000000 : 1700000000), "tcbStatus",
+			 s->platform_status[index], "advisoryIDs",
+			 index ? "INTEL-SA-00002" : "INTEL-SA-00001");
 }
 
 static json_t *svn_level(unsigned svn, const char *status, const char *advisory)
 {
-	return json_pack("{s:{s:i}, s:o, s:s, s:[s]}", "tcb", "isvsvn", svn, "tcbDate", date(svn == 5 ? 1710000000 : 1610000000),
-			 "tcbStatus", status, "advisoryIDs", advisory);
+	return json_pack("{s:{s:i}, s:o, s:s, s:[s]}", "tcb", "isvsvn", svn, "tcbDate",
+			 date(svn == 5 ? 1710000000 : 1610000000), "tcbStatus", status,
+			 "advisoryIDs", advisory);
 }
 
 static json_t *make_tcb_info(const struct dcap_synthetic *s, bool tdx)
@@ -383,7 +407,10 @@ static json_t *make_tcb_info(const struct dcap_synthetic *s, bool tdx)
 	json_t *o = json_object();
 
 	if (s->tcb_version == 3)
-		json_object_set_new(o, "id", json_string(s->tcb_id ? s->tcb_id : tdx ? "TDX" : "SGX"));
+		json_object_set_new(o, "id",
+				    json_string(s->tcb_id ? s->tcb_id
+						: tdx	  ? "TDX"
+							  : "SGX"));
 	json_object_set_new(o, "version", json_integer(s->tcb_version));
 	json_object_set_new(o, "issueDate", date(s->tcb_issued));
 	json_object_set_new(o, "nextUpdate", date(s->tcb_until));
@@ -393,16 +420,19 @@ static json_t *make_tcb_info(const struct dcap_synthetic *s, bool tdx)
 	json_object_set_new(o, "tcbEvaluationDataNumber", json_integer(s->evaluation_number));
 	if (tdx) {
 		json_object_set_new(o, "tdxModule",
-				    json_pack("{s:o, s:o, s:s}", "mrsigner", hex(zero, 48), "attributes", hex(zero, 8), "attributesMask",
+				    json_pack("{s:o, s:o, s:s}", "mrsigner", hex(zero, 48),
+					      "attributes", hex(zero, 8), "attributesMask",
 					      "FFFFFFFFFFFFFFFF"));
-		json_object_set_new(
-			o, "tdxModuleIdentities",
-			json_pack("[{s:s, s:o, s:o, s:s, s:[o, o]}]", "id", "TDX_01", "mrsigner", hex(zero, 48), "attributes", hex(zero, 8),
-				  "attributesMask", "FFFFFFFFFFFFFFFF", "tcbLevels", svn_level(5, s->module_status[0], "INTEL-SA-00003"),
-				  svn_level(3, s->module_status[1], "INTEL-SA-00004")));
+		json_object_set_new(o, "tdxModuleIdentities",
+				    json_pack("[{s:s, s:o, s:o, s:s, s:[o, o]}]", "id", "TDX_01",
+					      "mrsigner", hex(zero, 48), "attributes", hex(zero, 8),
+					      "attributesMask", "FFFFFFFFFFFFFFFF", "tcbLevels",
+					      svn_level(5, s->module_status[0], "INTEL-SA-00003"),
+					      svn_level(3, s->module_status[1], "INTEL-SA-00004")));
 	}
 	json_object_set_new(o, "tcbLevels",
-			    json_pack("[o, o]", platform_level(s, tdx, 0), platform_level(s, tdx, 1)));
+			    json_pack("[o, o]", platform_level(s, tdx, 0),
+				      platform_level(s, tdx, 1)));
 	return o;
 }
 
@@ -411,11 +441,17 @@ static const uint8_t qe_mrsigner[32] = { 0x8c, 0x4f, 0x57 };
 static json_t *make_qe_identity(const struct dcap_synthetic *s, bool tdx)
 {
 	return json_pack("{s:s, s:i, s:o, s:o, s:i, s:s, s:s, s:s, s:s, s:o, s:i, s:[o, o]}", "id",
-			 s->qe_id ? s->qe_id : tdx ? "TD_QE" : "QE", "version", 2, "issueDate", date(s->qe_issued), "nextUpdate",
-			 date(s->qe_until), "tcbEvaluationDataNumber", s->evaluation_number, "miscselect", "00000000", "miscselectMask",
-			 "FFFFFFFF", "attributes", "11000000000000000000000000000000", "attributesMask",
-			 "FBFFFFFFFFFFFFFF0000000000000000", "mrsigner", hex(qe_mrsigner, 32), "isvprodid", tdx ? 2 : 1, "tcbLevels",
-			 svn_level(5, s->qe_status[0], "INTEL-SA-00005"), svn_level(3, s->qe_status[1], "INTEL-SA-00006"));
+			 s->qe_id ? s->qe_id
+			 : tdx	  ? "TD_QE"
+				  : "QE",
+			 "version", 2, "issueDate", date(s->qe_issued), "nextUpdate",
+			 date(s->qe_until), "tcbEvaluationDataNumber", s->evaluation_number,
+			 "miscselect", "00000000", "miscselectMask", "FFFFFFFF", "attributes",
+			 "11000000000000000000000000000000", "attributesMask",
+			 "FBFFFFFFFFFFFFFF0000000000000000", "mrsigner", hex(qe_mrsigner, 32),
+			 "isvprodid", tdx ? 2 : 1, "tcbLevels",
+			 svn_level(5, s->qe_status[0], "INTEL-SA-00005"),
+			 svn_level(3, s->qe_status[1], "INTEL-SA-00006"));
 }
 
 /* {"member":BODY,"signature":"..."}, and the parts for QuoteCollateralV3 */
@@ -428,7 +464,8 @@ static char *sign_json(json_t *object, const char *member, json_t *collateral, c
 	MUST(body);
 	sign_raw(dcap_synthetic_keys()->tcb, body, strlen(body), signature);
 	signature_hex = hex(signature, 64);
-	MUST(asprintf(&text, "{\"%s\":%s,\"signature\":\"%s\"}", member, body, json_string_value(signature_hex)) > 0);
+	MUST(asprintf(&text, "{\"%s\":%s,\"signature\":\"%s\"}", member, body,
+		      json_string_value(signature_hex)) > 0);
 	snprintf(name, sizeof(name), "%s_signature", field);
 	json_object_set_new(collateral, field, json_string(body));
 	json_object_set_new(collateral, name, signature_hex);
@@ -452,7 +489,8 @@ static json_t *long_hex(const uint8_t *data, int size)
 
 static void make_collateral(struct dcap_synthetic *s, bool tdx)
 {
-	json_t *c = json_object(), *tcb_info = make_tcb_info(s, tdx), *qe_identity = make_qe_identity(s, tdx);
+	json_t *c = json_object(), *tcb_info = make_tcb_info(s, tdx),
+	       *qe_identity = make_qe_identity(s, tdx);
 	char *ca_chain = pem_of((X509 *[]){ s->ca, s->root }, 2);
 
 	MUST(tcb_info && qe_identity);
@@ -475,8 +513,9 @@ static void make_collateral(struct dcap_synthetic *s, bool tdx)
 
 /* --- Quote --- */
 
-static void put_report(struct bytes *b, const uint8_t attributes[16], const uint8_t mrenclave[32], const uint8_t mrsigner[32],
-		       uint16_t prodid, uint16_t svn, const uint8_t report_data[64])
+static void put_report(struct bytes *b, const uint8_t attributes[16], const uint8_t mrenclave[32],
+		       const uint8_t mrsigner[32], uint16_t prodid, uint16_t svn,
+		       const uint8_t report_data[64])
 {
 	put_fill(b, 5, 16); /* CPUSVN */
 	put_fill(b, 0, 4 + 12 + 16);
@@ -491,7 +530,8 @@ static void put_report(struct bytes *b, const uint8_t attributes[16], const uint
 	put(b, report_data, 64);
 }
 
-static void put_sgx_body(struct bytes *b, const struct dcap_synthetic *s, const uint8_t report_data[64])
+static void put_sgx_body(struct bytes *b, const struct dcap_synthetic *s,
+			 const uint8_t report_data[64])
 {
 	uint8_t attributes[16] = { s->debug ? 7 : 5 }, mrenclave[32], mrsigner[32];
 
@@ -501,7 +541,8 @@ static void put_sgx_body(struct bytes *b, const struct dcap_synthetic *s, const 
 	put_report(b, attributes, mrenclave, mrsigner, 7, 9, report_data);
 }
 
-static void put_td_body(struct bytes *b, const struct dcap_synthetic *s, const uint8_t report_data[64])
+static void put_td_body(struct bytes *b, const struct dcap_synthetic *s,
+			const uint8_t report_data[64])
 {
 	put(b, s->tee_tcb_svn, 16);
 	put_fill(b, 0xa0, 48); /* MRSEAM */
@@ -519,9 +560,9 @@ static void put_td_body(struct bytes *b, const struct dcap_synthetic *s, const u
 	put_fill(b, 0xc0, 48); /* MRSERVICETD */
 	if (s->body_type < 4)
 		return;
-	put_fill(b, 3, 1);	/* VMID */
-	put_fill(b, 0x1d, 32);	/* TDID */
-	put_fill(b, 0xde, 48);	/* DEVINFO */
+	put_fill(b, 3, 1);     /* VMID */
+	put_fill(b, 0x1d, 32); /* TDID */
+	put_fill(b, 0xde, 48); /* DEVINFO */
 	put_fill(b, 0x01, 48 + 8 + 16 + 16 + 12 + 48 + 8);
 }
 
@@ -534,14 +575,18 @@ static void put_certification(struct bytes *b, const struct dcap_synthetic *s)
 	MUST(data);
 	if (s->certification_type <= 3) {
 		put(data, ppid, 16);
-		put_fill(data, s->certification_type == 1 ? 0 : 0x99, ppid_size[s->certification_type] - 16);
+		put_fill(data, s->certification_type == 1 ? 0 : 0x99,
+			 ppid_size[s->certification_type] - 16);
 		put(data, s->components, 16);
 		put_le(data, s->pcesvn, 2);
 		put(data, s->pceid, 2);
 	} else if (s->chain_as_der) {
 		X509 *const certs[] = { s->pck, s->ca, s->root };
 
-		for (size_t i = 0; i < (s->certification_type == 4 ? 1 : s->chain_without_root ? 2 : 3); i++) {
+		for (size_t i = 0; i < (s->certification_type == 4 ? 1
+					: s->chain_without_root	   ? 2
+								   : 3);
+		     i++) {
 			uint8_t *out = NULL;
 			int size = i2d_X509(certs[i], &out);
 
@@ -563,7 +608,8 @@ static void put_qe(struct bytes *b, const struct dcap_synthetic *s, bool tdx, co
 {
 	static const uint8_t attributes[16] = { 0x11, 0, 0, 0, 0, 0, 0, 0, 0xe7 };
 	struct dcap_synthetic_keys *k = dcap_synthetic_keys();
-	uint8_t auth[32], bound[96], report_data[64] = { 0 }, mrenclave[32] = { 0xee }, signature[64];
+	uint8_t auth[32], bound[96], report_data[64] = { 0 }, mrenclave[32] = { 0xee },
+				     signature[64];
 	size_t at = b->size;
 
 	for (uint8_t i = 0; i < 32; i++)
@@ -587,7 +633,8 @@ static void make_quote(struct dcap_synthetic *s, bool tdx)
 					    0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07 };
 	static const size_t sizes[] = { 0, 384, 584, 648, 885 };
 	struct dcap_synthetic_keys *k = dcap_synthetic_keys();
-	struct bytes *b = calloc(1, sizeof(*b)), *sig = calloc(1, sizeof(*sig)), *qe = calloc(1, sizeof(*qe));
+	struct bytes *b = calloc(1, sizeof(*b)), *sig = calloc(1, sizeof(*sig)),
+		     *qe = calloc(1, sizeof(*qe));
 	uint8_t signature[64], xy[64], report_data[64];
 
 	MUST(b && sig && qe);

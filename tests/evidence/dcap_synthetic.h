@@ -22,12 +22,12 @@ struct dcap_synthetic_keys {
 
 struct dcap_synthetic {
 	/* --- What to make; init() sets all of it to a quote that is valid and up to date. --- */
-	unsigned version;    /* 3, 4, 5 */
-	unsigned body_type;  /* 1 SGX, 2, 3, 4 TD; below version 5 only 1 and 2 */
+	unsigned version;	     /* 3, 4, 5 */
+	unsigned body_type;	     /* 1 SGX, 2, 3, 4 TD; below version 5 only 1 and 2 */
 	unsigned certification_type; /* 1 to 5 */
-	bool chain_as_der;   /* type 5 as DER instead of PEM */
+	bool chain_as_der;	     /* type 5 as DER instead of PEM */
 	bool chain_without_root;
-	size_t trailing;     /* bytes after the quote */
+	size_t trailing;	    /* bytes after the quote */
 	const uint8_t *report_data; /* 64 bytes, or NULL: 00 01 02 ... */
 	bool debug;
 	uint64_t td_attributes;
@@ -37,7 +37,8 @@ struct dcap_synthetic {
 	uint8_t components[16];
 	uint16_t pcesvn;
 	uint8_t fmspc[6], pceid[2];
-	bool bad_pck_name, bad_tcb_name, pck_revoked, ca_revoked, tcb_revoked, other_pck_key, tcb_is_ca, extension_malformed;
+	bool bad_pck_name, bad_tcb_name, pck_revoked, ca_revoked, tcb_revoked, other_pck_key,
+		tcb_is_ca, extension_malformed;
 	int64_t certificates_until, crls_until;
 	/* TD */
 	uint8_t tee_tcb_svn[16], tee_tcb_svn2[16];
@@ -58,8 +59,8 @@ struct dcap_synthetic {
 	/* --- What was made --- */
 	uint8_t *quote;
 	size_t quote_size, signed_size; /* signed: from 0 */
-	char *collateral; /* QuoteCollateralV3 as JSON */
-	char *tcb_info, *qe_identity; /* as of the PCS API: with signature */
+	char *collateral;		/* QuoteCollateralV3 as JSON */
+	char *tcb_info, *qe_identity;	/* as of the PCS API: with signature */
 	char *pck_pem, *chain_pem, *tcb_chain_pem, *root_pem;
 	uint8_t *root_crl, *pck_crl;
 	int root_crl_size, pck_crl_size;

@@ -39,22 +39,34 @@ struct sample {
 };
 
 #define BEHIND "behind the quote: its size fields end before"
-#define HINTS "what names a platform in a quote without PCK certificate: the certificate that is found by its signature says it again, signed"
-#define ENVELOPE "of the envelope that a program put around the evidence: names nothing that is judged"
-#define TDREPORT "of the TDREPORT, whose MAC can only be checked on its own machine: the TD quote says the same, signed"
+#define HINTS \
+	"what names a platform in a quote without PCK certificate: the certificate that is found by its signature says it again, signed"
+#define ENVELOPE \
+	"of the envelope that a program put around the evidence: names nothing that is judged"
+#define TDREPORT \
+	"of the TDREPORT, whose MAC can only be checked on its own machine: the TD quote says the same, signed"
 #define VLEK "says that a VLEK signed, which is not there: undecided"
 #define LABEL "says what the certificate is: under another name it is not there: undecided"
 /* SIGNING_KEY in key_info of an SNP report, VCEK or VLEK */
-#define SIGNING_KEY { .from = 72, .until = 73, .reason = VLEK, .bits = 0x04 }
+#define SIGNING_KEY                                                   \
+	{                                                             \
+		.from = 72, .until = 73, .reason = VLEK, .bits = 0x04 \
+	}
 #define NOTHING "the name of a member that is null: it stands for no byte of the report"
 #define HEX "a hex digit in capitals or not is the same digit"
 
 static const struct sample samples[] = {
 	{ .path = "sgx/phala-v3-quote.bin", .stride = 13 },
 	{ .path = "sgx/automata-v3-quote-00606A.bin", .stride = 31 },
-	{ .path = "tdx/phala-v4-quote.bin", .stride = 13, .ranges = { { .from = 4936, .reason = BEHIND } }, .shortest = 4936 },
+	{ .path = "tdx/phala-v4-quote.bin",
+	  .stride = 13,
+	  .ranges = { { .from = 4936, .reason = BEHIND } },
+	  .shortest = 4936 },
 	{ .path = "tdx/google-v5-quote.bin", .stride = 31 },
-	{ .path = "tdx/flashbots-v4-quote.bin", .stride = 31, .ranges = { { .from = 4935, .reason = BEHIND } }, .shortest = 4935 },
+	{ .path = "tdx/flashbots-v4-quote.bin",
+	  .stride = 31,
+	  .ranges = { { .from = 4935, .reason = BEHIND } },
+	  .shortest = 4935 },
 	{ .path = "tdx/oe-v4-quote.bin", .stride = 31 },
 	{ .path = "snp/ms-milan-report.bin", .stride = 3, .ranges = { SIGNING_KEY } },
 	{ .path = "snp/ms-turin-report.bin", .stride = 7, .ranges = { SIGNING_KEY } },
@@ -64,10 +76,14 @@ static const struct sample samples[] = {
 	{ .path = "snp/ms-genoa-report.bin", .stride = 31, .ranges = { SIGNING_KEY } },
 	{ .path = "snp/virtee-milan-report.bin", .stride = 31, .ranges = { SIGNING_KEY } },
 	{ .path = "snp/yaxi-milan-v3-report.bin", .stride = 31, .ranges = { SIGNING_KEY } },
-	{ .path = "snp/trustee-e2e-evidence.json", .stride = 61,
-	  .ranges = { { .from = 194, .until = 197, .reason = NOTHING }, { .from = 279, .until = 280, .reason = VLEK },
-		      { .from = 1315, .until = 1318, .reason = NOTHING }, { .from = 1689, .until = 1692, .reason = NOTHING },
-		      { .from = 1853, .until = 1856, .reason = NOTHING }, { .from = 2393, .until = 2409, .reason = LABEL } } },
+	{ .path = "snp/trustee-e2e-evidence.json",
+	  .stride = 61,
+	  .ranges = { { .from = 194, .until = 197, .reason = NOTHING },
+		      { .from = 279, .until = 280, .reason = VLEK },
+		      { .from = 1315, .until = 1318, .reason = NOTHING },
+		      { .from = 1689, .until = 1692, .reason = NOTHING },
+		      { .from = 1853, .until = 1856, .reason = NOTHING },
+		      { .from = 2393, .until = 2409, .reason = LABEL } } },
 	{ .path = "nitro/fortanix-doc.cbor", .stride = 31 },
 	{ .path = "nitro/anjuna-full-doc.cbor", .stride = 61 },
 	{ .path = "nitro/anjuna-prod-doc.cbor", .stride = 61 },
@@ -76,25 +92,47 @@ static const struct sample samples[] = {
 	{ .path = "sgx/oasis-v3-quote.bin", .stride = 61 },
 	{ .path = "sgx/mobilecoin-v3-quote.bin", .stride = 61 },
 	{ .path = "sgx/trustee-occlum-v3-quote.bin", .stride = 61 },
-	{ .path = "sgx/trustee-as-request.json", .stride = 61, .ranges = { { .until = 37, .reason = ENVELOPE }, { .from = 8464, .reason = ENVELOPE } },
+	{ .path = "sgx/trustee-as-request.json",
+	  .stride = 61,
+	  .ranges = { { .until = 37, .reason = ENVELOPE }, { .from = 8464, .reason = ENVELOPE } },
 	  .shortest = 8471 },
-	{ .path = "sgx/intel-sample/quote.dat", .stride = 13, .ranges = { { .from = 1034, .reason = HINTS } }, .undecided = true },
+	{ .path = "sgx/intel-sample/quote.dat",
+	  .stride = 13,
+	  .ranges = { { .from = 1034, .reason = HINTS } },
+	  .undecided = true },
 	{ .path = "tdx/trustee-v4-quote.bin", .stride = 61 },
 	{ .path = "tdx/oe-v5-quote.bin", .stride = 61 },
-	{ .path = "tdx/automata-v4-quote.bin", .stride = 61, .ranges = { { .from = 4935, .reason = BEHIND } }, .shortest = 4935 },
+	{ .path = "tdx/automata-v4-quote.bin",
+	  .stride = 61,
+	  .ranges = { { .from = 4935, .reason = BEHIND } },
+	  .shortest = 4935 },
 	{ .path = "tdx/automata-v5-quote.bin", .stride = 61 },
-	{ .path = "azure/tdx-quote.bin", .stride = 61, .ranges = { { .from = 4936, .reason = BEHIND } }, .shortest = 4936 },
-	{ .path = "azure/tdx-evidence-v1.json", .stride = 61,
-	  .ranges = { { .from = 53, .until = 2634, .reason = HEX, .bits = 0x20 }, { .from = 2690, .until = 2861, .reason = TDREPORT },
-		      { .from = 2946, .until = 3395, .reason = TDREPORT }, { .from = 3906, .until = 4056, .reason = TDREPORT },
+	{ .path = "azure/tdx-quote.bin",
+	  .stride = 61,
+	  .ranges = { { .from = 4936, .reason = BEHIND } },
+	  .shortest = 4936 },
+	{ .path = "azure/tdx-evidence-v1.json",
+	  .stride = 61,
+	  .ranges = { { .from = 53, .until = 2634, .reason = HEX, .bits = 0x20 },
+		      { .from = 2690, .until = 2861, .reason = TDREPORT },
+		      { .from = 2946, .until = 3395, .reason = TDREPORT },
+		      { .from = 3906, .until = 4056, .reason = TDREPORT },
 		      { .from = 12715, .until = 12810, .reason = BEHIND } },
 	  .shortest = 12813 },
-	{ .path = "azure/snp-evidence-v2.json", .stride = 61,
-	  .ranges = { { .from = 53, .until = 2718, .reason = HEX, .bits = 0x20 }, { .from = 2865, .until = 2866, .reason = VLEK } }, .shortest = 8015 },
-	{ .path = "azure/snp-evidence-v0.json", .stride = 211,
-	  .ranges = { { .from = 5, .until = 10, .reason = LABEL }, { .from = 14586, .until = 14587, .reason = VLEK } }, .shortest = 36047 },
-	{ .path = "azure/snp-evidence-genoa.json", .stride = 211,
-	  .ranges = { { .from = 5, .until = 10, .reason = LABEL }, { .from = 15072, .until = 15073, .reason = VLEK } } },
+	{ .path = "azure/snp-evidence-v2.json",
+	  .stride = 61,
+	  .ranges = { { .from = 53, .until = 2718, .reason = HEX, .bits = 0x20 },
+		      { .from = 2865, .until = 2866, .reason = VLEK } },
+	  .shortest = 8015 },
+	{ .path = "azure/snp-evidence-v0.json",
+	  .stride = 211,
+	  .ranges = { { .from = 5, .until = 10, .reason = LABEL },
+		      { .from = 14586, .until = 14587, .reason = VLEK } },
+	  .shortest = 36047 },
+	{ .path = "azure/snp-evidence-genoa.json",
+	  .stride = 211,
+	  .ranges = { { .from = 5, .until = 10, .reason = LABEL },
+		      { .from = 15072, .until = 15073, .reason = VLEK } } },
 	{ .path = "azure/az-quote.bin", .stride = 13 },
 };
 #define SAMPLE_COUNT (sizeof(samples) / sizeof(samples[0]))
@@ -119,13 +157,16 @@ struct run {
 
 static bool find_scenario(const char *path, struct scenario *ret)
 {
-	FILE *table = fmemopen((void *)(uintptr_t)verdicts_start, (size_t)(verdicts_end - verdicts_start), "r");
+	FILE *table = fmemopen((void *)(uintptr_t)verdicts_start,
+			       (size_t)(verdicts_end - verdicts_start), "r");
 	char line[2048];
 	bool found = false;
 
 	for (int number = 1; table && !found && fgets(line, sizeof(line), table); number++)
-		found = line[0] != '#' && line[0] != '=' && line[0] != '\n' && !strncmp(line, path, strlen(path)) &&
-			!strncmp(line + strlen(path), " trusted ", 9) && scenario_parse(ret, line, number);
+		found = line[0] != '#' && line[0] != '=' && line[0] != '\n' &&
+			!strncmp(line, path, strlen(path)) &&
+			!strncmp(line + strlen(path), " trusted ", 9) &&
+			scenario_parse(ret, line, number);
 	if (table)
 		fclose(table);
 	/* The words of a scenario point into itself. */
@@ -140,7 +181,8 @@ static bool same_claims(const struct cattest_result *a, const struct cattest_res
 	if (cattest_result_claims(a) != cattest_result_claims(b))
 		return false;
 	for (size_t i = 0; i < cattest_result_claims(a); i++) {
-		const struct cattest_claim *x = cattest_result_claim(a, i), *y = cattest_result_claim(b, i);
+		const struct cattest_claim *x = cattest_result_claim(a, i),
+					   *y = cattest_result_claim(b, i);
 
 		claim_text_of(x, texts[0], sizeof(texts[0]));
 		claim_text_of(y, texts[1], sizeof(texts[1]));
@@ -155,7 +197,8 @@ static bool may_change(const struct sample *s, size_t at, int bit)
 	for (size_t i = 0; i < RANGES_MAX; i++) {
 		const struct range *r = &s->ranges[i];
 
-		if (r->reason && at >= r->from && (!r->until || at < r->until) && (!r->bits || (r->bits & 1 << bit)))
+		if (r->reason && at >= r->from && (!r->until || at < r->until) &&
+		    (!r->bits || (r->bits & 1 << bit)))
 			return true;
 	}
 	return false;
@@ -164,11 +207,13 @@ static bool may_change(const struct sample *s, size_t at, int bit)
 static void report(struct run *r)
 {
 	if (r->fault)
-		printf("%s: %s: bytes %zu to %zu (%s)\n", r->sample->path, r->fault, r->fault_from, r->fault_until, r->fault_why);
+		printf("%s: %s: bytes %zu to %zu (%s)\n", r->sample->path, r->fault, r->fault_from,
+		       r->fault_until, r->fault_why);
 	r->fault = NULL;
 }
 
-static void note_fault(struct run *r, const char *fault, size_t at, const struct cattest_result *result)
+static void note_fault(struct run *r, const char *fault, size_t at,
+		       const struct cattest_result *result)
 {
 	failures++;
 	if (r->fault != fault || at > r->fault_until + 1 || at < r->fault_from) {
@@ -199,7 +244,10 @@ static void judge(struct run *r, size_t at, const void *data, size_t size, bool 
 	else if (!same_claims(result, r->expected))
 		note_fault(r, "trusted with other claims", at, result);
 	else if (!may_pass)
-		note_fault(r, size == r->good.size ? "a change that nothing notices" : "a cut that nothing notices", at, result);
+		note_fault(r,
+			   size == r->good.size ? "a change that nothing notices"
+						: "a cut that nothing notices",
+			   at, result);
 	else
 		r->allowed++;
 	cattest_result_free(result);
@@ -247,7 +295,9 @@ static void check_sample(const struct sample *sample, size_t index)
 	}
 	r.good = evidence_read(sample->path);
 	r.verifier = scenario_verifier(&r.scenario);
-	verdict = r.good.data && r.verifier ? scenario_verify(r.verifier, &r.scenario, r.good.data, r.good.size, &r.expected, &err) : "unread";
+	verdict = r.good.data && r.verifier ? scenario_verify(r.verifier, &r.scenario, r.good.data,
+							      r.good.size, &r.expected, &err)
+					    : "unread";
 	if (strcmp(verdict, "trusted")) {
 		printf("%s: is %s by itself (%s)\n", sample->path, verdict, err.text);
 		failures++;
@@ -258,8 +308,9 @@ static void check_sample(const struct sample *sample, size_t index)
 		report(&r);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	printf("%-34s %6zu changes: %6zu refused, %6zu errors, %4zu outside what is signed, %zu undecided, %.1f s\n", sample->path, r.changes, r.refused, r.errors,
-	       r.allowed, r.undecided, (double)(until.tv_sec - from.tv_sec) + (double)(until.tv_nsec - from.tv_nsec) / 1e9);
+	printf("%-34s %6zu changes: %6zu refused, %6zu errors, %4zu outside what is signed, %zu undecided, %.1f s\n",
+	       sample->path, r.changes, r.refused, r.errors, r.allowed, r.undecided,
+	       (double)(until.tv_sec - from.tv_sec) + (double)(until.tv_nsec - from.tv_nsec) / 1e9);
 	fflush(stdout);
 	cattest_result_free(r.expected);
 	cattest_verifier_free(r.verifier);

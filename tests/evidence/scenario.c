@@ -110,7 +110,10 @@ static bool add_root(struct cattest_verifier *v, const char *kind_and_path)
 	static const struct {
 		const char *name;
 		enum cattest_root kind;
-	} kinds[] = { { "intel:", CATTEST_ROOT_INTEL }, { "amd:", CATTEST_ROOT_AMD }, { "tpm:", CATTEST_ROOT_TPM }, { "ak:", CATTEST_ROOT_AK },
+	} kinds[] = { { "intel:", CATTEST_ROOT_INTEL },
+		      { "amd:", CATTEST_ROOT_AMD },
+		      { "tpm:", CATTEST_ROOT_TPM },
+		      { "ak:", CATTEST_ROOT_AK },
 		      { "aws:", CATTEST_ROOT_AWS } };
 
 	for (size_t i = 0; i < 5; i++) {
@@ -156,10 +159,11 @@ struct cattest_verifier *scenario_verifier(const struct scenario *s)
 	struct cattest_error err = { "" };
 	int64_t now = 0;
 
-	if (!policy && cattest_policy_parse("everything", policy_text, strlen(policy_text), &policy, &err))
+	if (!policy &&
+	    cattest_policy_parse("everything", policy_text, strlen(policy_text), &policy, &err))
 		printf("%s\n", err.text);
-	if (!v || !policy || (s->at && !parse_time(s->at, &now)) || (s->root && !add_root(v, s->root)) ||
-	    (s->with && !add_collateral(v, s->with))) {
+	if (!v || !policy || (s->at && !parse_time(s->at, &now)) ||
+	    (s->root && !add_root(v, s->root)) || (s->with && !add_collateral(v, s->with))) {
 		printf("verdicts.txt:%d: cannot be set up\n", s->number);
 		cattest_verifier_free(v);
 		return NULL;
@@ -171,8 +175,9 @@ struct cattest_verifier *scenario_verifier(const struct scenario *s)
 	return v;
 }
 
-const char *scenario_verify(struct cattest_verifier *v, const struct scenario *s, const void *data, size_t size,
-			    struct cattest_result **ret_result, struct cattest_error *err)
+const char *scenario_verify(struct cattest_verifier *v, const struct scenario *s, const void *data,
+			    size_t size, struct cattest_result **ret_result,
+			    struct cattest_error *err)
 {
 	static const char *last_log;
 	static struct bytes log;
@@ -238,7 +243,8 @@ void claim_text_of(const struct cattest_claim *claim, char *text, size_t room)
 		break;
 	case CATTEST_STRINGS:
 		for (size_t i = 0; i < claim->size && at < room; i++)
-			at += (size_t)snprintf(text + at, room - at, "%s%s", i ? "," : "", claim->strings[i]);
+			at += (size_t)snprintf(text + at, room - at, "%s%s", i ? "," : "",
+					       claim->strings[i]);
 		break;
 	default:
 		snprintf(text, room, "%llu", (unsigned long long)claim->number);

@@ -40,8 +40,9 @@ bool scenario_parse(struct scenario *s, const char *line, int number);
  * accepts every genuine evidence that is in date. */
 struct cattest_verifier *scenario_verifier(const struct scenario *s);
 /* "trusted", ..., "error". The result (NULL if error) is the caller's. */
-const char *scenario_verify(struct cattest_verifier *v, const struct scenario *s, const void *data, size_t size,
-			    struct cattest_result **ret_result, struct cattest_error *err);
+const char *scenario_verify(struct cattest_verifier *v, const struct scenario *s, const void *data,
+			    size_t size, struct cattest_result **ret_result,
+			    struct cattest_error *err);
 /* A claim as text, for comparing: hex, decimal, true, time. Lists are joined with commas. */
 void claim_text_of(const struct cattest_claim *claim, char *text, size_t room);
 /* The first failure, else the first missing thing; "" if there is none. */

@@ -39,14 +39,16 @@ static int by_name(const void *a, const void *b)
 }
 
 /* What a file is without anything else: the words of a line. */
-static void take_as_all(const char *path, char *ret_words, size_t room, char *ret_why, size_t why_room)
+static void take_as_all(const char *path, char *ret_words, size_t room, char *ret_why,
+			size_t why_room)
 {
 	struct scenario s = { .path = path };
 	struct cattest_verifier *v = scenario_verifier(&s);
 	struct cattest_result *result = NULL, *decoded = NULL;
 	struct cattest_error err = { "" }, decode_err = { "" }, add_err = { "" };
 	struct bytes b = evidence_read(path);
-	const char *verdict = b.data && v ? scenario_verify(v, &s, b.data, b.size, &result, &err) : "unread";
+	const char *verdict = b.data && v ? scenario_verify(v, &s, b.data, b.size, &result, &err)
+					  : "unread";
 	int decode = b.data ? cattest_decode(b.data, b.size, NULL, &decoded, &decode_err) : -1;
 	int add = b.data && v ? cattest_add_collateral(v, path, b.data, b.size, &add_err) : -1;
 
@@ -54,9 +56,12 @@ static void take_as_all(const char *path, char *ret_words, size_t room, char *re
 	if (result)
 		first_fault(result, ret_why, why_room);
 	else
-		snprintf(ret_why, why_room, "%s | %s | %s", err.text, decode_err.text, add_err.text);
-	snprintf(ret_words, room, "%s%s%s %s %s", verdict, result ? "/" : "", result ? cattest_result_type(result) : "",
-		 decode ? "opaque" : cattest_result_type(decoded), add ? "no-collateral" : "collateral");
+		snprintf(ret_why, why_room, "%s | %s | %s", err.text, decode_err.text,
+			 add_err.text);
+	snprintf(ret_words, room, "%s%s%s %s %s", verdict, result ? "/" : "",
+		 result ? cattest_result_type(result) : "",
+		 decode ? "opaque" : cattest_result_type(decoded),
+		 add ? "no-collateral" : "collateral");
 	cattest_result_free(result);
 	cattest_result_free(decoded);
 	cattest_verifier_free(v);
@@ -69,7 +74,8 @@ static void check_file(const char *line, int number)
 	char path[256], expected[3][64], words[256], wanted[256], why[2048];
 	size_t i = 0;
 
-	if (sscanf(line, "= %255s %63s %63s %63s", path, expected[0], expected[1], expected[2]) != 4) {
+	if (sscanf(line, "= %255s %63s %63s %63s", path, expected[0], expected[1], expected[2]) !=
+	    4) {
 		printf("verdicts.txt:%d: malformed\n", number);
 		failures++;
 		return;
@@ -77,7 +83,8 @@ static void check_file(const char *line, int number)
 	while (i < file_count && strcmp(files[i], path))
 		i++;
 	if (i == file_count || listed[i]) {
-		printf("verdicts.txt:%d: %s is %s\n", number, path, i == file_count ? "not in the folder" : "listed twice");
+		printf("verdicts.txt:%d: %s is %s\n", number, path,
+		       i == file_count ? "not in the folder" : "listed twice");
 		failures++;
 		return;
 	}
@@ -102,7 +109,8 @@ static void check_claims(const struct scenario *s, const struct cattest_result *
 		if (claim)
 			claim_text_of(claim, text, sizeof(text));
 		if (strcmp(text, equals + 1)) {
-			printf("verdicts.txt:%d: %s: %s is \"%s\", expected \"%s\"\n", s->number, s->path, name, text, equals + 1);
+			printf("verdicts.txt:%d: %s: %s is \"%s\", expected \"%s\"\n", s->number,
+			       s->path, name, text, equals + 1);
 			failures++;
 		}
 	}
@@ -139,7 +147,8 @@ static void check_scenario(const char *line, int number)
 		else
 			snprintf(why, sizeof(why), "%s", err.text);
 		if (strcmp(verdict, s.verdict)) {
-			printf("verdicts.txt:%d: %s at %s: %s, expected %s (%s)\n", number, s.path, s.at ? s.at : "-", verdict, s.verdict, why);
+			printf("verdicts.txt:%d: %s at %s: %s, expected %s (%s)\n", number, s.path,
+			       s.at ? s.at : "-", verdict, s.verdict, why);
 			failures++;
 		}
 	}
@@ -192,7 +201,8 @@ int main(int argc, char **argv)
 		learn();
 		return 0;
 	}
-	table = fmemopen((void *)(uintptr_t)verdicts_start, (size_t)(verdicts_end - verdicts_start), "r");
+	table = fmemopen((void *)(uintptr_t)verdicts_start, (size_t)(verdicts_end - verdicts_start),
+			 "r");
 	if (!table)
 		return 1;
 	check_table(table);

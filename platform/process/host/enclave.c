@@ -312,7 +312,8 @@ static int fill_in(const struct context *x, struct enclave *e, const struct encl
 	for (int i = 0; i < 3; i++)
 		b->stdio[i] = c->stdio[i] < 0 ? -1 : fcntl(c->stdio[i], F_DUPFD_CLOEXEC, 100);
 	b->log_handle = fcntl(c->log_handle, F_DUPFD_CLOEXEC, 100);
-	b->evidence_handle = c->evidence_handle < 0 ? -1 : fcntl(c->evidence_handle, F_DUPFD_CLOEXEC, 100);
+	b->evidence_handle =
+		c->evidence_handle < 0 ? -1 : fcntl(c->evidence_handle, F_DUPFD_CLOEXEC, 100);
 	b->rows = c->rows;
 	b->columns = c->columns;
 	b->uid = c->uid;

@@ -21,11 +21,11 @@ struct host_process {
 struct plat_task {
 	uint32_t host_pid, host_tid;
 	struct host_process *home;
-	uint32_t ready;	       /* the host thread runs on its own signal stack: it can be kicked */
-	uint8_t same_wakes;    /* learnt, up to SAME_WAKES: wakes in a row from inside the host process */
-	uint16_t spin;	       /* learnt: how long spinning before a park pays, in rounds */
-	uint8_t yield_misses;  /* learnt: how often giving way was in vain, in a row */
-	uint16_t yield_pause;  /* parks until giving way is tried again */
+	uint32_t ready;	    /* the host thread runs on its own signal stack: it can be kicked */
+	uint8_t same_wakes; /* learnt, up to SAME_WAKES: wakes in a row from inside the host process */
+	uint16_t spin;	    /* learnt: how long spinning before a park pays, in rounds */
+	uint8_t yield_misses; /* learnt: how often giving way was in vain, in a row */
+	uint16_t yield_pause; /* parks until giving way is tried again */
 };
 _Static_assert(sizeof(struct plat_task) <= sizeof(((struct task *)0)->platform), "fits");
 
