@@ -19,12 +19,14 @@ native_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/native=$(CURDIR
 # The cloister under test. Enclaves have a /tmp and a /run of their own.
 tested = $(CURDIR)/$(if $(filter /tmp/% /run/%,$(CURDIR)),tests/cloister-below-tmp,$(O)/bin/cloister)
 enclave_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/enclave=$(tested) run $(CURDIR)/$t')
+hypervisor_runs = $(foreach t,$(hypervisor_tests),'hypervisor/$(notdir $t)=$(CURDIR)/$t')
 program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),'programs/$(basename $(notdir $t))=$(CURDIR)/$t')
 export EVIDENCE ?= $(CURDIR)/../shared/evidence
 tests_env = CLOISTER=$(tested) O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-logs
 check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
-	@$(MAKE) -j2 all $(tests) $(fuzzers) $(fault_test) $(syscall_tests) $(stress_tests)
-	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(native_runs) $(enclave_runs) $(program_runs) $(stress_check)
+	@$(MAKE) -j2 all check-programs
+	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(hypervisor_runs) $(native_runs) $(enclave_runs) $(program_runs) $(stress_check)
+check-programs: $(tests) $(fuzzers) $(fault_test) $(hypervisor_tests) $(syscall_tests) $(stress_tests)
 check-long: programs $(stress_tests) $(tests) ## the stress tests and evidence mutations in full length, about an hour and a half (T=pattern picks some)
 	@$(MAKE) O=$(O)/wide-window kern_defines=-DWIDE_WINDOW programs
 	@TEST_TIMEOUT=5400 $(tests_env) tests/run $(stress_check_long) $(evidence_long)
@@ -69,4 +71,4 @@ clean:                          ## remove the build folder
 	rm -rf out compile_commands.json
 help:                           ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## /\1\t/p' Makefile
-.PHONY: all programs install check check-long check-syscall check-unit unit-tests fuzzers fuzz bench demo format lint deps-check deps-build deps-demo clean help
+.PHONY: all programs install check-programs check check-long check-syscall check-unit unit-tests fuzzers fuzz bench demo format lint deps-check deps-build deps-demo clean help

@@ -183,7 +183,7 @@ struct process {
 	bool child_subreaper, dumpable, huge_pages_off;
 	int oom_score_adj;
 	uint8_t *report_data; /* lock; fs/attestation.c: 64 bytes, NULL: zeroes */
-	struct path *exe; /* what runs, for /proc/PID/exe */
+	struct path *exe;     /* what runs, for /proc/PID/exe */
 	uintptr_t arg_start, arg_end, env_start, env_end, stack_start; /* for /proc */
 	uintptr_t auxv[64];
 	uint64_t start_time;

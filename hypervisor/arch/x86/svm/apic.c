@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The local APIC: Linux drives it, but INIT and SIPI never get through (they would take a processor out of the hypervisor: shown by
+ * tests/boot/init.sh). In xAPIC mode its page is not mapped for Linux: each access exits, is decoded (MOV and XCHG of 32 bits, what Linux uses)
+ * and done for it. In x2APIC mode the MSRs are filtered. What cannot be decoded sees the abort page.
+ * A processor that Linux takes offline is refused by the module; to a processor that never came online, SIPI is dropped as well.
+ */
+#include "hypervisor/arch/x86/svm/cpu.h"
+
+enum {
+	APIC_ICR_LOW = 0x300,
+	APIC_ICR_HIGH = 0x310,
+	APIC_LVT_CMCI = 0x2f0,
+	APIC_LVT_FIRST = 0x320,
+	APIC_LVT_LAST = 0x370
+};
+enum {
+	ICR_NMI = 4 << 8,
+	ICR_ASSERT = 1 << 14,
+	ICR_PENDING = 1 << 12,
+	DELIVERY_INIT = 5,
+	DELIVERY_STARTUP = 6
+};
+
+uint64_t apic_base;
+bool apic_x2;
+
+void apic_init(void)
+{
+	uint64_t base = msr_read(MSR_APIC_BASE);
+
+	apic_base = base & 0x000ffffffffff000ULL;
+	apic_x2 = base & 1 << 10;
+}
+
+uint32_t apic_id(void)
+{
+	uint32_t regs[4];
+
+	if (apic_x2)
+		return (uint32_t)msr_read(MSR_X2APIC + 2);
+	cpuid(1, 0, regs);
+	return regs[1] >> 24;
+}
+
+static volatile uint32_t *apic_register(uint64_t offset)
+{
+	return (volatile uint32_t *)(apic_base + offset);
+}
+
+/* Linux may have written the high half of a command and not yet the low one: it finds the high half as it was. */
+void apic_send_nmi(uint32_t id)
+{
+	if (apic_x2) {
+		msr_write(MSR_X2APIC + 0x30, (uint64_t)id << 32 | ICR_NMI | ICR_ASSERT);
+		return;
+	}
+	uint32_t high = *apic_register(APIC_ICR_HIGH);
+
+	while (*apic_register(APIC_ICR_LOW) & ICR_PENDING)
+		asm volatile("pause");
+	*apic_register(APIC_ICR_HIGH) = id << 24;
+	*apic_register(APIC_ICR_LOW) = ICR_NMI | ICR_ASSERT;
+	while (*apic_register(APIC_ICR_LOW) & ICR_PENDING)
+		asm volatile("pause");
+	*apic_register(APIC_ICR_HIGH) = high;
+}
+
+bool apic_command_allowed(struct vcpu *v, uint32_t command)
+{
+	uint32_t delivery = command >> 8 & 7;
+
+	if (delivery != DELIVERY_INIT && delivery != DELIVERY_STARTUP)
+		return true;
+	count(v, HV_COUNTER_INIT_DROPPED);
+	return false;
+}
+
+static void apic_write(struct vcpu *v, uint64_t offset, uint32_t value)
+{
+	bool vector = offset == APIC_LVT_CMCI ||
+		      (offset >= APIC_LVT_FIRST && offset <= APIC_LVT_LAST);
+
+	count(v, HV_COUNTER_APIC_WRITES);
+	/* Delivery mode INIT in a local vector would be an INIT to ourselves. */
+	if (offset == APIC_ICR_LOW || (vector && (value >> 8 & 7) == DELIVERY_INIT)) {
+		if (!apic_command_allowed(v, value))
+			return;
+	}
+	*apic_register(offset) = value;
+}
+
+/* A MOV or XCHG between memory and a register or immediate, 32 bits. */
+struct access {
+	unsigned int size; /* of the instruction */
+	bool write, exchange, immediate;
+	unsigned int reg;
+	uint32_t value;
+};
+
+static int immediate(struct vcpu *v, unsigned int at, uint32_t *ret_value)
+{
+	uint32_t value = 0;
+	uint8_t byte;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		if (code_byte(v, at + i, &byte) != 0)
+			return -1;
+		value |= (uint32_t)byte << 8 * i;
+	}
+	*ret_value = value;
+	return 0;
+}
+
+/* 0; 1: another instruction; -1: a fault is injected. */
+static int decode(struct vcpu *v, struct access *ret)
+{
+	unsigned int at = 0, rex = 0, displacement;
+	uint8_t byte, modrm;
+	struct access a = { 0 };
+
+	if (code_byte(v, at, &byte) != 0)
+		return -1;
+	if (v->regs.long_mode_code && (byte & 0xf0) == 0x40) {
+		rex = byte;
+		if (code_byte(v, ++at, &byte) != 0)
+			return -1;
+	}
+	if (rex & 8 || (byte != 0x89 && byte != 0x8b && byte != 0x87 && byte != 0xc7))
+		return 1;
+	a.write = byte != 0x8b;
+	a.exchange = byte == 0x87;
+	a.immediate = byte == 0xc7;
+	if (code_byte(v, ++at, &modrm) != 0)
+		return -1;
+	at++;
+	a.reg = (modrm >> 3 & 7) | (rex & 4) << 1;
+	unsigned int mode = modrm >> 6;
+	if (mode == 3)
+		return 1;
+	displacement = mode == 1 ? 1 : mode == 2 || (modrm & 7) == 5 ? 4 : 0;
+	if ((modrm & 7) == 4) {
+		if (code_byte(v, at++, &byte) != 0)
+			return -1;
+		if (mode == 0 && (byte & 7) == 5)
+			displacement = 4;
+	}
+	at += displacement;
+	if (a.immediate) {
+		if (immediate(v, at, &a.value) != 0)
+			return -1;
+		at += 4;
+	} else {
+		a.value = (uint32_t)v->regs.gpr[a.reg];
+	}
+	a.size = at;
+	*ret = a;
+	return 0;
+}
+
+void apic_access(struct vcpu *v, uint64_t guest_physical)
+{
+	struct access a;
+	uint64_t offset = guest_physical & 0xff0;
+	int result = guest_physical & 15 ? 1 : decode(v, &a);
+
+	if (result < 0)
+		return;
+	if (result || guest_physical - apic_base >= 0x400) {
+		step_begin(v, guest_physical);
+		return;
+	}
+	if (!a.write || a.exchange) {
+		uint32_t value = *apic_register(offset);
+
+		v->regs.gpr[a.reg] = value;
+	}
+	if (a.write)
+		apic_write(v, offset, a.value);
+	svm_skip(v, a.size);
+}

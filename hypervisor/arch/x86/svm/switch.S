@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The world switch. All of it runs with GIF clear: nothing arrives but faults of our own.
+ * General registers are at gpr[REG_*] (core/vcpu.h): RAX RCX RDX RBX RSP RBP RSI RDI R8-R15; RAX and RSP travel through the VMCB.
+ */
+	.text
+
+/* void svm_run(gpr: rdi, vmcb: rsi, host_vmcb: rdx) */
+	.globl svm_run
+svm_run:
+	push %rbp
+	push %rbx
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	push %rdi
+	push %rdx
+	mov %rsi, %rax
+	mov 8(%rdi), %rcx
+	mov 16(%rdi), %rdx
+	mov 24(%rdi), %rbx
+	mov 40(%rdi), %rbp
+	mov 48(%rdi), %rsi
+	mov 64(%rdi), %r8
+	mov 72(%rdi), %r9
+	mov 80(%rdi), %r10
+	mov 88(%rdi), %r11
+	mov 96(%rdi), %r12
+	mov 104(%rdi), %r13
+	mov 112(%rdi), %r14
+	mov 120(%rdi), %r15
+	mov 56(%rdi), %rdi
+	vmload %rax		/* FS GS TR LDTR and system call registers of the guest (APM 2, 15.14) */
+	vmrun %rax
+	vmsave %rax
+	push %rdi
+	mov 16(%rsp), %rdi
+	mov %rcx, 8(%rdi)
+	mov %rdx, 16(%rdi)
+	mov %rbx, 24(%rdi)
+	mov %rbp, 40(%rdi)
+	mov %rsi, 48(%rdi)
+	mov %r8, 64(%rdi)
+	mov %r9, 72(%rdi)
+	mov %r10, 80(%rdi)
+	mov %r11, 88(%rdi)
+	mov %r12, 96(%rdi)
+	mov %r13, 104(%rdi)
+	mov %r14, 112(%rdi)
+	mov %r15, 120(%rdi)
+	pop %rax
+	mov %rax, 56(%rdi)
+	pop %rax
+	vmload %rax		/* and ours */
+	pop %rdi
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbx
+	pop %rbp
+	cld
+	/* the guest's values are of no use to a mispredicted path of ours */
+	xor %ecx, %ecx
+	xor %edx, %edx
+	xor %esi, %esi
+	xor %r8d, %r8d
+	xor %r9d, %r9d
+	xor %r10d, %r10d
+	xor %r11d, %r11d
+	ret
+
+/* void svm_start(v: rdi, cr3: rsi, stack_end: rdx): never comes back; Linux's stack is no longer mapped */
+	.globl svm_start
+svm_start:
+	mov %rsi, %cr3
+	mov %rdx, %rsp
+	xor %ebp, %ebp
+	call svm_loop
+	ud2
+
+/*
+ * int call_own(function: rdi, argument: rsi, cr3: rdx, stack_end: rcx): on our own tables and stack, and back. While starting, with GIF clear: the
+ * IDT is still Linux's, and not mapped there.
+ */
+	.globl call_own
+call_own:
+	push %rbp
+	push %rbx
+	mov %rsp, %rbp
+	mov %cr3, %rbx
+	mov %rdx, %cr3
+	mov %rcx, %rsp
+	mov %rdi, %rax
+	mov %rsi, %rdi
+	call *%rax
+	mov %rbx, %cr3
+	mov %rbp, %rsp
+	pop %rbx
+	pop %rbp
+	ret
+
+/*
+ * void svm_native(native: rdi, gpr: rsi): this processor becomes what its VMCB says, on the leaving table, which maps us and Linux's kernel.
+ * Offsets: struct svm_native. GIF stays clear; Linux's code sets it when its own state is whole.
+ */
+	.globl svm_native
+svm_native:
+	mov 72(%rdi), %rax
+	vmload %rax
+	mov 0(%rdi), %rax
+	mov %rax, %cr3
+	lgdt 80(%rdi)
+	lidt 90(%rdi)
+	mov 8(%rdi), %rax
+	mov %rax, %cr0
+	mov 16(%rdi), %rax
+	mov %rax, %cr4
+	mov 64(%rdi), %rax
+	mov %eax, %es
+	mov 56(%rdi), %rax
+	mov %eax, %ds
+	mov 48(%rdi), %rax
+	mov %eax, %ss
+	mov 32(%rdi), %rsp
+	pushq 40(%rdi)
+	pushq 24(%rdi)
+	mov 0(%rsi), %rax
+	mov 8(%rsi), %rcx
+	mov 16(%rsi), %rdx
+	mov 24(%rsi), %rbx
+	mov 40(%rsi), %rbp
+	mov 56(%rsi), %rdi
+	mov 64(%rsi), %r8
+	mov 72(%rsi), %r9
+	mov 80(%rsi), %r10
+	mov 88(%rsi), %r11
+	mov 96(%rsi), %r12
+	mov 104(%rsi), %r13
+	mov 112(%rsi), %r14
+	mov 120(%rsi), %r15
+	mov 48(%rsi), %rsi
+	lretq
+
+/*
+ * int msr_read_safe(msr: edi, uint64_t *: rsi), int msr_write_safe(msr: edi, value: rsi): a #GP between fixup_start and fixup_end goes on at
+ * fixup_handler.
+ */
+	.globl fixup_start, fixup_end, fixup_handler, msr_read_safe, msr_write_safe
+fixup_start:
+msr_read_safe:
+	mov %edi, %ecx
+	rdmsr
+	shl $32, %rdx
+	mov %eax, %eax
+	or %rdx, %rax
+	mov %rax, (%rsi)
+	xor %eax, %eax
+	ret
+msr_write_safe:
+	mov %edi, %ecx
+	mov %esi, %eax
+	mov %rsi, %rdx
+	shr $32, %rdx
+	wrmsr
+	xor %eax, %eax
+	ret
+fixup_end:
+fixup_handler:
+	mov $-14, %eax		/* -EFAULT */
+	ret
+
+	.globl nmi_window
+nmi_window:
+	stgi
+	nop
+	nop
+	clgi
+	ret
+
+/* Exceptions of our own: a stub each pushes what the processor did not, then fault_handler(frame). */
+	.macro stub vector
+	.balign 16
+	.if (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30)
+	.else
+	push $0
+	.endif
+	push $\vector
+	jmp fault_common
+	.endm
+	.balign 16
+	.globl fault_stubs
+fault_stubs:
+	.set number, 0
+	.rept 32
+	stub number
+	.set number, number + 1
+	.endr
+
+fault_common:
+	cld
+	push %rax
+	push %rcx
+	push %rdx
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, %rdi
+	mov %rsp, %rbp
+	and $-16, %rsp
+	call fault_handler
+	mov %rbp, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rdx
+	pop %rcx
+	pop %rax
+	add $16, %rsp
+	iretq
+
+/*
+ * The image's entry: int image_entry(boot: rdi, processor: esi, entry: rdx), called by Linux's module on Linux's stack. Direction flag and
+ * alignment are the ABI's.
+ */
+	.section .text.entry, "ax"
+	.globl image_entry
+image_entry:
+	push %rbp
+	mov %rsp, %rbp
+	and $-16, %rsp
+	cld
+	call image_enter
+	mov %rbp, %rsp
+	pop %rbp
+	ret
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of enclaves in a running system: one program, one test a run (its name is the argument), exit 0, 1 with the reasons, or 77.
+ * It runs on anything that offers Linux's SGX interface: this hypervisor, or silicon.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <string.h>
+
+#include "hypervisor/loader/enclave.h"
+#include "hypervisor/loader/enclaves/checks.h"
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+extern const struct test memory_tests[], run_tests[], interface_tests[]; /* end with a name NULL */
+
+extern int failures;
+extern const char *folder; /* of the enclaves */
+#define EXPECT(c)                                                                \
+	do {                                                                     \
+		if (!(c)) {                                                      \
+			printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #c); \
+			failures++;                                              \
+		}                                                                \
+	} while (0)
+#define EXPECT_EQUAL(found, wanted)                                                       \
+	do {                                                                              \
+		long long expect_f = (long long)(found), expect_w = (long long)(wanted);  \
+		if (expect_f != expect_w) {                                               \
+			printf("%s:%d: %s is %lld (%#llx), not %lld (%#llx)\n", __FILE__, \
+			       __LINE__, #found, expect_f, expect_f, expect_w, expect_w); \
+			failures++;                                                       \
+		}                                                                         \
+	} while (0)
+
+/* Opens NAME.enclave, or ends the program with a message. */
+void open_file(const char *name, struct enclave_file *ret_file);
+/* checks.enclave, running; or the program ends. */
+struct enclave *make_checks(const struct enclave_options *options);
+/* A call that must succeed: its value. */
+uint64_t call(struct enclave *e, uint64_t function, uint64_t a, uint64_t b);
+/* A number of the driver's from /sys; ~0: it has none. */
+uint64_t driver_number(const char *name);

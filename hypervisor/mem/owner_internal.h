@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the files of mem/. Lock order: a caller's locks (epc_lock), owner_lock (partition, nested tables, users of EPC pages), the IOMMU's, the pool's.
+ * None is ever held across vcpus_flush.
+ */
+#pragma once
+
+#include "hypervisor/mem/owner.h"
+#include "hypervisor/mem/partition.h"
+
+static inline void mem_lock(bool *lock)
+{
+	while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+}
+
+static inline void mem_unlock(bool *lock)
+{
+	__atomic_clear(lock, __ATOMIC_RELEASE);
+}
+
+extern bool owner_lock;
+
+/*
+ * A nested page table entry (AMD APM 2, 5.3 and 15.25), with what AMD-Vi wants (AMD I/O Virtualization specification 48882, 2.2.3) in bits that processors
+ * ignore: Linux and its devices go through the very same tables, so what Linux does not own, no device reaches. Processors ignore bits 62:59 only while the
+ * host's CR4.PKE is 0: arch keeps it so. Accessed and dirty are set from the start: hardware never writes here.
+ */
+#define ENTRY_PRESENT (1ULL << 0)
+#define ENTRY_WRITE (1ULL << 1)
+#define ENTRY_USER (1ULL << 2)
+#define ENTRY_ACCESSED (1ULL << 5)
+#define ENTRY_DIRTY (1ULL << 6)
+#define ENTRY_LARGE (1ULL << 7)
+#define ENTRY_NEXT_LEVEL(l) \
+	((uint64_t)(l) << 9) /* AMD-Vi: level of the table it points to; 0: a page */
+#define ENTRY_DMA_READ (1ULL << 61)
+#define ENTRY_DMA_WRITE (1ULL << 62)
+#define ENTRY_NO_EXEC (1ULL << 63)
+#define ENTRY_ADDRESS 0x000ffffffffff000ULL
+#define ENTRY_LEAF (ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY)
+
+#define NPT_LEVELS 4U
+#define NPT_LIMIT (1ULL << 48)
+#define TABLE_ENTRIES 512U
+/* What one entry of a table of this level (1: pages) spans. */
+static inline uint64_t level_span(unsigned int level)
+{
+	return PAGE_SIZE << (9 * (level - 1));
+}
+
+static inline unsigned int level_index(uint64_t address, unsigned int level)
+{
+	return (unsigned int)(address >> (12 + 9 * (level - 1))) % TABLE_ENTRIES;
+}
+
+static inline bool entry_is_table(uint64_t entry, unsigned int level)
+{
+	return level > 1 && entry & ENTRY_PRESENT && !(entry & ENTRY_LARGE);
+}
+
+static inline uint64_t *entry_table(uint64_t entry)
+{
+	return pool_virtual(entry & ENTRY_ADDRESS);
+}
+
+/* The entry of a table of `level` that points to a table. DMA rights: only Linux's tables. */
+static inline uint64_t table_entry(const void *table, unsigned int level, bool dma)
+{
+	return pool_physical(table) | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED |
+	       (dma ? ENTRY_NEXT_LEVEL(level - 1) | ENTRY_DMA_READ | ENTRY_DMA_WRITE : 0);
+}
+
+/* Other processors walk the tables meanwhile: entries change as a whole. */
+static inline void entry_set(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+/* --- npt_linux.c: under owner_lock ------------------------------------------------------------------------------------------ */
+/* Pages set aside, so that a change that has begun does not fail. */
+struct stash {
+	void *pages; /* each holds the address of the next in its first bytes */
+	size_t count;
+};
+must_check int stash_fill(struct stash *stash, size_t count);
+void stash_empty(struct stash *stash);
+/* The most tables that npt_linux_update can need for this range. */
+size_t npt_linux_need(uint64_t start, uint64_t end);
+/* Makes the tables agree with the partition in [start, end). What falls out is retired, not freed: pool_reclaim after the flush. */
+void npt_linux_update(const struct partition *p, uint64_t start, uint64_t end, struct stash *stash);
+must_check int npt_linux_init(const struct partition *p);
+const char *npt_linux_check(const struct partition *p);
+uint64_t npt_linux_root(void);
+unsigned int npt_linux_lookup(uint64_t guest_physical, uint64_t *ret_physical);
+
+/* --- npt.c: under owner_lock -------------------------------------------------------------------------------------------------- */
+void npt_reset(void);
+/* Borrowed pages of Linux in [start, end) are taken out of all enclaves' tables; they are asked for again if still needed. */
+void npt_forget(uint64_t start, uint64_t end);
+const char *npt_check(void);
+
+/* --- epc_users.c: which enclave's tables map a page of EPC, and how often; under owner_lock ------------------------------------- */
+void epc_users_reset(void);
+/* -EBUSY: another's. -ENOMEM. */
+must_check int epc_user_get(uint64_t page, uint16_t npt);
+void epc_user_put(uint64_t page, uint16_t npt);
+bool epc_users_any(uint64_t start, uint64_t end);
+/* Mappings of all pages together, pages of the pool that this takes, and mappings of one page by this enclave. */
+size_t epc_users_total(void);
+size_t epc_users_pages(void);
+unsigned int epc_user_count(uint64_t page, uint16_t npt);
+
+/* --- pool.c ---------------------------------------------------------------------------------------------------------------------- */
+void *pool_pages(size_t count); /* together; zeroed */
+void pool_retire(void *page);
+void pool_reclaim(void);
+bool pool_overlaps(uint64_t start, uint64_t end);
+
+/* --- iommu.c ---------------------------------------------------------------------------------------------------------------------- */
+/* Cached translations and table entries forgotten by all IOMMUs; 0 if there is none. -EIO: one does not answer. */
+must_check int iommu_flush(void);
+const char *iommu_check(void);

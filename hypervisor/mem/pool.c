@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages for tables, from the hypervisor's own memory. Two bits a page, in the pool's own first pages: `used` and `retired`. A retired page is no longer in
+ * any table, but a processor or the IOMMU may still be walking through it: it keeps its contents and is given back by pool_reclaim, after the flush.
+ * Pages are zeroed when they are given out. Putting a page twice, or one that is not the pool's, is a bug of ours and stops the machine.
+ * Lock: pool_lock, innermost of all.
+ */
+#include "hypervisor/mem/owner_internal.h"
+#include "lib/base/string.h"
+
+static struct {
+	uint8_t *start;
+	uint64_t physical;
+	size_t pages, first, left; /* first: behind the bits */
+	size_t hint;		   /* no free page lies below it */
+	uint64_t *used, *retired;
+	bool lock;
+} pool;
+
+static bool bit(const uint64_t *map, size_t i)
+{
+	return map[i / 64] >> i % 64 & 1;
+}
+
+static void flip(uint64_t *map, size_t i)
+{
+	map[i / 64] ^= 1ULL << i % 64;
+}
+
+void pool_init(void *start, uint64_t physical_start, size_t size)
+{
+	size_t words = size / PAGE_SIZE / 64 + 1;
+
+	assert((uintptr_t)start % PAGE_SIZE == 0 && physical_start % PAGE_SIZE == 0);
+	memset(&pool, 0, sizeof(pool));
+	pool.start = start;
+	pool.physical = physical_start;
+	pool.pages = size / PAGE_SIZE;
+	pool.first = PAGE_UP(words * 2 * sizeof(uint64_t)) / PAGE_SIZE;
+	assert(pool.first < pool.pages);
+	memset(start, 0, pool.first * PAGE_SIZE);
+	pool.used = start;
+	pool.retired = pool.used + words;
+	for (size_t i = 0; i < pool.first; i++)
+		flip(pool.used, i);
+	pool.left = pool.pages - pool.first;
+	pool.hint = pool.first;
+}
+
+static size_t run_free(size_t at, size_t count)
+{
+	size_t n = 0;
+
+	while (n < count && at + n < pool.pages && !bit(pool.used, at + n))
+		n++;
+	return n;
+}
+
+void *pool_pages(size_t count)
+{
+	uint8_t *page = NULL;
+
+	mem_lock(&pool.lock);
+	while (pool.hint < pool.pages && bit(pool.used, pool.hint))
+		pool.hint += pool.used[pool.hint / 64] == ~0ULL ? 64 - pool.hint % 64 : 1;
+	for (size_t at = pool.hint, n; at < pool.pages; at += n + 1) {
+		n = run_free(at, count);
+		if (n < count)
+			continue;
+		for (size_t i = 0; i < count; i++)
+			flip(pool.used, at + i);
+		pool.left -= count;
+		page = pool.start + at * PAGE_SIZE;
+		break;
+	}
+	mem_unlock(&pool.lock);
+	if (page)
+		memset(page, 0, count * PAGE_SIZE);
+	return page;
+}
+
+void *pool_page(void)
+{
+	return pool_pages(1);
+}
+
+static size_t index_of(const void *page)
+{
+	size_t i = (size_t)((const uint8_t *)page - pool.start) / PAGE_SIZE;
+
+	assert((uintptr_t)page % PAGE_SIZE == 0 && (const uint8_t *)page >= pool.start &&
+	       i >= pool.first && i < pool.pages && bit(pool.used, i) && !bit(pool.retired, i));
+	return i;
+}
+
+void pool_put(void *page)
+{
+	size_t i;
+
+	mem_lock(&pool.lock);
+	i = index_of(page);
+	flip(pool.used, i);
+	pool.hint = MIN(pool.hint, i);
+	pool.left++;
+	mem_unlock(&pool.lock);
+}
+
+void pool_retire(void *page)
+{
+	mem_lock(&pool.lock);
+	flip(pool.retired, index_of(page));
+	mem_unlock(&pool.lock);
+}
+
+void pool_reclaim(void)
+{
+	mem_lock(&pool.lock);
+	for (size_t w = 0; w < pool.pages / 64 + 1; w++) {
+		if (!pool.retired[w])
+			continue;
+		pool.left += (size_t)__builtin_popcountll(pool.retired[w]);
+		pool.used[w] &= ~pool.retired[w];
+		pool.retired[w] = 0;
+		pool.hint = MIN(pool.hint, MAX(w * 64, pool.first));
+	}
+	mem_unlock(&pool.lock);
+}
+
+size_t pool_left(void)
+{
+	return __atomic_load_n(&pool.left, __ATOMIC_RELAXED);
+}
+
+uint64_t pool_physical(const void *page)
+{
+	size_t offset = (size_t)((const uint8_t *)page - pool.start);
+
+	assert((const uint8_t *)page >= pool.start && offset < pool.pages * PAGE_SIZE);
+	return pool.physical + offset;
+}
+
+void *pool_virtual(uint64_t address)
+{
+	if (address < pool.physical + pool.first * PAGE_SIZE ||
+	    address - pool.physical >= pool.pages * PAGE_SIZE)
+		return NULL;
+	return pool.start + (address - pool.physical);
+}
+
+bool pool_overlaps(uint64_t start, uint64_t end)
+{
+	return start < pool.physical + pool.pages * PAGE_SIZE && end > pool.physical;
+}

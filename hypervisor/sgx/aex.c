@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asynchronous enclave exit (SDM 3D, 40.3 and 40.4): an event while an enclave runs. Its state goes
+ * to SSA frame CSSA, at the place found at entry (so nothing can fault, whatever Linux did to its
+ * tables), Linux sees made-up state with RIP at the AEP, and CSSA counts one up.
+ *
+ * What an event says of the enclave is confined to what is listed in exit_info(): everything else
+ * is an exit without a reason.
+ */
+#include "hypervisor/sgx/run.h"
+#include "hypervisor/sgx/sgx.h"
+
+#define VECTOR_BR 5
+#define RFLAGS_CF (1ULL << 0)
+#define RFLAGS_PF (1ULL << 2)
+#define RFLAGS_AF (1ULL << 4)
+#define RFLAGS_ZF (1ULL << 6)
+#define RFLAGS_SF (1ULL << 7)
+#define RFLAGS_TF (1ULL << 8)
+#define RFLAGS_OF (1ULL << 11)
+#define RFLAGS_RF (1ULL << 16)
+
+/* EXITINFO (SDM 3D, 37.9.2.1). */
+static uint32_t exit_info(const struct secs *secs, uint8_t vector, uint32_t error)
+{
+	switch (vector) {
+	case VECTOR_DE:
+	case VECTOR_DB:
+	case VECTOR_BR:
+	case VECTOR_UD:
+	case VECTOR_MF:
+	case VECTOR_AC:
+	case VECTOR_XM:
+		return EXITINFO_VALID | EXITINFO_TYPE_HARDWARE | vector;
+	case VECTOR_BP:
+		return EXITINFO_VALID | EXITINFO_TYPE_SOFTWARE | vector;
+	case VECTOR_PF:
+		if (!(error & PF_USER))
+			return 0;
+		__attribute__((fallthrough));
+	case VECTOR_GP:
+		return secs->miscselect & MISC_EXINFO
+			       ? EXITINFO_VALID | EXITINFO_TYPE_HARDWARE | vector
+			       : 0;
+	default:
+		return 0;
+	}
+}
+
+static void save_registers(const struct enclave_entry *e, const struct guest_regs *r, bool is_fault)
+{
+	struct gprsgx *g = e->frame.gpr;
+
+	g->rax = r->gpr[REG_RAX];
+	g->rcx = r->gpr[REG_RCX];
+	g->rdx = r->gpr[REG_RDX];
+	g->rbx = r->gpr[REG_RBX];
+	g->rsp = r->gpr[REG_RSP];
+	g->rbp = r->gpr[REG_RBP];
+	g->rsi = r->gpr[REG_RSI];
+	g->rdi = r->gpr[REG_RDI];
+	g->r8 = r->gpr[REG_R8];
+	g->r9 = r->gpr[REG_R8 + 1];
+	g->r10 = r->gpr[REG_R8 + 2];
+	g->r11 = r->gpr[REG_R8 + 3];
+	g->r12 = r->gpr[REG_R8 + 4];
+	g->r13 = r->gpr[REG_R8 + 5];
+	g->r14 = r->gpr[REG_R8 + 6];
+	g->r15 = r->gpr[REG_R8 + 7];
+	/*
+	 * As an interrupt's stack frame would have it (SDM 3A, 6.8.3.1: faults push RF = 1), but
+	 * never TF.
+	 */
+	g->rflags = (r->rflags & ~RFLAGS_TF) | (is_fault ? RFLAGS_RF : 0);
+	g->rip = r->rip;
+	g->fs_base = r->fs_base;
+	g->gs_base = r->gs_base;
+}
+
+void sgx_aex(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t address, bool is_exception)
+{
+	struct enclave_entry *e = v->enclave;
+	struct guest_regs *r = &v->regs;
+	struct gprsgx *g = e->frame.gpr;
+	uint64_t xfrm = e->secs->attributes.xfrm, aep, tcs_linear;
+	uint32_t info = is_exception ? exit_info(e->secs, vector, error) : 0;
+
+	epc_lock();
+	save_registers(e, r, is_exception && vector != VECTOR_DB);
+	ssa_save(&e->frame, xfrm, e->xsave);
+	g->exit_info = info;
+	if (info && (e->secs->miscselect & MISC_EXINFO) &&
+	    (vector == VECTOR_PF || vector == VECTOR_GP)) {
+		struct exinfo *x = (struct exinfo *)(void *)((uint8_t *)g - sizeof(*x));
+
+		x->maddr = vector == VECTOR_PF ? address : 0;
+		x->error = error;
+		x->reserved = 0;
+	}
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(r->gpr); i++)
+		r->gpr[i] = 0;
+	aep = e->tcs->aep;
+	tcs_linear = e->tcs_linear;
+	r->gpr[REG_RAX] = ENCLU_ERESUME;
+	r->gpr[REG_RBX] = tcs_linear;
+	r->gpr[REG_RCX] = aep;
+	r->gpr[REG_RSP] = g->ursp;
+	r->gpr[REG_RBP] = g->urbp;
+	r->rip = aep;
+	r->rflags &= ~(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF |
+		       RFLAGS_RF);
+	ssa_synthetic(xfrm, vector, is_exception, e->xsave);
+	e->tcs->cssa++;
+	enclave_leave(v);
+	epc_unlock();
+}
+
+bool sgx_debug_exception(struct vcpu *v)
+{
+	if (v->enclave->debug_opt_in)
+		return false;
+	v->regs.rflags &= ~RFLAGS_TF;
+	return true;
+}
+
+void sgx_breakpoint(struct vcpu *v)
+{
+	vcpu_inject(v, v->enclave->debug_opt_in ? VECTOR_BP : VECTOR_UD);
+	enclave_fault(v);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ENCLU: the checks that come before every leaf, in the order of its page in the SDM (2A and 3D,
+ * 40.4), the table of leaves, and operands inside the enclave. A leaf runs wholly under the EPC's
+ * lock. Where it faults, nothing has changed; if an enclave was running, the fault is also an
+ * asynchronous exit, and the SSA holds RIP at the ENCLU.
+ */
+#include "hypervisor/sgx/leaves.h"
+#include "hypervisor/sgx/run.h"
+#include "hypervisor/sgx/sgx.h"
+
+#include <asm-generic/errno-base.h>
+
+#define CR0_PE (1ULL << 0)
+#define CR0_TS (1ULL << 3)
+#define CR0_NE (1ULL << 5)
+#define CR0_PG (1ULL << 31)
+#define RFLAGS_RF (1ULL << 16)
+#define RFLAGS_VM (1ULL << 17)
+
+int fault_own(struct vcpu *v, uint64_t linear, uint32_t access)
+{
+	vcpu_inject_page_fault(v, linear, PF_PRESENT | PF_USER | PF_SGX | access);
+	return -EFAULT;
+}
+
+bool epcm_allows(const struct epcm_entry *entry, uint64_t secs_physical, uint64_t linear,
+		 uint64_t rights)
+{
+	return entry->valid && entry->type == PT_REG && entry->secs == secs_physical &&
+	       entry->address == (linear & ~(PAGE_SIZE - 1)) && !entry->blocked &&
+	       !entry->pending && !entry->modified && (entry->rights & rights) == rights;
+}
+
+int operand_own(struct vcpu *v, uint64_t linear, uint64_t align, uint32_t access,
+		struct epcm_entry **ret_entry, void **ret_data)
+{
+	const struct enclave_entry *e = v->enclave;
+	struct epcm_entry *entry;
+	uint64_t address;
+	uint32_t error;
+
+	if (operand_aligned(v, linear, align))
+		return -EFAULT;
+	if (linear - e->secs->base >= e->secs->size)
+		return fault_gp(v);
+	if (guest_walk(v, e->linux_cr3, linear, access | ACCESS_USER, &address, &error)) {
+		vcpu_inject_page_fault(v, linear, error);
+		return -EFAULT;
+	}
+	entry = epcm_of(address);
+	/* SDM 3D, 38.3: an address in ELRANGE that is no EPC page is an EPCM violation as well. */
+	if (!entry)
+		return fault_own(v, linear, access);
+	*ret_entry = entry;
+	*ret_data = (uint8_t *)epc_page(entry) + (address & (PAGE_SIZE - 1));
+	return 0;
+}
+
+int operand_data(struct vcpu *v, uint64_t linear, uint64_t align, uint64_t rights, void **ret_data)
+{
+	uint32_t access = rights & SECINFO_W ? ACCESS_WRITE : ACCESS_READ;
+	struct epcm_entry *entry;
+
+	if (operand_own(v, linear, align, access, &entry, ret_data))
+		return -EFAULT;
+	if (!epcm_allows(entry, v->enclave->secs_physical, linear, rights))
+		return fault_own(v, linear, access);
+	return 0;
+}
+
+void enclave_fault(struct vcpu *v)
+{
+	uint64_t address = v->regs.cr2;
+
+	assert(v->inject && v->enclave);
+	sgx_aex(v, v->vector, v->inject_has_error ? v->error : 0, address, true);
+	/* SDM 3D, 40.3: Linux learns the page only. */
+	if (v->vector == VECTOR_PF)
+		v->regs.cr2 = address & ~(PAGE_SIZE - 1);
+}
+
+void sgx_illegal(struct vcpu *v)
+{
+	vcpu_inject(v, VECTOR_UD);
+	enclave_fault(v);
+}
+
+enum after { NEXT, NEXT_WITH_CODE, ELSEWHERE }; /* ELSEWHERE: the leaf sets RIP */
+static const struct {
+	enclu_function *run;
+	enum after after;
+	bool inside; /* else outside an enclave */
+} leaves[] = {
+	[ENCLU_EREPORT] = { leaf_ereport, NEXT, true },
+	[ENCLU_EGETKEY] = { leaf_egetkey, NEXT_WITH_CODE, true },
+	[ENCLU_EENTER] = { leaf_eenter, ELSEWHERE, false },
+	[ENCLU_ERESUME] = { leaf_eresume, ELSEWHERE, false },
+	[ENCLU_EEXIT] = { leaf_eexit, ELSEWHERE, true },
+	[ENCLU_EACCEPT] = { leaf_eaccept, NEXT_WITH_CODE, true },
+	[ENCLU_EMODPE] = { leaf_emodpe, NEXT, true },
+	[ENCLU_EACCEPTCOPY] = { leaf_eacceptcopy, NEXT_WITH_CODE, true },
+	[ENCLU_EDECCSSA] = { leaf_edeccssa, NEXT, true },
+};
+
+/* What is wrong before any leaf is looked at: a vector, or -1. */
+static int gate(const struct vcpu *v, uint32_t leaf)
+{
+	const struct guest_regs *r = &v->regs;
+
+	if (!(r->cr0 & CR0_PE) || (r->rflags & RFLAGS_VM))
+		return VECTOR_UD;
+	if (r->cr0 & CR0_TS)
+		return VECTOR_NM;
+	if (r->cpl < 3)
+		return VECTOR_UD;
+	if (!feature_control_ok() || leaf >= ARRAY_SIZE(leaves) || !leaves[leaf].run)
+		return VECTOR_GP;
+	if (!(r->cr0 & CR0_PG) || !(r->cr0 & CR0_NE))
+		return VECTOR_GP;
+	if (leaves[leaf].inside != (v->enclave != NULL))
+		return VECTOR_GP;
+	/*
+	 * An enclave here is 64-bit code; only a far jump, which it must not do (table 39-1), gets
+	 * it elsewhere.
+	 */
+	if (v->enclave && !r->long_mode_code)
+		return VECTOR_GP;
+	return -1;
+}
+
+void sgx_enclu(struct vcpu *v, unsigned int instruction_size)
+{
+	struct guest_regs *r = &v->regs;
+	uint64_t mask = r->long_mode_code ? ~0ULL : 0xffffffffULL;
+	uint32_t leaf = (uint32_t)r->gpr[REG_RAX];
+	struct enclu_operands o = {
+		.rbx = r->gpr[REG_RBX] & mask,
+		.rcx = r->gpr[REG_RCX] & mask,
+		.rdx = r->gpr[REG_RDX] & mask,
+		.next_rip = (r->rip + instruction_size) & mask,
+	};
+	int vector = gate(v, leaf), code;
+
+	if (vector == VECTOR_GP)
+		(void)fault_gp(v);
+	else if (vector >= 0)
+		vcpu_inject(v, (uint8_t)vector);
+	if (vector >= 0)
+		goto fault;
+	epc_lock();
+	code = leaves[leaf].run(v, &o);
+	epc_unlock();
+	if (code < 0)
+		goto fault;
+	if (leaves[leaf].after == NEXT_WITH_CODE)
+		leaf_result(v, (uint64_t)code);
+	if (leaves[leaf].after != ELSEWHERE) {
+		r->rip = o.next_rip;
+		r->rflags &= ~RFLAGS_RF;
+	}
+	return;
+fault:
+	if (v->enclave)
+		enclave_fault(v);
+}

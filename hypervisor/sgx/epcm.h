@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The EPC's pages and what is known of each (SDM 3D, 37.19), and the tracking of processors inside an enclave (39.5).
+ *
+ * One lock, epc_lock: every leaf takes it before it looks at an EPCM entry or at a page of EPC, and holds it until its effects
+ * are done. All functions below want it held, unless they say otherwise.
+ *
+ * Tracking. secs->epoch counts ETRACKs. A processor that enters is counted in secs->threads and remembers the epoch. ETRACK
+ * begins an epoch: who is inside becomes threads_previous, and must leave before the next ETRACK. So a page stamped with epoch
+ * E (EBLOCK, EMODPR, EMODT) can be in no processor's translations once an ETRACK came after (epoch > E) and all who entered
+ * before that ETRACK left.
+ */
+#pragma once
+
+#include "hypervisor/sgx/arch.h"
+
+void epc_lock(void);
+void epc_unlock(void);
+
+/* The EPCM entry of the page that holds a physical address; NULL: not EPC. No lock needed. */
+struct epcm_entry *epcm_of(uint64_t physical_address);
+/* The page itself, as the hypervisor sees it. */
+void *epc_page(const struct epcm_entry *entry);
+uint64_t epc_physical(const struct epcm_entry *entry);
+/* The SECS of an enclave's page, or of a SECS page itself; NULL for VA. */
+struct secs *epcm_secs(const struct epcm_entry *entry);
+uint64_t epcm_flags(const struct epcm_entry *entry); /* as SECINFO.FLAGS */
+
+/* A page becomes valid / invalid; secs->children follows. Becoming invalid forgets the enclave's translation of it. */
+void epcm_fill(struct epcm_entry *entry, uint8_t type, uint64_t flags, uint64_t secs,
+	       uint64_t address);
+void epcm_clear(struct epcm_entry *entry);
+
+/* EENTER, ERESUME: returns the epoch to remember. EEXIT, AEX: hands it back. */
+uint64_t track_enter(struct secs *secs);
+void track_leave(struct secs *secs, uint64_t epoch);
+/* Any processor inside? */
+bool track_active(const struct secs *secs);
+/* EBLOCK, EMODPR, EMODT: the translations of this page are old from now on. */
+void track_page(struct epcm_entry *entry);
+/* EWB, EACCEPT: no processor can have an old translation of it? (code 11 otherwise) */
+bool track_done(const struct epcm_entry *entry);
+/* ETRACK: 0 or SGX_PREV_TRK_INCMPL. */
+must_check int track_begin(struct secs *secs);
+
+/* --- Of sgx/address.c (the running enclaves' own tables) -------------------------------------- */
+/*
+ * The EPCM's view of this page got narrower or ended: no table of its enclave may map it any more (translations that processors
+ * inside still hold are what tracking is for).
+ */
+void enclave_forget_page(const struct epcm_entry *entry);
+/* The SECS page leaves the EPC (EREMOVE, EWB): frees secs->run, and clears it. No processor is inside. */
+void enclave_forget(struct secs *secs);
+
+/* --- What leaves share (sgx/encls.c) ---------------------------------------------------------- */
+struct vcpu;
+bool is_canonical(uint64_t linear);
+bool is_zero(const void *p, size_t size);
+/* RAX, ZF := code (0: cleared), CF, PF, AF, OF, SF := 0. */
+void leaf_result(struct vcpu *v, uint64_t code);
+/* #GP(0); #PF(linear) with PFEC.SGX. Always -EFAULT, so that callers say return fault_gp(v). */
+int fault_gp(struct vcpu *v);
+int fault_epcm(struct vcpu *v, uint64_t linear);
+/*
+ * An operand in EPC, by the guest's tables: *ret_entry, and *ret_data where it lies. #GP unless aligned to `align`, #PF by
+ * paging, #PF unless EPC.
+ */
+must_check int operand_epc(struct vcpu *v, uint64_t linear, unsigned int align, uint32_t access,
+			   struct epcm_entry **ret_entry, void **ret_data);
+
+/* sgx/keys.c (D): EINITTOKEN's launch key, for EINIT. */
+struct einittoken;
+void key_einittoken(const struct einittoken *token, const uint8_t mrsigner[32],
+		    uint8_t ret_key[16]);
+extern const uint8_t cpu_svn[16];
+/* Not newer than the current one? */
+bool cpu_svn_ok(const uint8_t svn[16]);
+
+/* sgx/paging.c: when the machine is given back or stops: pages that were evicted can never be opened again. No lock. */
+void paging_wipe(void);
+
+/* sgx/msr_cpuid.c */
+extern uint64_t le_pubkey_hash[4];  /* MSRs 8CH-8FH */
+extern uint64_t feature_control;    /* MSR 3AH */
+bool feature_control_ok(void);	    /* locked, and SGX on */
+extern uint64_t sgx_xfrm_allowed;   /* components of XCR0 that enclaves may have */
+uint32_t xsave_size(uint64_t xfrm); /* standard format (SDM 3D, 42.7.2.2) */
+#define SGX_ATTRIBUTES_ALLOWED                                            \
+	(ATTRIBUTE_DEBUG | ATTRIBUTE_MODE64BIT | ATTRIBUTE_PROVISIONKEY | \
+	 ATTRIBUTE_EINITTOKENKEY | ATTRIBUTE_KSS | ATTRIBUTE_AEXNOTIFY)
+#define SGX_MISC_ALLOWED MISC_EXINFO
+/* CPUID.12H.0:EDX: SIZE must be below 2 to this */
+#define SGX_SIZE_LOG2_64 40
+#define SGX_SIZE_LOG2_32 31

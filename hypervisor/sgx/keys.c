@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * EREPORT and EGETKEY (SDM 3D, 40.4 and table 40-64 "key derivation"). Every key is AES-CMAC over a
+ * packed structure that holds all that the key depends on, under one of two base keys from the root
+ * secret: with and without what Intel calls seal fuses. So the table of the SDM is the whole
+ * policy, and what it does not name is zero in the structure.
+ *
+ * CPUSVN: byte 0 is the hypervisor's security version, the rest zero; a key of an older version can
+ * be asked for, one of a newer version cannot. The base keys and the report key's id change only at
+ * start. Temporary keys are wiped.
+ */
+#include "hypervisor/crypto/crypto.h"
+#include "hypervisor/sgx/leaves.h"
+#include "hypervisor/sgx/run.h"
+
+#include "lib/base/string.h"
+
+#include <asm-generic/errno-base.h>
+
+/* Raised when a flaw in the hypervisor is mended that could have shown keys. */
+#define SECURITY_VERSION 1
+
+const uint8_t cpu_svn[16] = { SECURITY_VERSION };
+
+struct key_dependencies {
+	uint16_t key_name, key_policy;
+	uint16_t isv_prod_id, isv_svn, config_svn;
+	uint8_t cet_attributes, cet_attributes_mask;
+	uint32_t miscselect, misc_mask, zero;
+	struct attributes attributes, attribute_mask;
+	uint8_t mrenclave[32], mrsigner[32];
+	uint8_t isv_family_id[16], isv_ext_prod_id[16];
+	uint8_t config_id[64];
+	uint8_t key_id[32];
+	uint8_t cpu_svn[16], owner_epoch[16];
+	uint8_t padding[352]; /* SECS.PADDING (SDM: HARDCODED_PKCS1_5_PADDING), in every key */
+};
+_Static_assert(offsetof(struct key_dependencies, attributes) == 24 &&
+		       sizeof(struct key_dependencies) == 632,
+	       "no hole in what is hashed");
+
+static uint8_t base_keys[2][16]; /* [1]: with seal fuses */
+static uint8_t owner_epoch[16];
+static uint8_t report_key_id[32];
+
+static void from_secret(const char *label, const uint8_t secret[32], uint8_t ret_bytes[32])
+{
+	struct sha256_state s;
+	char name[16] = { 0 };
+
+	/* A label of fixed length and a secret of fixed length: SHA-256 serves as the extractor. */
+	str_copy(name, label, sizeof(name));
+	sha256_start(&s);
+	sha256_update(&s, name, sizeof(name));
+	sha256_update(&s, secret, 32);
+	sha256_finish(&s, ret_bytes);
+	secure_zero(&s, sizeof(s));
+}
+
+void sgx_set_root_secret(const uint8_t secret[32])
+{
+	uint8_t bytes[32];
+
+	from_secret("provision", secret, bytes);
+	memcpy(base_keys[0], bytes, sizeof(base_keys[0]));
+	from_secret("seal", secret, bytes);
+	memcpy(base_keys[1], bytes, sizeof(base_keys[1]));
+	/* Fresh at each start if there is a generator; it is no secret (SDM: CR_REPORT_KEYID). */
+	if (!random_bytes(report_key_id, sizeof(report_key_id)))
+		from_secret("report key id", secret, report_key_id);
+	secure_zero(bytes, sizeof(bytes));
+}
+
+void sgx_set_owner_epoch(const uint8_t epoch[16])
+{
+	memcpy(owner_epoch, epoch, sizeof(owner_epoch));
+}
+
+bool cpu_svn_ok(const uint8_t svn[16])
+{
+	return svn[0] <= cpu_svn[0] && is_zero(svn + 1, 15);
+}
+
+static void derive(const struct key_dependencies *d, bool seal_fuses, uint8_t ret_key[16])
+{
+	int err = aes_cmac(base_keys[seal_fuses], d, sizeof(*d), ret_key);
+
+	assert(!err); /* the arena has room for one block cipher */
+}
+
+void key_einittoken(const struct einittoken *token, const uint8_t mrsigner[32], uint8_t ret_key[16])
+{
+	struct key_dependencies d = {
+		.key_name = KEY_EINITTOKEN,
+		.isv_prod_id = token->isv_prod_id_le,
+		.isv_svn = token->isv_svn_le,
+		.miscselect = token->masked_miscselect_le,
+		.attributes = token->masked_attributes_le,
+	};
+
+	memcpy(d.mrsigner, mrsigner, sizeof(d.mrsigner));
+	memcpy(d.key_id, token->key_id, sizeof(d.key_id));
+	memcpy(d.cpu_svn, token->cpu_svn_le, sizeof(d.cpu_svn));
+	memcpy(d.owner_epoch, owner_epoch, sizeof(d.owner_epoch));
+	sigstruct_padding(d.padding);
+	derive(&d, true, ret_key);
+	secure_zero(&d, sizeof(d));
+}
+
+/* The REPORT key of an enclave, as TARGETINFO or its own SECS describe it. */
+static void key_report(const struct targetinfo *t, const uint8_t key_id[32], uint8_t ret_key[16])
+{
+	struct key_dependencies d = {
+		.key_name = KEY_REPORT,
+		.config_svn = t->config_svn,
+		.miscselect = t->miscselect,
+		.attributes = t->attributes,
+		.cet_attributes = t->cet_attributes,
+	};
+
+	memcpy(d.mrenclave, t->measurement, sizeof(d.mrenclave));
+	memcpy(d.config_id, t->config_id, sizeof(d.config_id));
+	memcpy(d.key_id, key_id, sizeof(d.key_id));
+	memcpy(d.cpu_svn, cpu_svn, sizeof(d.cpu_svn));
+	memcpy(d.owner_epoch, owner_epoch, sizeof(d.owner_epoch));
+	sigstruct_padding(d.padding);
+	derive(&d, true, ret_key);
+}
+
+int leaf_ereport(struct vcpu *v, const struct enclu_operands *o)
+{
+	const struct secs *secs = v->enclave->secs;
+	struct report report;
+	struct targetinfo target;
+	uint8_t key[16];
+	void *target_data, *report_data, *out;
+	int err;
+
+	if (operand_data(v, o->rbx, 512, SECINFO_R, &target_data) ||
+	    operand_data(v, o->rcx, 128, SECINFO_R, &report_data) ||
+	    operand_data(v, o->rdx, 512, SECINFO_R | SECINFO_W, &out))
+		return -EFAULT;
+	memcpy(&target, target_data, sizeof(target));
+	if (target.reserved1 || !is_zero(target.reserved2, sizeof(target.reserved2)) ||
+	    !is_zero(target.reserved3, sizeof(target.reserved3)))
+		return fault_gp(v);
+
+	memset(&report, 0, sizeof(report));
+	memcpy(report.cpu_svn, cpu_svn, sizeof(report.cpu_svn));
+	report.miscselect = secs->miscselect;
+	report.cet_attributes = secs->cet_attributes;
+	memcpy(report.isv_ext_prod_id, secs->isv_ext_prod_id, sizeof(report.isv_ext_prod_id));
+	report.attributes = secs->attributes;
+	memcpy(report.mrenclave, secs->mrenclave, sizeof(report.mrenclave));
+	memcpy(report.mrsigner, secs->mrsigner, sizeof(report.mrsigner));
+	memcpy(report.config_id, secs->config_id, sizeof(report.config_id));
+	report.isv_prod_id = secs->isv_prod_id;
+	report.isv_svn = secs->isv_svn;
+	report.config_svn = secs->config_svn;
+	memcpy(report.isv_family_id, secs->isv_family_id, sizeof(report.isv_family_id));
+	memcpy(report.report_data, report_data, sizeof(report.report_data));
+	memcpy(report.key_id, report_key_id, sizeof(report.key_id));
+	key_report(&target, report_key_id, key);
+	err = aes_cmac(key, &report, REPORT_MACED, report.mac);
+	assert(!err);
+	secure_zero(key, sizeof(key));
+	memcpy(out, &report, sizeof(report));
+	return 0;
+}
+
+/* What of the key table (SDM 3D, 40.4, EGETKEY) applies to a key name. */
+enum {
+	ROW_SVN = 1 << 1,    /* CPUSVN and ISVSVN of the request */
+	ROW_SIGNER = 1 << 2, /* always MRSIGNER */
+	ROW_POLICY = 1 << 3, /* KEYPOLICY is an input, and says which identities are */
+	ROW_ENCLAVE_BY_POLICY = 1 << 4,
+	ROW_PROD_ID = 1 << 5,
+	ROW_MASKS = 1 << 6, /* the masks are inputs themselves */
+	ROW_KEY_ID = 1 << 7,
+	ROW_OWNER = 1 << 8,
+	ROW_SEAL = 1 << 9,
+};
+static const struct {
+	uint64_t attribute; /* the enclave must have it */
+	unsigned int row;
+} key_table[] = {
+	[KEY_EINITTOKEN] = { ATTRIBUTE_EINITTOKENKEY, ROW_SVN | ROW_SIGNER | ROW_PROD_ID |
+							      ROW_KEY_ID | ROW_OWNER | ROW_SEAL },
+	[KEY_PROVISION] = { ATTRIBUTE_PROVISIONKEY,
+			    ROW_SVN | ROW_SIGNER | ROW_PROD_ID | ROW_MASKS },
+	[KEY_PROVISION_SEAL] = { ATTRIBUTE_PROVISIONKEY,
+				 ROW_SVN | ROW_SIGNER | ROW_POLICY | ROW_MASKS | ROW_SEAL },
+	[KEY_REPORT] = { 0, 0 },
+	[KEY_SEAL] = { 0, ROW_SVN | ROW_POLICY | ROW_ENCLAVE_BY_POLICY | ROW_MASKS | ROW_KEY_ID |
+				  ROW_OWNER | ROW_SEAL },
+};
+
+/* Identities that KEYPOLICY chooses. */
+static void depend_on_policy(struct key_dependencies *d, const struct secs *secs,
+			     const struct keyrequest *q, unsigned int row)
+{
+	d->key_policy = q->key_policy;
+	if ((row & ROW_ENCLAVE_BY_POLICY) && (q->key_policy & KEYPOLICY_MRENCLAVE))
+		memcpy(d->mrenclave, secs->mrenclave, sizeof(d->mrenclave));
+	if (q->key_policy & KEYPOLICY_MRSIGNER)
+		memcpy(d->mrsigner, secs->mrsigner, sizeof(d->mrsigner));
+	if (!(q->key_policy & KEYPOLICY_NOISVPRODID))
+		d->isv_prod_id = secs->isv_prod_id;
+	if (q->key_policy & KEYPOLICY_ISVFAMILYID)
+		memcpy(d->isv_family_id, secs->isv_family_id, sizeof(d->isv_family_id));
+	if (q->key_policy & KEYPOLICY_ISVEXTPRODID)
+		memcpy(d->isv_ext_prod_id, secs->isv_ext_prod_id, sizeof(d->isv_ext_prod_id));
+	if (q->key_policy & KEYPOLICY_CONFIGID) {
+		memcpy(d->config_id, secs->config_id, sizeof(d->config_id));
+		d->config_svn = q->config_svn;
+	}
+}
+
+static void depend_on(struct key_dependencies *d, const struct secs *secs,
+		      const struct keyrequest *q, unsigned int row)
+{
+	/* INIT and DEBUG always count: a debug enclave never gets another's key. */
+	uint64_t flags_mask = q->attribute_mask.flags | ATTRIBUTE_INIT | ATTRIBUTE_DEBUG;
+
+	memset(d, 0, sizeof(*d));
+	d->key_name = q->key_name;
+	d->isv_svn = q->isv_svn;
+	memcpy(d->cpu_svn, q->cpu_svn, sizeof(d->cpu_svn));
+	d->attributes.flags = flags_mask & secs->attributes.flags;
+	d->attributes.xfrm = q->attribute_mask.xfrm & secs->attributes.xfrm;
+	d->miscselect = q->misc_mask & secs->miscselect;
+	d->cet_attributes = q->cet_attributes_mask & secs->cet_attributes;
+	if (row & ROW_MASKS) {
+		d->attribute_mask = q->attribute_mask;
+		d->misc_mask = ~q->misc_mask;
+		d->cet_attributes_mask = q->cet_attributes_mask;
+	}
+	if (row & ROW_POLICY)
+		depend_on_policy(d, secs, q, row);
+	if (row & ROW_SIGNER)
+		memcpy(d->mrsigner, secs->mrsigner, sizeof(d->mrsigner));
+	if (row & ROW_PROD_ID)
+		d->isv_prod_id = secs->isv_prod_id;
+	if (row & ROW_KEY_ID)
+		memcpy(d->key_id, q->key_id, sizeof(d->key_id));
+	if (row & ROW_OWNER)
+		memcpy(d->owner_epoch, owner_epoch, sizeof(d->owner_epoch));
+	memcpy(d->padding, secs->padding, sizeof(d->padding));
+}
+
+/* The code, or SGX_OK and the key. */
+static int key_make(const struct secs *secs, const struct keyrequest *q, uint8_t ret_key[16])
+{
+	struct key_dependencies d;
+	unsigned int row;
+
+	if (q->key_name >= ARRAY_SIZE(key_table))
+		return SGX_INVALID_KEYNAME;
+	if (q->key_name == KEY_REPORT) {
+		struct targetinfo self = {
+			.attributes = secs->attributes,
+			.cet_attributes = secs->cet_attributes,
+			.config_svn = secs->config_svn,
+			.miscselect = secs->miscselect,
+		};
+
+		memcpy(self.measurement, secs->mrenclave, sizeof(self.measurement));
+		memcpy(self.config_id, secs->config_id, sizeof(self.config_id));
+		key_report(&self, q->key_id, ret_key);
+		return SGX_OK;
+	}
+	row = key_table[q->key_name].row;
+	if (key_table[q->key_name].attribute & ~secs->attributes.flags)
+		return SGX_INVALID_ATTRIBUTE;
+	if (!cpu_svn_ok(q->cpu_svn))
+		return SGX_INVALID_CPUSVN;
+	if (q->isv_svn > secs->isv_svn)
+		return SGX_INVALID_ISVSVN;
+	if ((row & ROW_POLICY) && (q->key_policy & KEYPOLICY_CONFIGID) &&
+	    q->config_svn > secs->config_svn)
+		return SGX_INVALID_ISVSVN;
+	depend_on(&d, secs, q, row);
+	derive(&d, row & ROW_SEAL, ret_key);
+	secure_zero(&d, sizeof(d));
+	return SGX_OK;
+}
+
+int leaf_egetkey(struct vcpu *v, const struct enclu_operands *o)
+{
+	const struct secs *secs = v->enclave->secs;
+	struct keyrequest request;
+	uint8_t key[16];
+	void *data, *out;
+	int code;
+
+	if (operand_data(v, o->rbx, 512, SECINFO_R, &data) ||
+	    operand_data(v, o->rcx, 16, SECINFO_R | SECINFO_W, &out))
+		return -EFAULT;
+	memcpy(&request, data, sizeof(request));
+	if (request.reserved1 || !is_zero(request.reserved2, sizeof(request.reserved2)) ||
+	    (request.key_policy & KEYPOLICY_RESERVED))
+		return fault_gp(v);
+	if (!(secs->attributes.flags & ATTRIBUTE_KSS) &&
+	    ((request.key_policy & KEYPOLICY_KSS) || request.config_svn))
+		return fault_gp(v);
+	code = key_make(secs, &request, key);
+	if (code == SGX_OK) {
+		memcpy(out, key, sizeof(key));
+		secure_zero(key, sizeof(key));
+	}
+	return code;
+}

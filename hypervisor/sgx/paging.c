@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages that leave the EPC and come back (SDM 3D, 39.5; 40.3: EBLOCK, ETRACK(C), EWB, ELDB/ELDU(C)).
+ *
+ * What leaves is sealed with AES-128-GCM under a key that exists for as long as the hypervisor runs. The IV is the version, a
+ * counter that never repeats; the version lies in the slot of a VA page, in EPC, and is taken out when the page comes back: so
+ * a page can be loaded once, and only its newest state. What the ciphertext belongs to (enclave, address, rights, type) is
+ * authenticated as struct mac_header.
+ */
+#include "hypervisor/core/vcpu.h"
+#include "hypervisor/crypto/crypto.h"
+#include "hypervisor/sgx/leaves.h"
+
+#include "lib/base/string.h"
+
+#include <linux/errno.h>
+
+struct mac_header {
+	uint64_t eid; /* of the owner; 0: a SECS or VA page */
+	uint64_t linear;
+	uint64_t flags; /* SECINFO.FLAGS with PENDING, MODIFIED, PR */
+	uint8_t zero[104];
+};
+_Static_assert(sizeof(struct mac_header) == 128, "MACHEADER");
+
+static uint8_t page_copy[PAGE_SIZE] __attribute__((aligned(16)));
+static uint8_t paging_key[16];
+static uint64_t last_version;
+
+void paging_init(void)
+{
+	if (!random_bytes(paging_key, sizeof(paging_key)))
+		panic("no random numbers for the paging key");
+	last_version = 0;
+}
+
+void paging_wipe(void)
+{
+	secure_zero(paging_key, sizeof(paging_key));
+	secure_zero(page_copy, sizeof(page_copy));
+}
+
+int leaf_eblock(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+{
+	struct epcm_entry *target;
+	void *data;
+
+	(void)rbx, (void)rdx;
+	if (operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data))
+		return -EFAULT;
+	if (!target->valid)
+		return SGX_PG_INVLD;
+	if (target->type == PT_SECS)
+		return SGX_PG_IS_SECS | LEAF_CF;
+	if (target->type == PT_VA)
+		return SGX_NOTBLOCKABLE | LEAF_CF;
+	if (target->blocked)
+		return SGX_BLKSTATE | LEAF_CF;
+	target->blocked = true;
+	track_page(target);
+	return SGX_OK;
+}
+
+int leaf_etrack(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+{
+	struct epcm_entry *target;
+	struct secs *secs;
+
+	(void)rbx, (void)rdx;
+	if (operand_secs(v, rcx, &target, &secs))
+		return -EFAULT;
+	return track_begin(secs);
+}
+
+/* Takes any page of the enclave. */
+int leaf_etrackc(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+{
+	struct epcm_entry *target;
+	void *data;
+
+	(void)rbx, (void)rdx;
+	if (operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data))
+		return -EFAULT;
+	if (!target->valid)
+		return fault_epcm(v, rcx);
+	if (target->type == PT_VA)
+		return SGX_TRACK_NOT_REQUIRED | LEAF_CF;
+	return track_begin(epcm_secs(target));
+}
+
+static void make_iv(uint64_t version, uint8_t ret_iv[12])
+{
+	memset(ret_iv, 0, 4);
+	memcpy(ret_iv + 4, &version, 8);
+}
+
+/* What both EWB and ELD want of the VA page. */
+static int va_slot(struct vcpu *v, uint64_t rdx, const struct epcm_entry *va)
+{
+	if (!va->valid || va->type != PT_VA)
+		return fault_epcm(v, rdx);
+	return 0;
+}
+
+static bool is_child(const struct epcm_entry *page)
+{
+	return page->type != PT_SECS && page->type != PT_VA;
+}
+
+/* May this page go? SGX_OK or why not. */
+static int may_leave(const struct epcm_entry *page)
+{
+	if (is_child(page)) {
+		if (!page->blocked)
+			return SGX_PAGE_NOT_BLOCKED;
+		return track_done(page) ? SGX_OK : SGX_NOT_TRACKED;
+	}
+	if (page->type == PT_SECS && epcm_secs(page)->children)
+		return SGX_CHILD_PRESENT;
+	return SGX_OK;
+}
+
+/* Seals the page into page_copy and *ret_pcmd. */
+static int seal(const struct epcm_entry *page, uint64_t version, struct pcmd *ret_pcmd)
+{
+	struct mac_header header = { .linear = page->address, .flags = epcm_flags(page) };
+	uint8_t iv[12];
+
+	memset(ret_pcmd, 0, sizeof(*ret_pcmd));
+	ret_pcmd->secinfo.flags = header.flags;
+	if (page->type != PT_VA)
+		ret_pcmd->enclave_id = epcm_secs(page)->eid;
+	if (is_child(page))
+		header.eid = epcm_secs(page)->eid;
+	make_iv(version, iv);
+	memcpy(page_copy, epc_page(page), PAGE_SIZE);
+	if (page->type == PT_SECS)
+		((struct secs *)page_copy)->run =
+			0; /* a pointer of ours: nobody's business, and stale when it is back */
+	return aes_gcm_seal(paging_key, iv, &header, sizeof(header), page_copy, PAGE_SIZE,
+			    page_copy, ret_pcmd->mac);
+}
+
+int leaf_ewb(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+{
+	struct epcm_entry *target, *va;
+	struct page_info info;
+	void *data, *slot_data;
+	uint64_t *slot, version;
+	struct pcmd pcmd;
+	bool occupied;
+	int code;
+
+	if (operand_aligned(v, rbx, sizeof(info)) || operand_aligned(v, rcx, PAGE_SIZE) ||
+	    operand_aligned(v, rdx, 8) ||
+	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data) ||
+	    operand_epc(v, rdx, 8, ACCESS_WRITE, &va, &slot_data))
+		return -EFAULT;
+	if (target == va)
+		return fault_gp(v);
+	if (operand_read(v, rbx, &info, sizeof(info)))
+		return -EFAULT;
+	if (info.linear || info.secs)
+		return fault_gp(v);
+	if (operand_aligned(v, info.secinfo, sizeof(pcmd)) ||
+	    operand_aligned(v, info.source, PAGE_SIZE))
+		return -EFAULT;
+	if (!target->valid)
+		return fault_epcm(v, rcx);
+	if (va_slot(v, rdx, va))
+		return -EFAULT;
+	code = may_leave(target);
+	if (code)
+		return code;
+
+	version =
+		++last_version; /* before it is used: a fault below must not let it be used again */
+	if (seal(target, version, &pcmd))
+		panic("EWB: sealing failed");
+	info.linear = target->address;
+	if (guest_write(v, info.source, page_copy, PAGE_SIZE, ACCESS_WRITE) ||
+	    guest_write(v, info.secinfo, &pcmd, sizeof(pcmd), ACCESS_WRITE) ||
+	    guest_write(v, rbx, &info.linear, sizeof(info.linear), ACCESS_WRITE))
+		return -EFAULT;
+	slot = slot_data;
+	occupied = *slot != 0;
+	*slot = version;
+	epcm_clear(target);
+	return occupied ? SGX_VA_SLOT_OCCUPIED | LEAF_CF : SGX_OK;
+}
+
+static int load(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx, bool blocked)
+{
+	struct epcm_entry *target, *va, *owner = NULL;
+	struct mac_header header = { 0 };
+	struct page_info info;
+	void *data, *slot_data;
+	struct secs *secs;
+	struct pcmd pcmd;
+	uint8_t iv[12], type;
+	int err;
+
+	if (operand_aligned(v, rbx, sizeof(info)) || operand_aligned(v, rcx, PAGE_SIZE) ||
+	    operand_aligned(v, rdx, 8) ||
+	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
+	    operand_epc(v, rdx, 8, ACCESS_WRITE, &va, &slot_data) ||
+	    operand_read(v, rbx, &info, sizeof(info)) ||
+	    operand_aligned(v, info.secinfo, sizeof(pcmd)) ||
+	    operand_aligned(v, info.source, PAGE_SIZE))
+		return -EFAULT;
+	if (target->valid)
+		return fault_epcm(v, rcx);
+	if (va_slot(v, rdx, va) || operand_read(v, info.secinfo, &pcmd, sizeof(pcmd)))
+		return -EFAULT;
+	type = SECINFO_TYPE(pcmd.secinfo.flags);
+	header.linear = info.linear;
+	header.flags = pcmd.secinfo.flags;
+	if (type == PT_REG || type == PT_TCS || type == PT_TRIM) {
+		if (operand_secs(v, info.secs, &owner, &secs))
+			return -EFAULT;
+		header.eid = secs->eid;
+	} else if (info.secs) {
+		return fault_gp(v);
+	}
+	if (operand_read(v, info.source, page_copy, PAGE_SIZE))
+		return -EFAULT;
+	make_iv(*(const uint64_t *)slot_data, iv);
+	/* An empty slot holds version 0, which nothing was ever sealed with. */
+	err = !*(const uint64_t *)slot_data
+		      ? -EBADMSG
+		      : aes_gcm_open(paging_key, iv, &header, sizeof(header), page_copy, PAGE_SIZE,
+				     pcmd.mac, page_copy);
+	if (err)
+		return SGX_MAC_COMPARE_FAIL;
+
+	memcpy(data, page_copy, PAGE_SIZE);
+	secure_zero(page_copy, PAGE_SIZE);
+	*(uint64_t *)slot_data = 0;
+	epcm_fill(target, type, pcmd.secinfo.flags, owner ? epc_physical(owner) : 0, info.linear);
+	if (blocked && owner) {
+		target->blocked = true;
+		track_page(target);
+	}
+	return SGX_OK;
+}
+
+int leaf_eldu(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+{
+	return load(v, rbx, rcx, rdx, false);
+}
+
+int leaf_eldb(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+{
+	return load(v, rbx, rcx, rdx, true);
+}

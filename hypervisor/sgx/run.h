@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the files that run enclaves: ENCLU's leaves (enclu.c, enter.c, accept.c, keys.c),
+ * asynchronous exits (aex.c), SSA frames (ssa.c) and an enclave's address space (address.c,
+ * space.c). arch/x86/svm needs the part at the end, besides sgx.h.
+ *
+ * Everything here wants epc_lock held, unless it says otherwise. Inside an enclave regs.cr3 is not
+ * looked at: Linux's is in the entry.
+ */
+#pragma once
+
+#include "hypervisor/core/vcpu.h"
+#include "hypervisor/sgx/epcm.h"
+
+/* --- ENCLU (enclu.c) --- */
+struct enclu_operands {
+	uint64_t rbx, rcx, rdx;
+	uint64_t next_rip; /* behind the instruction */
+};
+/*
+ * -EFAULT: the fault is injected and nothing has changed. Else the code for RAX, for leaves that
+ * have codes.
+ */
+typedef int enclu_function(struct vcpu *v, const struct enclu_operands *o);
+enclu_function leaf_eenter, leaf_eresume, leaf_eexit;			   /* enter.c */
+enclu_function leaf_eaccept, leaf_eacceptcopy, leaf_emodpe, leaf_edeccssa; /* accept.c */
+enclu_function leaf_ereport, leaf_egetkey;				   /* keys.c */
+
+/*
+ * An operand of a leaf inside the enclave. #GP unless aligned, canonical and in ELRANGE; #PF by
+ * Linux's tables; #PF unless EPC. access: ACCESS_READ or ACCESS_WRITE.
+ */
+must_check int operand_own(struct vcpu *v, uint64_t linear, uint64_t align, uint32_t access,
+			   struct epcm_entry **ret_entry, void **ret_data);
+/*
+ * The same, and the EPCM gives the enclave this page with `rights` (SECINFO_R..), else #PF with
+ * PFEC.SGX.
+ */
+must_check int operand_data(struct vcpu *v, uint64_t linear, uint64_t align, uint64_t rights,
+			    void **ret_data);
+/* #PF(linear) of an access that the EPCM refuses. Returns -EFAULT. */
+int fault_own(struct vcpu *v, uint64_t linear, uint32_t access);
+/*
+ * An enclave's regular page at this linear address, with these rights, and nothing under way (SDM
+ * 3D, 38.3)?
+ */
+bool epcm_allows(const struct epcm_entry *entry, uint64_t secs_physical, uint64_t linear,
+		 uint64_t rights);
+/* No lock wanted. v->inject is set while the enclave runs: the exit that hardware makes of it. */
+void enclave_fault(struct vcpu *v);
+
+/* --- A processor inside an enclave (enter.c) --- */
+#define SSA_XSAVE_PAGES 1 /* what of XCR0 enclaves may have (sgx_xfrm_allowed) fits */
+struct ssa_frame {	  /* where it lies; found at entry: an exit cannot fault (SDM 3D, 38.5.3) */
+	uint8_t *xsave[SSA_XSAVE_PAGES];
+	struct gprsgx *gpr;
+};
+
+struct space;
+struct enclave_entry {
+	struct tcs *tcs;
+	struct secs *secs;
+	uint64_t tcs_linear, secs_physical;
+	uint64_t epoch; /* track_enter's */
+	struct space *space;
+	struct ssa_frame frame;
+	uint64_t linux_cr3, linux_fs_base, linux_gs_base, linux_xcr0, linux_dr7;
+	uint64_t linux_trap; /* RFLAGS.TF at entry, if opted out of debugging */
+	bool debug_opt_in;
+	uint8_t *xsave; /* a page: copies of XSAVE areas on their way */
+};
+/* Linux's state comes back, except what EEXIT and AEX do differently: RIP and general registers. */
+void enclave_leave(struct vcpu *v);
+
+/* --- SSA frames (ssa.c) --- */
+/*
+ * Frame number `index` of this TCS, all its pages fit to be read and written, by Linux's tables and
+ * by the EPCM: else the fault is injected.
+ */
+must_check int ssa_locate(struct vcpu *v, uint64_t cr3, const struct secs *secs,
+			  uint64_t secs_physical, const struct tcs *tcs, uint32_t index,
+			  struct ssa_frame *ret_frame);
+/* The extended state into the frame. */
+void ssa_save(const struct ssa_frame *frame, uint64_t xfrm, uint8_t *scratch);
+/* The frame's extended state into scratch, and whether XRSTOR would take it: 0 or -EINVAL. */
+must_check int ssa_fetch(const struct ssa_frame *frame, uint64_t xfrm, uint8_t *scratch);
+/* What an exit leaves in the registers (SDM 3D, 40.3 "synthetic state"). */
+void ssa_synthetic(uint64_t xfrm, uint8_t vector, bool is_exception, uint8_t *scratch);
+
+/* --- The enclave's address space (space.c) --- */
+/*
+ * For one processor that enters; what Linux's tables no longer say is forgotten. NULL: no memory.
+ */
+struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr3,
+			  unsigned int levels);
+void space_leave(struct space *space);
+/* Maps a page there; leaf: the entry. npt_rights as npt_map. 0, -ENOMEM, or npt_map's. */
+must_check int space_map(struct space *space, uint64_t linear, uint64_t leaf,
+			 unsigned int npt_rights);
+/* The leaf entry for an address, 0: none. */
+uint64_t space_leaf(const struct space *space, uint64_t linear);
+/* Forgets all of it; the tables stay. */
+void space_forget(struct space *space);
+uint64_t space_root(const struct space *space);
+/* Physical address of a page of ones; 0: no memory. */
+uint64_t space_abort_page(struct space *space);
+struct npt *space_npt(const struct space *space);
+/*
+ * Tests: NULL, or what is wrong with any space: a page that is neither its enclave's by the EPCM
+ * nor Linux's, or rights too wide.
+ */
+const char *space_check(void);
+/* Tests: forgets all enclaves and processors, as after boot. */
+void space_reset(void);
+void enter_reset(void);
+
+/* Page table entries of ours and Linux's (AMD APM 2, 5.3). */
+#define LEAF_PRESENT (1ULL << 0)
+#define LEAF_WRITE (1ULL << 1)
+#define LEAF_USER (1ULL << 2)
+#define LEAF_ACCESSED (1ULL << 5)
+#define LEAF_DIRTY (1ULL << 6)
+#define LEAF_LARGE (1ULL << 7)
+#define LEAF_ADDRESS 0x000ffffffffff000ULL
+#define LEAF_CACHE (3ULL << 3 | 1ULL << 7) /* PWT, PCD, PAT */
+#define LEAF_KEY (15ULL << 59)
+#define LEAF_NO_EXEC (1ULL << 63)
+
+/* What Linux's tables say of a user address, without setting any bit (address.c). */
+struct linux_mapping {
+	uint64_t page;	  /* physical */
+	bool write, exec; /* write: and dirty is set already */
+	uint64_t key;	  /* LEAF_KEY */
+	uint64_t cache;	  /* LEAF_CACHE: for Linux's memory, that is devices */
+};
+/* False: not present, not the user's, not accessed yet, or a table is not in Linux's memory. */
+must_check bool linux_mapping(uint64_t cr3, unsigned int levels, uint64_t linear,
+			      struct linux_mapping *ret_mapping);
+
+/* --- For arch/x86/svm, without the lock --- */
+/*
+ * arch gives: XSAVE and XRSTOR of the guest's extended state, standard format, 64-byte aligned, of
+ * the components in mask (a subset of what the hardware has; XCR0 is arch's business). The area is
+ * the hypervisor's, and arch_xrstor's was checked: it cannot fault.
+ */
+void arch_xsave(void *area, uint64_t mask);
+void arch_xrstor(const void *area, uint64_t mask);
+/*
+ * An instruction that enclaves may not execute (SDM 3D, table 39-1: CPUID, INVD, I/O, SYSCALL..):
+ * #UD in the enclave. The exit is done and the fault injected.
+ */
+void sgx_illegal(struct vcpu *v);
+/*
+ * #DB in an enclave: true if it opted out of debugging (nothing is delivered, it goes on); else do
+ * sgx_aex and inject as usual.
+ */
+bool sgx_debug_exception(struct vcpu *v);
+/*
+ * INT3 in an enclave, RIP at it: #BP as a fault if opted in, else #UD (SDM 3D, 43.4). All done,
+ * exit and injection.
+ */
+void sgx_breakpoint(struct vcpu *v);
+/*
+ * A nested page fault in an enclave: its nested tables lost a page (npt_forget) that its own tables
+ * still name. Both are filled again on demand: the enclave goes on.
+ */
+void sgx_nested_fault(struct vcpu *v);
+/* Code of the running enclave at linear, for decoding: bytes copied, 0..size. */
+size_t sgx_read_code(struct vcpu *v, uint64_t linear, uint8_t *to, size_t size);
+
+/*
+ * The secret all keys come from; before the first EINIT. owner_epoch: MSRs 300H, 301H, 0 at reset.
+ */
+void sgx_set_root_secret(const uint8_t secret[32]);
+void sgx_set_owner_epoch(const uint8_t epoch[16]);

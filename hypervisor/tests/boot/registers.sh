@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# cpus: 1 2
+# SVM is hidden, and no MSR or instruction of it is to be had; VMMCALL is the kernel's alone.
+insmod /attack.ko || fail attack
+svm() { probe cpuid 80000001 | cut -d' ' -f3; }
+native=$((0x$(svm)))
+equal "SVM, native" $((native >> 2 & 1)) 1
+enter
+guest=$((0x$(svm)))
+equal "SVM" $((guest >> 2 & 1)) 0
+equal "SVM features" "$(probe cpuid 8000000a)" "00000000 00000000 00000000 00000000"
+equal "hypervisor bit" $((0x$(probe cpuid 1 | cut -d' ' -f3) >> 31)) 1
+efer=$(attack rdmsr c0000080 | cut -d' ' -f2)
+equal "EFER.SVME reads" $((0x$efer >> 12 & 1)) 0
+equal "EFER as it is" "$(attack wrmsr c0000080 "$efer")" "ok $efer"
+equal "EFER.SVME" "$(attack wrmsr c0000080 "$(printf %x $((0x$efer | 1 << 12)))")" gp
+equal "EFER without LME" "$(attack wrmsr c0000080 "$(printf %x $((0x$efer & ~(1 << 8))))")" gp
+equal "EFER reserved" "$(attack wrmsr c0000080 "$(printf %x $((0x$efer | 1 << 40)))")" gp
+equal "VM_CR reads" "$(attack rdmsr c0010114)" "ok 18"
+equal "VM_CR" "$(attack wrmsr c0010114 0)" gp
+equal "VM_HSAVE_PA reads" "$(attack rdmsr c0010117)" "ok 0"
+equal "VM_HSAVE_PA" "$(attack wrmsr c0010117 1000)" gp
+base=$(attack rdmsr 1b | cut -d' ' -f2)
+equal "APIC base as it is" "$(attack wrmsr 1b "$base")" "ok $base"
+equal "APIC base" "$(attack wrmsr 1b "$(printf %x $((0x$base + 0x1000)))")" gp
+equal "SYSCFG" "$(attack wrmsr c0010010 800000)" gp
+for instruction in vmrun vmload vmsave stgi clgi skinit invlpga; do # INVD: QEMU 7.2 takes its intercept for that of WBINVD
+	equal $instruction "$(attack $instruction)" fault
+done
+equal "VMMCALL, kernel" "$(attack vmmcall 434c5300)" "ok 1"
+equal "VMMCALL, unknown" "$(attack vmmcall 7)" "ok ffffffffffffffea"
+equal "VMMCALL, program" "$(probe vmmcall 434c5300)" "signal 4"
+equal "VMMCALL leave, program" "$(probe vmmcall 434c5302)" "signal 4"
+equal "leave with a bad table" "$(attack vmmcall 434c5302)" "ok ffffffffffffffea"
+equal "ENCLS leaf 99" "$(attack encls 99)" fault
+case $(probe enclu 99) in signal*) ;; *) fail "ENCLU leaf 99" ;; esac
+differ "refused MSRs" "$(counter msr_refused)" 0
+differ "refused instructions" "$(counter svm_refused)" 0
+equal "own faults" "$(counter faults_own)" 0
+leave
+equal "SVM again" $((0x$(svm))) $native
