@@ -87,12 +87,14 @@ enum hv_counter {
 	HV_COUNTER_NMI,
 	HV_COUNTER_FLUSHES,
 	HV_COUNTER_FAULTS_OWN, /* exceptions of the hypervisor itself that it caught */
+	HV_COUNTER_FAULTS_LINUX, /* its page tables, or what an event's delivery touches, lie in pages not its own */
 	HV_COUNTERS,
 };
 /* Names of the counters, in order, for sysfs. */
 #define HV_COUNTER_NAMES                                                                      \
 	"exits", "cpuid", "msr", "msr_refused", "svm_refused", "ud", "encls", "enclu", "aex", \
-		"npf", "abort_page", "apic_writes", "init_dropped", "nmi", "flushes", "faults_own"
+		"npf", "abort_page", "apic_writes", "init_dropped", "nmi", "flushes",         \
+		"faults_own", "faults_linux"
 
 /* CPUID: the hypervisor's leaves. EBX, ECX, EDX of the first: "CloisterHv  ". */
 #define HV_CPUID_BASE 0x40000000U

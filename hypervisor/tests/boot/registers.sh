@@ -2,6 +2,8 @@
 # cpus: 1 2
 # SVM is hidden, and no MSR or instruction of it is to be had; VMMCALL is the kernel's alone.
 insmod /attack.ko || fail attack
+# all on processor 0: some registers differ between processors
+attack() { taskset 1 sh -c "echo $* > /proc/attack && cat /proc/attack"; }
 svm() { probe cpuid 80000001 | cut -d' ' -f3; }
 native=$((0x$(svm)))
 equal "SVM, native" $((native >> 2 & 1)) 1

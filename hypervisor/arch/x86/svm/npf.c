@@ -23,8 +23,9 @@ void npf_exit(struct vcpu *v)
 		return;
 	}
 	if (error & NPF_TABLE_WALK || cpu->event) {
-		hv_log("processor %u: walks tables or delivers an event in page %lx", v->index,
-		       address);
+		if (cpu->counters[HV_COUNTER_FAULTS_LINUX]++ < 4)
+			hv_log("processor %u: tables or event in page %lx, exit %lx %lx, CR3 %lx RIP %lx",
+			       v->index, address, error, cpu->event, v->regs.cr3, v->regs.rip);
 		cpu->event = 0;
 		vcpu_inject_error(v, VECTOR_GP, 0);
 	} else if (error & NPF_FETCH) {

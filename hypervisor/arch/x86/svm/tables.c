@@ -114,6 +114,10 @@ void fault_handler(struct fault_frame *frame)
 		return;
 	if (frame->vector == VECTOR_GP && frame->rip >= (uintptr_t)fixup_start &&
 	    frame->rip < (uintptr_t)fixup_end) {
+		struct svm_cpu *cpu;
+
+		asm("mov %%fs:0, %0" : "=r"(cpu));
+		cpu->counters[HV_COUNTER_FAULTS_OWN]++;
 		frame->rip = (uintptr_t)fixup_handler;
 		return;
 	}
