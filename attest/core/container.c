@@ -127,29 +127,6 @@ static int from_pem(struct span in, struct unwrapped *ret)
 	return err;
 }
 
-/* Whether brackets nest no deeper than allowed: the JSON reader recurses. */
-static bool json_shallow(struct span in)
-{
-	bool quoted = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < in.size; i++) {
-		uint8_t c = in.data[i];
-
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '{' || c == '['))
-			depth++;
-		else if (!quoted && (c == '}' || c == ']'))
-			depth--;
-		if (depth > MAX_JSON_DEPTH)
-			return false;
-	}
-	return true;
-}
-
 static int from_byte_list(const json_t *list, struct unwrapped *ret)
 {
 	size_t count = json_array_size(list);
@@ -205,7 +182,7 @@ static int from_json(struct span in, struct unwrapped *ret)
 	json_t *root;
 	int err;
 
-	if (in.size > MAX_JSON || !json_shallow(in))
+	if (in.size > MAX_JSON || !json_shallow(in, MAX_JSON_DEPTH))
 		return -ENOENT;
 	root = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, &why);
 	for (size_t i = 0; !value && i < sizeof(names) / sizeof(names[0]); i++)

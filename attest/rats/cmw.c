@@ -192,25 +192,8 @@ static bool json_cmw(struct walk *w, json_t *cmw, const char *place, unsigned de
 /* The text is JSON that is not nested deeper than its reader shall recurse. */
 static json_t *load_json(struct span in)
 {
-	bool quoted = false;
-	int depth = 0;
-
-	if (in.size > JSON_MAX)
+	if (in.size > JSON_MAX || !json_shallow(in, DEPTH_MAX + 2))
 		return NULL;
-	for (size_t i = 0; i < in.size; i++) {
-		uint8_t c = in.data[i];
-
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '{' || c == '['))
-			depth++;
-		else if (!quoted && (c == '}' || c == ']'))
-			depth--;
-		if (depth > DEPTH_MAX + 2)
-			return NULL;
-	}
 	return json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, NULL);
 }
 
