@@ -272,29 +272,12 @@ static int from_azure(struct tpm_evidence *e, json_t *object, struct cattest_err
  */
 static bool looks_like_object(struct span in)
 {
-	size_t at = 0, depth = 0;
-	bool quoted = false;
+	size_t at = 0;
 
 	while (at < in.size && (in.data[at] == ' ' || in.data[at] == '\n' || in.data[at] == '\r' ||
 				in.data[at] == '\t'))
 		at++;
-	if (at == in.size || in.data[at] != '{' || in.size > TPM_JSON_MAX)
-		return false;
-	for (; at < in.size; at++) {
-		uint8_t c = in.data[at];
-
-		if (quoted && c == '\\')
-			at++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '{' || c == '['))
-			depth++;
-		else if (!quoted && (c == '}' || c == ']'))
-			depth--;
-		if (depth > 4)
-			return false;
-	}
-	return true;
+	return at < in.size && in.data[at] == '{' && in.size <= TPM_JSON_MAX && json_shallow(in, 4);
 }
 
 int tpm_evidence_from_json(struct span in, struct tpm_evidence *e, struct cattest_error *err)
