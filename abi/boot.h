@@ -60,8 +60,9 @@ struct boot_info {
 	uint64_t heap_start;
 	uint64_t memory_limit; /* bytes the kernel may use at once */
 	int32_t memfd, log_handle;
-	int32_t evidence_handle; /* abi/evidence.h; -1: none */
-	uint32_t reserved0;
+	int32_t evidence_handle;   /* abi/evidence.h; -1: none */
+	int32_t text_cache_handle; /* folder of what the kernel found out about texts; -1: none */
+	uint64_t kernel_identity;  /* differs for each file of a kernel */
 	uint64_t hwcap, hwcap2, minsigstksz, vdso, vdso_end;
 	uint64_t host_clock_gettime; /* function in the host's vDSO */
 	struct {
@@ -91,7 +92,7 @@ struct boot_info {
 	uint64_t syscall_counts[512];
 	uint64_t hostcall_counts[64]; /* by HC_* */
 	uint64_t platform_calls[32]; /* host calls the platform makes itself: see platform/process */
-	uint64_t rewrite_files, sites_mov, sites_after, sites_kept, rewrite_ns;
+	uint64_t rewrite_files, rewrite_loaded, sites_mov, sites_after, sites_kept, rewrite_ns;
 	uint64_t pages_used, pages_peak, objects;
 	struct boot_stats_site trapped[64];
 	/* control */

@@ -96,6 +96,7 @@ static int start(struct launcher *l, const struct run_config *c, const char *ker
 		.mounts = c->mounts,
 		.mount_count = c->mount_count,
 		.evidence_handle = l->evidence.kernel,
+		.text_cache_handle = l->registration.text_cache,
 	};
 	char *const none[] = { NULL };
 

@@ -11,6 +11,7 @@
 
 struct registration {
 	int base, folder, listener; /* descriptors */
+	int text_cache;		    /* folder for boot_info.text_cache_handle; -1: none */
 	struct wire_info info;
 	char path[256]; /* of the folder */
 };

@@ -118,10 +118,10 @@ void print_stats(FILE *to, const struct boot_info *b, unsigned long long memory_
 		(unsigned long long)host, used, (unsigned long long)b->host_lies);
 	print_lines(to, lines, used, used);
 	fprintf(to,
-		"sites rewritten: %llu over a mov, %llu around the call, %llu kept, in %llu files, %.3f ms\n",
+		"sites rewritten: %llu over a mov, %llu around the call, %llu kept, in %llu files (%llu found in the cache), %.3f ms\n",
 		(unsigned long long)b->sites_mov, (unsigned long long)b->sites_after,
 		(unsigned long long)b->sites_kept, (unsigned long long)b->rewrite_files,
-		(double)b->rewrite_ns / 1e6);
+		(unsigned long long)b->rewrite_loaded, (double)b->rewrite_ns / 1e6);
 	if (b->calls_trapped) {
 		fprintf(to, "sites trapped:\n");
 		print_sites(to, b);

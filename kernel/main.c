@@ -14,6 +14,7 @@
 #include "kernel/fs/tty.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/loader/exec.h"
+#include "kernel/loader/rewrite_store.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/net/net.h"
 #include "kernel/signal/signal.h"
@@ -168,6 +169,7 @@ void kernel_setup(struct boot_info *b)
 	configfs_init();
 	attestation_init();
 	evidence_init(b->evidence_handle);
+	rewrite_store_init(b->text_cache_handle, b->kernel_identity);
 	tty_init();
 	err = make_root(b, reason, sizeof(reason));
 	if (err)

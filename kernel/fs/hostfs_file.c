@@ -72,8 +72,36 @@ static int hostfs_fill(struct mapping *m, uint64_t index, size_t count, void *to
 	return 0;
 }
 
+static int hostfs_identify(struct mapping *m, struct mapping_identity *ret)
+{
+	struct inode *i = m->owner;
+	struct hostfs *h = hostfs_of(i);
+	struct host_node *n = node_of(i);
+	struct statx st;
+	int r, handle;
+
+	if (!h->cached)
+		return -EOPNOTSUPP;
+	handle = hostfs_handle_get(h, n);
+	if (handle < 0)
+		return handle;
+	r = host_statx(handle, "", HOST_EMPTY_PATH, HOST_STAT_MASK, &st);
+	hostfs_handle_put(h, n);
+	if (r)
+		return r;
+	ret->device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	ret->inode = st.stx_ino;
+	ret->size = st.stx_size;
+	ret->modified_s = st.stx_mtime.tv_sec;
+	ret->modified_ns = st.stx_mtime.tv_nsec;
+	ret->changed_s = st.stx_ctime.tv_sec;
+	ret->changed_ns = st.stx_ctime.tv_nsec;
+	return 0;
+}
+
 const struct mapping_ops hostfs_mapping_ops = { .fill = hostfs_fill,
-						.read_past = hostfs_read_past };
+						.read_past = hostfs_read_past,
+						.identify = hostfs_identify };
 
 /* --- cached files ------------------------------------------------------------------------------------------------------- */
 

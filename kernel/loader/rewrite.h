@@ -77,6 +77,11 @@ struct function_range {
 must_check int rewrite_text(uint8_t *text, uint64_t start, size_t size, uint64_t stubs_at,
 			    size_t stubs_max, const struct function_range *functions,
 			    size_t function_count, struct rewrite_image *ret);
+/*
+ * Patches a text as it lies in the file as `image`, made earlier from the same file, says. false: that cannot be this
+ * text's image; the text may then be patched in part.
+ */
+bool rewrite_image_apply(const struct rewrite_image *image, uint8_t *text, uint64_t stubs_at);
 void rewrite_image_free(struct rewrite_image *image);
 bool text_has_syscalls(const uint8_t *text, size_t size);
 /* Offset of the next `0f 05` at or after `from`, or SIZE_MAX. */
@@ -117,6 +122,6 @@ uintptr_t rewrite_resume_address(struct mm *mm,
 void rewrite_count_trap(struct mm *mm, uintptr_t return_address, uint64_t number);
 void rewrite_drop_mapping(struct mapping *m); /* file contents changed or inode freed */
 struct rewrite_stats {
-	uint64_t files, sites_mov, sites_after, sites_kept, time_ns;
+	uint64_t files, loaded, sites_mov, sites_after, sites_kept, time_ns;
 };
 void rewrite_stats(struct rewrite_stats *ret);

@@ -3,7 +3,7 @@
  * Rewritten text, once for each file: a patched copy of the executable segment and the stubs that go with it, in
  * enclave pages that any number of address spaces map. It hangs on inode->data->text and is good as long as the file's
  * size, times and change count are what they were. Most files have no `syscall`: that is remembered, too, and nothing else
- * of them is kept.
+ * of them is kept. What was found out about a file of the host is kept by the host for the next enclave (rewrite_store.h).
  *
  * Locks: cache_lock guards all lists of images (held for a few instructions); image->lock is held while one image is
  * made, which reads the file and takes milliseconds. mm.lock -> image->lock -> cache_lock.
@@ -15,13 +15,15 @@
 #include "kernel/fs/file.h"
 #include "kernel/loader/insn.h"
 #include "kernel/loader/module.h"
-#include "kernel/loader/rewrite_internal.h"
+#include "kernel/loader/rewrite_store.h"
 #include "kernel/mm/kmalloc.h"
 #include "lib/base/string.h"
 
 #define TEXT_SIZE_MAX (512UL << 20)
 #define CANDIDATES_MAX 65536
 #define SCAN_SIZE (64UL << 10)
+/* What took less is not worth a file. */
+#define STORE_TIME 100000 /* ns */
 
 static struct mutex cache_lock;
 static struct rewrite_stats totals; /* atomic adds */
@@ -200,9 +202,9 @@ static int make_text(struct text_image *t, struct file *file, const Elf64_Phdr *
 	} else if (!err) {
 		rewrite_image_free(&image);
 	}
-	__atomic_fetch_add(&totals.sites_mov, image.mov, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&totals.sites_after, image.after, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&totals.sites_kept, image.kept, __ATOMIC_RELAXED);
+	t->sites.mov = image.mov;
+	t->sites.after = image.after;
+	t->sites.kept = image.kept;
 	if (err || !image.stubs_size) {
 		pages_put(text, pages);
 		return err;
@@ -213,7 +215,6 @@ static int make_text(struct text_image *t, struct file *file, const Elf64_Phdr *
 	t->text = text;
 	t->sites = image;
 	t->gap = gap;
-	__atomic_fetch_add(&totals.files, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -246,18 +247,72 @@ out:
 	return err == -ENOEXEC || err == -E2BIG ? 0 : err;
 }
 
+static bool identify_again(struct file *file, const struct mapping_identity *then)
+{
+	struct mapping_identity now;
+
+	return rewrite_store_identify(file, &now) && !memcmp(&now, then, sizeof(now));
+}
+
+static void forget_image(struct text_image *t)
+{
+	if (t->text)
+		pages_put(t->text, t->pages);
+	if (t->sites.stubs)
+		pages_put(t->sites.stubs, t->sites.stubs_size / PAGE_SIZE);
+	t->text = t->sites.stubs = NULL;
+	rewrite_image_free(&t->sites);
+	t->gap = 0;
+}
+
+/* As an earlier enclave left it. false: to be made. */
+static bool load(struct text_image *t, struct file *file, const struct mapping_identity *identity)
+{
+	if (identity->size != t->size || !rewrite_store_load(identity, t))
+		return false;
+	if (!t->gap)
+		return true;
+	t->text = pages_alloc(t->pages);
+	if (t->text && !read_range(file, t->text, t->pages * PAGE_SIZE, t->offset) &&
+	    rewrite_image_apply(&t->sites, t->text + (t->sites.text_start - t->address),
+				t->lowest - t->gap) &&
+	    identify_again(file, identity)) {
+		__atomic_fetch_add(&totals.loaded, 1, __ATOMIC_RELAXED);
+		return true;
+	}
+	forget_image(t);
+	return false;
+}
+
+static int load_or_make(struct text_image *t, struct file *file)
+{
+	struct mapping_identity identity;
+	bool kept = rewrite_store_identify(file, &identity);
+	uint64_t start = plat_clock(CLOCK_MONOTONIC);
+	int err = 0;
+
+	if (!kept || !load(t, file, &identity)) {
+		err = make(t, file);
+		if (!err && kept && plat_clock(CLOCK_MONOTONIC) - start >= STORE_TIME &&
+		    identify_again(file, &identity))
+			rewrite_store_save(&identity, t);
+	}
+	if (t->gap)
+		__atomic_fetch_add(&totals.files, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&totals.sites_mov, t->sites.mov, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&totals.sites_after, t->sites.after, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&totals.sites_kept, t->sites.kept, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&totals.time_ns, plat_clock(CLOCK_MONOTONIC) - start, __ATOMIC_RELAXED);
+	return err;
+}
+
 /* --- the cache ---------------------------------------------------------------------------------------------------- */
 
 void text_image_put(struct text_image *t)
 {
 	if (!ref_put(&t->refs))
 		return;
-	if (t->text)
-		pages_put(t->text, t->pages);
-	if (t->sites.stubs)
-		pages_put(t->sites.stubs, t->sites.stubs_size / PAGE_SIZE);
-	t->sites.stubs = NULL;
-	rewrite_image_free(&t->sites);
+	forget_image(t);
 	kfree(t);
 }
 
@@ -316,11 +371,8 @@ struct text_image *text_image_get(struct file *file)
 	if (!__atomic_load_n(&t->made, __ATOMIC_ACQUIRE)) {
 		mutex_lock(&t->lock);
 		if (!t->made) {
-			uint64_t start = plat_clock(CLOCK_MONOTONIC);
-			bool settled = !make(t, file);
+			bool settled = !load_or_make(t, file);
 
-			__atomic_fetch_add(&totals.time_ns, plat_clock(CLOCK_MONOTONIC) - start,
-					   __ATOMIC_RELAXED);
 			__atomic_store_n(&t->made, settled, __ATOMIC_RELEASE);
 		}
 		mutex_unlock(&t->lock);
@@ -364,6 +416,7 @@ size_t rewrite_gap(struct file *file)
 void rewrite_stats(struct rewrite_stats *ret)
 {
 	ret->files = __atomic_load_n(&totals.files, __ATOMIC_RELAXED);
+	ret->loaded = __atomic_load_n(&totals.loaded, __ATOMIC_RELAXED);
 	ret->sites_mov = __atomic_load_n(&totals.sites_mov, __ATOMIC_RELAXED);
 	ret->sites_after = __atomic_load_n(&totals.sites_after, __ATOMIC_RELAXED);
 	ret->sites_kept = __atomic_load_n(&totals.sites_kept, __ATOMIC_RELAXED);

@@ -118,6 +118,30 @@ static void check_image(const struct rewrite_image *image, const uint8_t *before
 		REQUIRE(before[at] == image->text[at]);
 }
 
+/* The image, and one that somebody damaged, on the text as it was. */
+static void apply_image(const struct rewrite_image *image, const uint8_t *before, uint64_t stubs_at,
+			const uint8_t chance[3])
+{
+	struct rewrite_image damaged = *image;
+	size_t sites_size = image->count * sizeof(image->sites[0]);
+	uint8_t *text = malloc(MAX(image->text_size, (size_t)1));
+
+	memcpy(text, before, image->text_size);
+	if (image->text_size >= 2) {
+		REQUIRE(rewrite_image_apply(image, text, stubs_at));
+		REQUIRE(!memcmp(text, image->text, image->text_size));
+	}
+	if (sites_size) {
+		damaged.sites = malloc(sites_size);
+		memcpy(damaged.sites, image->sites, sites_size);
+		((uint8_t *)damaged.sites)[(chance[0] | chance[1] << 8) % sites_size] ^= chance[2];
+		memcpy(text, before, image->text_size);
+		(void)rewrite_image_apply(&damaged, text, stubs_at);
+		free(damaged.sites);
+	}
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct function_range ranges[4];
@@ -147,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!rewrite_text(text, 0x10000, text_size, data[20] & 1 ? -0x4000ULL : 0x8000,
 			  data[21] * 16u, ranges, count, &image)) {
 		check_image(&image, data + 24);
+		apply_image(&image, data + 24, data[20] & 1 ? -0x4000ULL : 0x8000, data + 21);
 		rewrite_image_free(&image);
 	}
 	free(text);

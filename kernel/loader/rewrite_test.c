@@ -509,6 +509,42 @@ static bool find_libc(char *path, uintptr_t *ret_start, uint64_t *ret_offset)
 	return found;
 }
 
+#define GUARD 64
+
+/* The image alone makes the same of the file's text; a damaged one is refused, or at least stays inside of the text. */
+static void check_apply(const struct loaded *l)
+{
+	size_t size = l->text->p_filesz, sites_size = l->image.count * sizeof(l->image.sites[0]),
+	       refused = 0;
+	const uint8_t *original = l->file + l->text->p_offset;
+	struct rewrite_image damaged = l->image;
+	uint8_t *text = malloc(size + 2 * (size_t)GUARD);
+	uint32_t chance = 1;
+
+	memset(text, 0xa5, size + 2 * (size_t)GUARD);
+	memcpy(text + GUARD, original, size);
+	CHECK(rewrite_image_apply(&l->image, text + GUARD, l->stubs_at));
+	CHECK(!memcmp(text + GUARD, l->copy, size));
+	/* What is patched is no text of this image any more: AFTER's `syscall` is gone. */
+	CHECK(!l->image.after || !rewrite_image_apply(&l->image, text + GUARD, l->stubs_at));
+	damaged.sites = malloc(sites_size);
+	for (unsigned int n = 0; n < 2000; n++) {
+		chance = chance * 1664525 + 1013904223;
+		memcpy(damaged.sites, l->image.sites, sites_size);
+		((uint8_t *)damaged.sites)[(chance >> 8) % sites_size] ^=
+			(uint8_t)(1u << (chance & 7));
+		memcpy(text + GUARD, original, size);
+		refused += !rewrite_image_apply(&damaged, text + GUARD, l->stubs_at);
+		for (unsigned int g = 0; g < GUARD; g++)
+			CHECK(text[g] == 0xa5 && text[GUARD + size + g] == 0xa5);
+	}
+	printf("libc's image applied to its text: the same; %zu of 2000 damaged ones refused\n",
+	       refused);
+	CHECK(refused > 500);
+	free(damaged.sites);
+	free(text);
+}
+
 static void test_libc(void)
 {
 	char path[256];
@@ -526,6 +562,7 @@ static void test_libc(void)
 	}
 	CHECK(load_file(path, &l, &ms));
 	check_addresses(&l.image, l.stubs_at);
+	check_apply(&l);
 	text = (uint8_t *)start + (l.text->p_offset - offset);
 	base = (uintptr_t)text - l.text->p_vaddr;
 	CHECK(!memcmp(text, l.file + l.text->p_offset, l.text->p_filesz));

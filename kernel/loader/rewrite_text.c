@@ -139,11 +139,11 @@ static void emit_after(struct emitter *e, const struct scan *c, const struct wor
 }
 
 /* The jump, and nops up to the end of what it replaces. */
-static bool put_patch(const struct scan *c, const struct rewrite_site *s, uint64_t stub)
+static bool put_patch(uint8_t *text, uint64_t start, const struct rewrite_site *s, uint64_t stub)
 {
 	static const char nops[][9] = { "",	      "\x90",		"\x66\x90",
 					"\x0f\x1f\0", "\x0f\x1f\x40\0", "\x0f\x1f\x44\0\0" };
-	uint8_t *p = c->text + (s->patch - c->start);
+	uint8_t *p = text + (s->patch - start);
 	size_t left = s->patch_size - JUMP_SIZE;
 	int32_t displacement;
 
@@ -190,7 +190,7 @@ static void write_site(struct scan *c, const struct work *w, struct rewrite_site
 	if (how == REWRITE_KEPT)
 		goto kept;
 	if (e.failed || stubs_max - image->stubs_size < ROUND_UP(e.size, 8u) ||
-	    !put_patch(c, s, e.address)) {
+	    !put_patch(c->text, c->start, s, e.address)) {
 		s->reason = KEPT_SPACE;
 		goto kept;
 	}
@@ -250,6 +250,51 @@ out:
 		rewrite_image_free(&image);
 	kfree(c.works);
 	return err;
+}
+
+/* Where the site's patch lies, and that its stub is what follows the one before. */
+static bool site_is_sound(const struct rewrite_image *image, const uint8_t *text,
+			  const struct rewrite_site *s, uint64_t floor, uint64_t stubs_used)
+{
+	uint64_t end = image->text_start + image->text_size;
+
+	if (s->address < image->text_start || s->address > end - 2 || s->address < floor ||
+	    text[s->address - image->text_start] != 0x0f ||
+	    text[s->address - image->text_start + 1] != 0x05 ||
+	    s->moved_count > REWRITE_MOVED_MAX || s->reason > KEPT_SPACE)
+		return false;
+	if (s->how == REWRITE_KEPT)
+		return true;
+	if (s->how > REWRITE_BEFORE || s->patch < floor || s->patch > s->address ||
+	    s->patch_size < JUMP_SIZE || s->patch_size > 64 || s->patch + s->patch_size > end ||
+	    s->stub != stubs_used || s->stub_size > STUB_SIZE_MAX || s->resume > s->stub_size ||
+	    s->stub + ROUND_UP((uint64_t)s->stub_size, 8u) > image->stubs_size)
+		return false;
+	return s->how == REWRITE_AFTER ? s->patch == s->address
+				       : s->patch + s->patch_size == s->address;
+}
+
+bool rewrite_image_apply(const struct rewrite_image *image, uint8_t *text, uint64_t stubs_at)
+{
+	uint64_t floor = image->text_start, stubs_used = 0;
+
+	if (image->text_size < 2)
+		return false;
+	for (size_t n = 0; n < image->count; n++) {
+		const struct rewrite_site *s = &image->sites[n];
+
+		if (!site_is_sound(image, text, s, floor, stubs_used))
+			return false;
+		floor = s->address + 2;
+		if (s->how == REWRITE_KEPT)
+			continue;
+		if (!put_patch(text, image->text_start, s, stubs_at + s->stub))
+			return false;
+		stubs_used += ROUND_UP((uint64_t)s->stub_size, 8u);
+		if (s->how == REWRITE_AFTER)
+			floor = s->patch + s->patch_size;
+	}
+	return true;
 }
 
 void rewrite_image_free(struct rewrite_image *image)

@@ -15,11 +15,20 @@ struct extent;
 struct mapping;
 struct uio;
 
+/* What tells a host's file, as it is now, from all others. */
+struct mapping_identity {
+	uint64_t device, inode, size;
+	int64_t modified_s, changed_s;
+	uint32_t modified_ns, changed_ns;
+};
+
 struct mapping_ops {
 	/* Fill `count` pages at kernel address `to` from page `index` on; past the end: zeros. 0 or error. NULL: zeros. */
 	int (*fill)(struct mapping *m, uint64_t index, size_t count, void *to);
 	/* Reads past the cache, for what is looked at once: bytes, 0 at the end. NULL: not possible. */
 	long (*read_past)(struct mapping *m, void *to, size_t size, uint64_t pos);
+	/* The file behind it. NULL: it has none that would outlive the enclave. */
+	int (*identify)(struct mapping *m, struct mapping_identity *ret);
 	/* Write back; NULL: nothing to do. */
 	int (*write_back)(struct mapping *m, uint64_t index, size_t count, const void *from);
 };

@@ -190,7 +190,7 @@ void hosted_boot(void)
 	add_mount(&used, "/host", "rw", 4);
 	boot.hostname = put_string(&used, "hosted");
 	boot.cpus = 1;
-	boot.evidence_handle = -1;
+	boot.evidence_handle = boot.text_cache_handle = -1;
 	kernel_setup(&boot);
 	hosted_run_services();
 	init_task = spawn(0, NULL, &init_process);

@@ -2,7 +2,8 @@
 /*
  * Enclave memory is a memfd mapped at a random address, aligned so that the kernel's text has one upper half of its
  * addresses (the seccomp filter compares halves): [boot_info | kernel image | heap, sparse].
- * The kernel is a static PIE: segments are copied in, R_X86_64_RELATIVE relocations applied, then protected.
+ * The kernel is a static PIE: what it only reads or executes is its file, mapped over the memfd; the rest is copied in,
+ * R_X86_64_RELATIVE relocations applied, then protected.
  * No stdio here, and nothing that makes libc read files: the time from start to the first instruction counts.
  */
 #include "platform/process/host/enclave.h"
@@ -98,6 +99,32 @@ static int read_all(int fd, void *to, size_t size, off_t at)
 	return pread(fd, to, size, at) == (ssize_t)size ? 0 : -1;
 }
 
+static int protection(const Elf64_Phdr *p)
+{
+	return PROT_READ | (p->p_flags & PF_W ? PROT_WRITE : 0) |
+	       (p->p_flags & PF_X ? PROT_EXEC : 0);
+}
+
+/*
+ * What is not written is mapped: nothing to copy, and one copy in memory for all enclaves. Copied where that is not
+ * possible, as from a file system mounted noexec.
+ */
+static int load_segment(int fd, uint64_t file_size, uint8_t *image, const Elf64_Phdr *p)
+{
+	uint64_t head = p->p_vaddr % PAGE;
+
+	if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX - p->p_vaddr ||
+	    p->p_filesz > p->p_memsz || p->p_offset > file_size ||
+	    p->p_filesz > file_size - p->p_offset)
+		return -1;
+	if (!(p->p_flags & PF_W) && p->p_filesz == p->p_memsz && p->p_offset % PAGE == head &&
+	    mmap(image + p->p_vaddr - head, p->p_filesz + head, protection(p),
+		 MAP_PRIVATE | MAP_FIXED | MAP_POPULATE, fd,
+		 (off_t)(p->p_offset - head)) != MAP_FAILED)
+		return 0;
+	return read_all(fd, image + p->p_vaddr, p->p_filesz, (off_t)p->p_offset);
+}
+
 static int relocate(uint8_t *image, const Elf64_Phdr *dynamic)
 {
 	const Elf64_Dyn *d = (const Elf64_Dyn *)(const void *)(image + dynamic->p_vaddr);
@@ -127,6 +154,7 @@ static void *load_kernel(const struct context *x, struct boot_info *b, const cha
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph[16];
+	struct stat status;
 	void *entry = NULL;
 	uint64_t end = 0;
 
@@ -134,14 +162,14 @@ static void *load_kernel(const struct context *x, struct boot_info *b, const cha
 		fail(x, "cannot open the enclave kernel %s: %s", path, strerror(errno));
 		return NULL;
 	}
-	if (read_all(fd, &eh, sizeof(eh), 0) || memcmp(eh.e_ident, ELFMAG, SELFMAG) ||
-	    eh.e_phnum > 16 || read_all(fd, ph, eh.e_phnum * sizeof(ph[0]), (off_t)eh.e_phoff))
+	if (fstat(fd, &status) || read_all(fd, &eh, sizeof(eh), 0) ||
+	    memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_phnum > 16 ||
+	    read_all(fd, ph, eh.e_phnum * sizeof(ph[0]), (off_t)eh.e_phoff))
 		goto bad;
 	for (int i = 0; i < eh.e_phnum; i++) {
 		if (ph[i].p_type != PT_LOAD)
 			continue;
-		if (ph[i].p_vaddr + ph[i].p_memsz > IMAGE_MAX || ph[i].p_filesz > ph[i].p_memsz ||
-		    read_all(fd, image + ph[i].p_vaddr, ph[i].p_filesz, (off_t)ph[i].p_offset))
+		if (load_segment(fd, (uint64_t)status.st_size, image, &ph[i]))
 			goto bad;
 		if (ph[i].p_vaddr + ph[i].p_memsz > end)
 			end = ph[i].p_vaddr + ph[i].p_memsz;
@@ -149,6 +177,10 @@ static void *load_kernel(const struct context *x, struct boot_info *b, const cha
 	for (int i = 0; i < eh.e_phnum; i++)
 		if (ph[i].p_type == PT_DYNAMIC && relocate(image, &ph[i]))
 			goto bad;
+	/* A file that is made again has another inode or time. */
+	b->kernel_identity = (uint64_t)status.st_ino * 0x9e3779b97f4a7c15ULL ^
+			     (uint64_t)status.st_mtim.tv_sec << 20 ^
+			     (uint64_t)status.st_mtim.tv_nsec ^ (uint64_t)status.st_size << 44;
 	b->kernel_start = (uintptr_t)image;
 	b->kernel_end = PAGES_UP((uintptr_t)image + end);
 	for (int i = 0; i < eh.e_phnum; i++) {
@@ -156,8 +188,7 @@ static void *load_kernel(const struct context *x, struct boot_info *b, const cha
 			continue;
 		uintptr_t start = (uintptr_t)(image + ph[i].p_vaddr) & ~(PAGE - 1);
 		uintptr_t stop = PAGES_UP((uintptr_t)(image + ph[i].p_vaddr + ph[i].p_memsz));
-		int prot = PROT_READ | (ph[i].p_flags & PF_W ? PROT_WRITE : 0) |
-			   (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
+		int prot = protection(&ph[i]);
 
 		if (prot & PROT_EXEC)
 			b->kernel_text_end = stop;
@@ -314,6 +345,8 @@ static int fill_in(const struct context *x, struct enclave *e, const struct encl
 	b->log_handle = fcntl(c->log_handle, F_DUPFD_CLOEXEC, 100);
 	b->evidence_handle =
 		c->evidence_handle < 0 ? -1 : fcntl(c->evidence_handle, F_DUPFD_CLOEXEC, 100);
+	b->text_cache_handle =
+		c->text_cache_handle < 0 ? -1 : fcntl(c->text_cache_handle, F_DUPFD_CLOEXEC, 100);
 	b->rows = c->rows;
 	b->columns = c->columns;
 	b->uid = c->uid;

@@ -31,7 +31,8 @@ struct enclave_config {
 	uint32_t pool_size; /* 0: default */
 	int stdio[3];
 	int log_handle;
-	int evidence_handle; /* abi/evidence.h; -1: none */
+	int evidence_handle;   /* abi/evidence.h; -1: none */
+	int text_cache_handle; /* a folder that only this user can write; -1: none */
 	uint16_t rows, columns;
 	const struct enclave_mount *mounts;
 	size_t mount_count;

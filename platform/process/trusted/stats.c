@@ -61,6 +61,7 @@ void stats_publish(bool orderly)
 		return;
 	rewrite_stats(&rewrites);
 	boot->rewrite_files = rewrites.files;
+	boot->rewrite_loaded = rewrites.loaded;
 	boot->sites_mov = rewrites.sites_mov;
 	boot->sites_after = rewrites.sites_after;
 	boot->sites_kept = rewrites.sites_kept;
