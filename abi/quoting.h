@@ -21,8 +21,8 @@
 enum quoting_operation {
 	QUOTING_LIST = 1,     /* body of the answer: u32 for each back end that can be used now */
 	QUOTING_EVIDENCE = 2, /* evidence bound to report_data */
-	QUOTING_TARGET_INFO =
-		3, /* of QUOTING_SGX: TARGETINFO (512 bytes) of who will judge the REPORT */
+	/* of QUOTING_SGX and QUOTING_HV: TARGETINFO (512 bytes) of who will judge the REPORT */
+	QUOTING_TARGET_INFO = 3,
 	QUOTING_SIM_KEY = 4, /* the sim signer's public key, PEM */
 };
 
@@ -34,6 +34,7 @@ enum quoting_backend {
 	QUOTING_NSM = 4, /* no body */
 	QUOTING_SGX = 5, /* body: an SGX REPORT, 432 bytes, made for TARGET_INFO */
 	QUOTING_TDX = 6, /* body: a TDREPORT, 1024 bytes */
+	QUOTING_HV = 7,	 /* Cloister's hypervisor; body as of SGX */
 	QUOTING_BACKENDS
 };
 

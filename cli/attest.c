@@ -82,6 +82,50 @@ int read_input(const char *path, uint8_t **ret_data, size_t *ret_size, struct er
 	return read_all(fd, path, ret_data, ret_size, err);
 }
 
+static int write_all(int fd, const void *data, size_t size)
+{
+	const uint8_t *at = data;
+
+	while (size) {
+		ssize_t done = write(fd, at, size);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return -1;
+		at += done;
+		size -= (size_t)done;
+	}
+	return 0;
+}
+
+int write_file(const char *path, const void *data, size_t size, bool secret, struct error *err)
+{
+	_free_ char *beside = format_string("%s.new", path);
+	_close_ int fd = -1;
+
+	unlink(beside); /* of a run that was cut short; its mode may be another */
+	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		  secret ? 0600 : 0644);
+	if (fd < 0 || write_all(fd, data, size) || fsync(fd) || rename(beside, path)) {
+		int code = errno;
+
+		if (fd >= 0)
+			unlink(beside);
+		return fail(err, "%s: %s", path, strerror(code));
+	}
+	return 0;
+}
+
+int write_output(const char *path, const void *data, size_t size, bool binary, struct error *err)
+{
+	if (path)
+		return write_file(path, data, size, false, err);
+	if (binary && isatty(1))
+		return fail(err, "this is binary: use -o FILE or a pipe");
+	return write_all(1, data, size) ? fail(err, "standard output: %s", strerror(errno)) : 0;
+}
+
 static int hex_digit(char c)
 {
 	return c >= '0' && c <= '9'   ? c - '0'
@@ -279,6 +323,73 @@ int setup_root(struct verifier_setup *s, const char *text, struct error *err)
 		return -1;
 	if (cattest_add_root(s->verifier, (enum cattest_root)kind, data, size, &why))
 		return fail(err, "%s: %s", equals + 1, why.text);
+	return 0;
+}
+
+int setup_trust_ak(struct verifier_setup *s, const char *path, struct error *err)
+{
+	_free_ uint8_t *data = NULL;
+	struct cattest_error why;
+	size_t size;
+
+	if (read_input(path, &data, &size, err))
+		return -1;
+	/* A bare key would be taken too: --root ak=FILE says so, and this promises more. */
+	if (!size || data[0] != '{')
+		return fail(err, "--trust-ak %s: is no record of `cloister enrol check`", path);
+	if (cattest_add_root(s->verifier, CATTEST_ROOT_AK, data, size, &why))
+		return fail(err, "%s: %s", path, why.text);
+	return 0;
+}
+
+int setup_option(struct verifier_setup *s, enum trust_option option, const char *value,
+		 struct error *err)
+{
+	int64_t when;
+
+	switch (option) {
+	case TRUST_POLICY:
+		return setup_policy(s, value, err);
+	case TRUST_COLLATERAL:
+		return setup_collateral(s, value, err);
+	case TRUST_ROOT:
+		return setup_root(s, value, err);
+	case TRUST_AK:
+		return setup_trust_ak(s, value, err);
+	case TRUST_AT:
+		if (read_time(value, &when, err))
+			return -1;
+		cattest_set_time(s->verifier, when);
+		return 0;
+	case TRUST_OFFLINE:
+	case TRUST_FETCH:
+		s->http.offline |= option == TRUST_OFFLINE;
+		s->fetch = true;
+		return 0;
+	case TRUST_CACHE:
+		s->http.cache_dir = value;
+		return 0;
+	case TRUST_PCCS:
+		s->http.pccs_url = value;
+		return 0;
+	case TRUST_KDS:
+		s->http.kds_url = value;
+		return 0;
+	case TRUST_CA_FILE:
+		s->http.ca_file = value;
+		return 0;
+	case TRUST_OPTION_COUNT:
+		break;
+	}
+	return fail(err, "option %d", (int)option);
+}
+
+int setup_check(const struct verifier_setup *s, struct error *err)
+{
+	const struct cattest_http_options *h = &s->http;
+
+	if (!s->fetch && (h->cache_dir || h->pccs_url || h->kds_url || h->ca_file))
+		return fail(err, "--cache, --pccs, --kds and --ca-file need --fetch or --offline");
 	return 0;
 }
 

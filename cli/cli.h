@@ -85,9 +85,8 @@ struct command {
 };
 extern const struct command commands[];
 int help_command(const struct command *c);
-/* Path of a program of ours: beside our own, or where it was installed (relative to ours). */
-int find_program(const char *beside, const char *installed, char *to, size_t size,
-		 struct error *err);
+/* Path of a program of ours: beside our own, or where it is installed, in ../lib/cloister from there. */
+int find_program(const char *name, char *to, size_t size, struct error *err);
 
 int cmd_run(char **argv);
 int cmd_exec(char **argv);
@@ -103,11 +102,13 @@ int cmd_verify(char **argv);
 int cmd_dump(char **argv);
 int cmd_policy(char **argv);
 int cmd_evidence(char **argv);
+int cmd_enrol(char **argv);
 int cmd_sgx(char **argv);
 int cmd_tunnel(char **argv);
 extern const struct option run_options[], exec_options[], ps_options[], kill_options[],
 	stop_options[], logs_options[], rm_options[], doctor_options[], verify_options[],
-	dump_options[], policy_options[], evidence_options[], sgx_options[], tunnel_options[];
+	dump_options[], policy_options[], evidence_options[], enrol_options[], sgx_options[],
+	tunnel_options[];
 
 /* Numbers and names from the command line. */
 int parse_size(const char *text, uint64_t *ret_bytes);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `cloister evidence`: asks the environment that it runs in for evidence bound to the caller's data. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,37 +17,6 @@ const struct option evidence_options[] = {
 	{ 0 },
 };
 
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-	while (size) {
-		ssize_t done = write(fd, data, size);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return -1;
-		data += done;
-		size -= (size_t)done;
-	}
-	return 0;
-}
-
-static int write_output(const char *path, const uint8_t *data, size_t size, struct error *err)
-{
-	_close_ int fd = -1;
-
-	if (!path) {
-		if (isatty(1))
-			return fail(err, "evidence is binary: use -o FILE or a pipe");
-		return write_all(1, data, size) ? fail(err, "standard output: %s", strerror(errno))
-						: 0;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || write_all(fd, data, size))
-		return fail(err, "%s: %s", path, strerror(errno));
-	return 0;
-}
-
 static int collect(const char *name, const char *settings, const struct binding *b,
 		   const char *output, struct error *err)
 {
@@ -65,7 +32,7 @@ static int collect(const char *name, const char *settings, const struct binding 
 	cattest_attester_free(attester);
 	if (ret)
 		return fail(err, "%s", why.text);
-	return write_output(output, evidence, size, err);
+	return write_output(output, evidence, size, true, err);
 }
 
 int cmd_evidence(char **argv)

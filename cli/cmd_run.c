@@ -39,8 +39,7 @@ static int find_kernel(char *to, size_t size, struct error *err)
 	const char *chosen = getenv("CLOISTER_KERNEL");
 
 	if (!chosen)
-		return find_program("cloister-kernel-process",
-				    "../lib/cloister/cloister-kernel-process", to, size, err);
+		return find_program("cloister-kernel-process", to, size, err);
 	snprintf(to, size, "%s", chosen);
 	return 0;
 }

@@ -2,8 +2,9 @@
 /*
  * `cloister sgx`: what SGX tools need around quoting, by asking an AESM service (Intel's aesmd, or
  * cloister-quoted --aesm-socket): the launch token for a SIGSTRUCT, the quoting enclave's
- * TARGETINFO, the quote for a REPORT. `cloister sgx verify` is `cloister verify`. What the service
- * says is handed on, not believed: a quote is worth what its verification says.
+ * TARGETINFO, the quote for a REPORT. What the service says is handed on, not believed: a quote is
+ * worth what its verification says. `cloister sgx sign` (sgx_sign.c) makes the SIGSTRUCT of an
+ * enclave and asks nobody; `cloister sgx verify` is `cloister verify`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,13 +12,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/attest.h"
+#include "cli/sgx.h"
 #include "platform/quoting/aesm.h"
 
-enum { AESM, OUTPUT };
+enum { AESM, OUTPUT, KEY, NEW_KEY, DATE };
 const struct option sgx_options[] = {
 	[AESM] = { 0, "aesm", "SOCKET", "AESM service to ask (default " AESM_SOCKET ")" },
-	[OUTPUT] = { 'o', "output", "FILE", "where to write the result (default standard output)" },
+	[OUTPUT] = { 'o', "output", "FILE",
+		     "where to write the result (default standard output; of sign: FILE.sig)" },
+	[KEY] = { 'k', "key", "FILE", "sign: the signer's private key: RSA-3072, exponent 3, PEM" },
+	[NEW_KEY] = { 0, "new-key", NULL, "sign: make the key if the file does not exist" },
+	[DATE] = { 0, "date", "YYYYMMDD",
+		   "sign: date in the SIGSTRUCT (default $SOURCE_DATE_EPOCH, or today)" },
 	{ 0 },
 };
 
@@ -29,19 +35,13 @@ const struct option sgx_options[] = {
 #define SIGSTRUCT_MRENCLAVE 960
 static const uint8_t sigstruct_header[16] = { 6, 0, 0, 0, 0xe1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0 };
 
-struct request {
-	const char *socket, *output, *input;
-};
-
-/* A file appears whole or not at all; standard output only where it is no terminal. */
-static int write_output(const struct request *r, const uint8_t *data, size_t size,
-			struct error *err)
+int sgx_write(const char *path, const uint8_t *data, size_t size, struct error *err)
 {
 	_free_ char *temporary = NULL;
 	FILE *f;
 	bool ok;
 
-	if (!r->output || !strcmp(r->output, "-")) {
+	if (!path || !strcmp(path, "-")) {
 		if (isatty(1))
 			return fail(
 				err,
@@ -50,21 +50,21 @@ static int write_output(const struct request *r, const uint8_t *data, size_t siz
 			       ? 0
 			       : fail(err, "standard output: %s", strerror(errno));
 	}
-	temporary = format_string("%s.new", r->output);
+	temporary = format_string("%s.new", path);
 	f = fopen(temporary, "wbe");
 	if (!f)
 		return fail(err, "%s: %s", temporary, strerror(errno));
 	ok = fwrite(data, 1, size, f) == size;
 	ok = !fclose(f) && ok;
-	if (ok && !rename(temporary, r->output))
+	if (ok && !rename(temporary, path))
 		return 0;
-	fail(err, "%s: cannot be written: %s", r->output, strerror(errno));
+	fail(err, "%s: cannot be written: %s", path, strerror(errno));
 	unlink(temporary);
 	return -1;
 }
 
-static int read_sized(const struct request *r, size_t size, const char *what, uint8_t **ret_data,
-		      struct error *err)
+static int read_sized(const struct sgx_request *r, size_t size, const char *what,
+		      uint8_t **ret_data, struct error *err)
 {
 	uint8_t *data;
 	size_t found;
@@ -81,7 +81,7 @@ static int read_sized(const struct request *r, size_t size, const char *what, ui
 	return 0;
 }
 
-static int sgx_token(const struct request *r, struct error *err)
+static int sgx_token(const struct sgx_request *r, struct error *err)
 {
 	_free_ uint8_t *sigstruct = NULL;
 	uint8_t mrsigner[32], token[AESM_TOKEN_SIZE];
@@ -98,10 +98,10 @@ static int sgx_token(const struct request *r, struct error *err)
 			err,
 			"%s (machines with flexible launch control, and Cloister's hypervisor, need no launch token: start the enclave without one)",
 			text);
-	return write_output(r, token, sizeof(token), err);
+	return sgx_write(r->output, token, sizeof(token), err);
 }
 
-static int sgx_target_info(const struct request *r, struct error *err)
+static int sgx_target_info(const struct sgx_request *r, struct error *err)
 {
 	uint8_t target_info[AESM_TARGET_INFO_SIZE];
 	char text[400];
@@ -110,10 +110,10 @@ static int sgx_target_info(const struct request *r, struct error *err)
 		return fail(err, "sgx target-info: takes no operand");
 	if (aesm_target_info(r->socket, target_info, text, sizeof(text)))
 		return fail(err, "%s", text);
-	return write_output(r, target_info, sizeof(target_info), err);
+	return sgx_write(r->output, target_info, sizeof(target_info), err);
 }
 
-static int sgx_quote(const struct request *r, struct error *err)
+static int sgx_quote(const struct sgx_request *r, struct error *err)
 {
 	_free_ uint8_t *report = NULL, *quote = NULL;
 	char text[400];
@@ -123,29 +123,42 @@ static int sgx_quote(const struct request *r, struct error *err)
 		return -1;
 	if (aesm_quote(r->socket, report, &quote, &size, text, sizeof(text)))
 		return fail(err, "%s", text);
-	return write_output(r, quote, size, err);
+	return sgx_write(r->output, quote, size, err);
 }
 
 static const struct {
 	const char *name;
-	int (*run)(const struct request *r, struct error *err);
-} subcommands[] = { { "token", sgx_token },
-		    { "target-info", sgx_target_info },
-		    { "quote", sgx_quote } };
+	int (*run)(const struct sgx_request *r, struct error *err);
+	bool signs; /* takes the options around keys, and none around services */
+} subcommands[] = { { "sign", sgx_sign, true },
+		    { "token", sgx_token, false },
+		    { "target-info", sgx_target_info, false },
+		    { "quote", sgx_quote, false } };
 
-static int run(const char *name, const struct request *r, struct error *err)
+static int run(const char *name, struct sgx_request *r, struct error *err)
 {
-	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
-		if (!strcmp(subcommands[i].name, name))
-			return subcommands[i].run(r, err) ? complain(err, 1) : 0;
-	fail(err, "sgx %s: there are token, target-info, quote and verify", name);
+	size_t i = 0, count = sizeof(subcommands) / sizeof(subcommands[0]);
+
+	while (i < count && strcmp(subcommands[i].name, name))
+		i++;
+	if (i == count)
+		fail(err, "sgx %s: there are sign, token, target-info, quote and verify", name);
+	else if (subcommands[i].signs && r->socket)
+		fail(err, "sgx sign: asks no service: --aesm is not for it");
+	else if (!subcommands[i].signs && (r->key || r->date || r->new_key))
+		fail(err, "sgx %s: --key, --new-key and --date are for sgx sign", name);
+	else {
+		if (!r->socket)
+			r->socket = AESM_SOCKET;
+		return subcommands[i].run(r, err) ? complain(err, 1) : 0;
+	}
 	return complain(err, EXIT_USAGE);
 }
 
 int cmd_sgx(char **argv)
 {
 	struct option_parser p = { .table = sgx_options, .argv = argv };
-	struct request r = { .socket = AESM_SOCKET };
+	struct sgx_request r = { .socket = NULL };
 	const char *operands[2] = { NULL, NULL };
 	size_t count = 0;
 	struct error err;
@@ -156,11 +169,17 @@ int cmd_sgx(char **argv)
 	while ((option = option_or_operand(&p, operands, 2, &count, &err)) >= 0) {
 		if (option == AESM)
 			r.socket = p.value;
-		else
+		else if (option == OUTPUT)
 			r.output = p.value;
+		else if (option == KEY)
+			r.key = p.value;
+		else if (option == DATE)
+			r.date = p.value;
+		else
+			r.new_key = true;
 	}
 	if (option != -2 && !count) {
-		fail(&err, "sgx: one of token, target-info, quote and verify is missing");
+		fail(&err, "sgx: one of sign, token, target-info, quote and verify is missing");
 		option = -2;
 	}
 	if (option == -2)

@@ -11,19 +11,9 @@
 #include "cli/tunnel.h"
 
 enum {
-	LISTEN,
+	LISTEN = TRUST_OPTION_COUNT,
 	CONNECT,
 	MODE,
-	POLICY,
-	ROOT,
-	COLLATERAL,
-	FETCH,
-	CACHE,
-	PCCS,
-	KDS,
-	CA_FILE,
-	OFFLINE,
-	AT,
 	ATTESTER,
 	MUTUAL,
 	CERTIFICATE,
@@ -37,25 +27,17 @@ enum {
 	IDLE,
 	GRACE,
 	CONNECTIONS,
+	PROCESSES,
 	VERBOSE,
 };
 const struct option tunnel_options[] = {
+	TRUST_OPTIONS_TABLE("judge the peer's evidence by this policy", 0,
+			    "judge as of then, for tests"),
 	[LISTEN] = { 'l', "listen", "ADDRESS",
 		     "take connections at host:port, port, or unix:/path" },
 	[CONNECT] = { 'c', "connect", "ADDRESS", "pass them on to host:port or unix:/path" },
 	[MODE] = { 'm', "mode", "client|server",
 		   "client: plain in, TLS out; server: TLS in, plain out" },
-	[POLICY] = { 'p', "policy", "FILE", "judge the peer's evidence by this policy" },
-	[ROOT] = { 0, "root", "KIND=FILE", "trust this root too: intel, amd, aws, tpm, ak, sim" },
-	[COLLATERAL] = { 0, "collateral", "PATH",
-			 "certificates, CRLs, TCB info: a file, or a folder of them" },
-	[FETCH] = { 0, "fetch", NULL, "get missing collateral from Intel and AMD" },
-	[CACHE] = { 0, "cache", "DIR", "where fetched collateral is kept" },
-	[PCCS] = { 0, "pccs", "URL", "ask this PCCS instead of Intel's service" },
-	[KDS] = { 0, "kds", "URL", "ask this instead of AMD's key service" },
-	[CA_FILE] = { 0, "ca-file", "FILE", "certificate authorities of these servers" },
-	[OFFLINE] = { 0, "offline", NULL, "as --fetch, from the cache only" },
-	[AT] = { 0, "at", "TIME", "judge as of then, for tests" },
 	[ATTESTER] = { 'a', "attester", "NAME[:K=V,...]",
 		       "prove this side: sim, tsm, gramine, nsm, tpm, or auto" },
 	[MUTUAL] = { 0, "mutual", NULL,
@@ -74,6 +56,8 @@ const struct option tunnel_options[] = {
 	[IDLE] = { 0, "idle", "SECONDS", "cut connections without traffic; 0: never (0)" },
 	[GRACE] = { 0, "grace", "SECONDS", "for open connections when the tunnel is ended (5)" },
 	[CONNECTIONS] = { 0, "connections", "N", "at most so many at once (16384)" },
+	[PROCESSES] = { 0, "processes", "N",
+			"serve with so many processes, each with descriptors of its own (1)" },
 	[VERBOSE] = { 'v', "verbose", NULL, "also say when connections open and close" },
 	{ 0 },
 };
@@ -113,49 +97,16 @@ static int take_number(struct request *r, int option, const char *value, struct 
 		return seconds("idle", value, 86400 * 365, &r->tunnel.idle_seconds, err);
 	case GRACE:
 		return seconds("grace", value, 86400, &r->tunnel.grace_seconds, err);
+	case PROCESSES:
+		if (seconds("processes", value, TUNNEL_PROCESSES_MAX, &r->tunnel.processes, err))
+			return -1;
+		return r->tunnel.processes ? 0 : fail(err, "--processes 0: nobody would serve");
 	default:
 		if (seconds("connections", value, 1000000, &r->tunnel.max_connections, err))
 			return -1;
 		return r->tunnel.max_connections
 			       ? 0
 			       : fail(err, "--connections 0: nothing could be passed on");
-	}
-}
-
-static int take_trust(struct request *r, int option, const char *value, struct error *err)
-{
-	struct cattest_http_options *h = &r->setup.http;
-	int64_t when;
-
-	switch (option) {
-	case POLICY:
-		r->policy = value;
-		return setup_policy(&r->setup, value, err);
-	case ROOT:
-		return setup_root(&r->setup, value, err);
-	case COLLATERAL:
-		return setup_collateral(&r->setup, value, err);
-	case AT:
-		if (read_time(value, &when, err))
-			return -1;
-		cattest_set_time(r->setup.verifier, when);
-		return 0;
-	case CACHE:
-		h->cache_dir = value;
-		return 0;
-	case PCCS:
-		h->pccs_url = value;
-		return 0;
-	case KDS:
-		h->kds_url = value;
-		return 0;
-	case CA_FILE:
-		h->ca_file = value;
-		return 0;
-	default:
-		h->offline |= option == OFFLINE;
-		r->setup.fetch = true;
-		return 0;
 	}
 }
 
@@ -170,6 +121,10 @@ static int take_option(struct request *r, int option, const char *value, struct 
 				 [CA] = &r->ca,
 				 [SERVER_NAME] = &r->tls.server_name };
 
+	if (option == TRUST_POLICY)
+		r->policy = value;
+	if (option < TRUST_OPTION_COUNT)
+		return setup_option(&r->setup, (enum trust_option)option, value, err);
 	if (option < (int)(sizeof(texts) / sizeof(texts[0])) && texts[option]) {
 		*texts[option] = value;
 		return 0;
@@ -187,22 +142,14 @@ static int take_option(struct request *r, int option, const char *value, struct 
 	case VERBOSE:
 		r->tunnel.verbose = true;
 		return 0;
-	case KEEP_RESULTS:
-	case HANDSHAKE:
-	case IDLE:
-	case GRACE:
-	case CONNECTIONS:
-		return take_number(r, option, value, err);
 	default:
-		return take_trust(r, option, value, err);
+		return take_number(r, option, value, err);
 	}
 }
 
 /* What would attest nothing, or less than it looks like, is a mistake. */
 static int check_request(struct request *r, struct error *err)
 {
-	const struct cattest_http_options *h = &r->setup.http;
-
 	if (!r->tunnel.listen || !r->tunnel.connect || !r->mode)
 		return fail(err, "tunnel: needs --listen, --connect and --mode client or server");
 	r->tunnel.server = !strcmp(r->mode, "server");
@@ -216,8 +163,8 @@ static int check_request(struct request *r, struct error *err)
 		return fail(err, "--mutual: needs --policy and --attester");
 	if (!r->tunnel.server && !r->policy && !r->ca)
 		return fail(err, "tunnel: a client needs --policy, or --ca to know its server by");
-	if (!r->setup.fetch && (h->cache_dir || h->pccs_url || h->kds_url || h->ca_file))
-		return fail(err, "--cache, --pccs, --kds and --ca-file need --fetch or --offline");
+	if (setup_check(&r->setup, err))
+		return -1;
 	if (r->tls.mode != CTLS_CERTIFICATE && (r->tls.allow_tls12 || r->tls.result_cache_seconds))
 		return fail(err, "--tls12 and --keep-results need --certificate-mode");
 	return 0;
@@ -281,24 +228,38 @@ static int make_ctls(struct request *r, struct cattest_attester *attester, struc
 	return rc ? fail(err, "tunnel: %s", why.text) : 0;
 }
 
-static int run(struct request *r, struct error *err)
+/* What may not be shared by processes is opened here: an attester's device, a fetcher's connections. */
+static int serve(struct request *r, struct tunnel *t, struct error *err)
 {
 	struct cattest_attester *attester = NULL;
-	struct tunnel *t;
 	int ret = 1;
 
-	if (setup_fetch(&r->setup, err) ||
-	    (r->attester && make_attester(r->attester, &attester, err)))
-		return complain(err, 1);
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		fail(err, "out of memory");
-	else if (!make_ctls(r, attester, &t->ctls, err)) {
-		t->options = r->tunnel;
+	if (!setup_fetch(&r->setup, err) &&
+	    (!r->attester || !make_attester(r->attester, &attester, err)) &&
+	    !make_ctls(r, attester, &t->ctls, err)) {
 		ret = tunnel_run(t, err) ? 1 : 0;
 		ctls_free(t->ctls);
 	}
 	cattest_attester_free(attester);
+	return ret;
+}
+
+static int run(struct request *r, struct error *err)
+{
+	struct tunnel *t = calloc(1, sizeof(*t));
+	int ret = 1;
+
+	if (!t) {
+		fail(err, "out of memory");
+		return complain(err, 1);
+	}
+	t->options = r->tunnel;
+	if (!tunnel_open(t, err)) {
+		ret = tunnel_divide(t, err);
+		if (ret == TUNNEL_SERVE)
+			ret = serve(r, t, err);
+		tunnel_close(t);
+	}
 	free(t);
 	return ret ? complain(err, ret) : 0;
 }
@@ -306,7 +267,9 @@ static int run(struct request *r, struct error *err)
 int cmd_tunnel(char **argv)
 {
 	struct option_parser p = { .table = tunnel_options, .argv = argv };
-	struct request r = { .tunnel = { .max_connections = 16384, .grace_seconds = 5 } };
+	struct request r = {
+		.tunnel = { .max_connections = 16384, .grace_seconds = 5, .processes = 1 }
+	};
 	struct error err;
 	int option, ret;
 

@@ -12,51 +12,32 @@
 #include "cloister/tls.h"
 
 enum {
-	POLICY,
-	COLLATERAL,
-	REPORT_DATA,
+	REPORT_DATA = TRUST_OPTION_COUNT,
 	NONCE,
 	REPORT_DATA_FILE,
-	AT,
 	EVIDENCE_TIME,
 	TYPE,
 	EVENT_LOG,
 	CONNECT,
-	ROOT,
-	FETCH,
-	CACHE,
-	PCCS,
-	KDS,
-	CA_FILE,
-	OFFLINE,
 	JSON,
 	EAR,
 	RAW_EVIDENCE,
 };
 const struct option verify_options[] = {
-	[POLICY] = { 'p', "policy", "FILE",
-		     "appraisal policy, JSON or YAML: without one nothing is trusted" },
-	[COLLATERAL] = { 'c', "collateral", "PATH",
-			 "certificates, CRLs, TCB info: a file, or a folder of them" },
+	TRUST_OPTIONS_TABLE("appraisal policy, JSON or YAML: without one nothing is trusted", 'c',
+			    "judge as of then: 2026-01-31T12:00:00Z or @SECONDS"),
 	[REPORT_DATA] = { 0, "report-data", "HEX",
 			  "what the evidence must be bound to, up to 64 bytes" },
 	[NONCE] = { 0, "nonce", "HEX",
 		    "the evidence's nonce, where it has one beside its report data (Nitro, TPM)" },
-	[REPORT_DATA_FILE] = { 0, "report-data-file", "FILE", "the same, the bytes of a file" },
-	[AT] = { 0, "at", "TIME", "judge as of then: 2026-01-31T12:00:00Z or @SECONDS" },
+	[REPORT_DATA_FILE] = { 0, "report-data-file", "FILE",
+			       "as --report-data, the bytes of a file" },
 	[EVIDENCE_TIME] = { 0, "evidence-time", NULL,
 			    "judge as of the evidence's own signed time (Nitro)" },
 	[TYPE] = { 't', "type", "TYPE", "accept this type of evidence only" },
 	[EVENT_LOG] = { 0, "event-log", "FILE", "event log to replay (TCG, CCEL)" },
 	[CONNECT] = { 0, "connect", "ADDRESS",
 		      "judge the evidence of an attested TLS server instead of a FILE (host:port, unix:/path)" },
-	[ROOT] = { 0, "root", "KIND=FILE", "trust this root too: intel, amd, aws, tpm, ak, sim" },
-	[FETCH] = { 0, "fetch", NULL, "get missing collateral from Intel and AMD" },
-	[CACHE] = { 0, "cache", "DIR", "where fetched collateral is kept" },
-	[PCCS] = { 0, "pccs", "URL", "ask this PCCS instead of Intel's service" },
-	[KDS] = { 0, "kds", "URL", "ask this instead of AMD's key service" },
-	[CA_FILE] = { 0, "ca-file", "FILE", "certificate authorities of these servers" },
-	[OFFLINE] = { 0, "offline", NULL, "as --fetch, from the cache only" },
 	[JSON] = { 'j', "json", NULL, "for programs" },
 	[EAR] = { 0, "ear", "KEY.pem", "print an EAR token signed with this key" },
 	[RAW_EVIDENCE] = { 0, "raw-evidence", NULL, "include the evidence in the token" },
@@ -71,52 +52,10 @@ struct request {
 	struct show show;
 };
 
-static int take_trust_option(struct request *r, int option, const char *value, struct error *err)
-{
-	struct cattest_verifier *v = r->setup.verifier;
-	int64_t when;
-
-	switch (option) {
-	case POLICY:
-		return setup_policy(&r->setup, value, err);
-	case COLLATERAL:
-		return setup_collateral(&r->setup, value, err);
-	case ROOT:
-		return setup_root(&r->setup, value, err);
-	case AT:
-		if (read_time(value, &when, err))
-			return -1;
-		cattest_set_time(v, when);
-		return 0;
-	case EVIDENCE_TIME:
-		cattest_set_evidence_time(v, true);
-		return 0;
-	case OFFLINE:
-		r->setup.http.offline = true;
-		r->setup.fetch = true;
-		return 0;
-	case FETCH:
-		r->setup.fetch = true;
-		return 0;
-	case CACHE:
-		r->setup.http.cache_dir = value;
-		return 0;
-	case PCCS:
-		r->setup.http.pccs_url = value;
-		return 0;
-	case KDS:
-		r->setup.http.kds_url = value;
-		return 0;
-	case CA_FILE:
-		r->setup.http.ca_file = value;
-		return 0;
-	default:
-		return fail(err, "option %d", option);
-	}
-}
-
 static int take_option(struct request *r, int option, const char *value, struct error *err)
 {
+	if (option < TRUST_OPTION_COUNT)
+		return setup_option(&r->setup, (enum trust_option)option, value, err);
 	switch (option) {
 	case REPORT_DATA:
 		return binding_hex(&r->binding, "--report-data", value, err);
@@ -139,27 +78,24 @@ static int take_option(struct request *r, int option, const char *value, struct 
 	case EAR:
 		r->show.ear_key = value;
 		return 0;
-	case RAW_EVIDENCE:
-		r->show.raw_evidence = true;
+	case EVIDENCE_TIME:
+		cattest_set_evidence_time(r->setup.verifier, true);
 		return 0;
 	default:
-		return take_trust_option(r, option, value, err);
+		r->show.raw_evidence = true;
+		return 0;
 	}
 }
 
 /* Options that would do nothing are mistakes: somebody believes that they do something. */
 static int check_options(const struct request *r, struct error *err)
 {
-	const struct cattest_http_options *h = &r->setup.http;
-
 	if (r->show.json && r->show.ear_key)
 		return fail(err,
 			    "--json and --ear do not go together: a token is printed as it is");
 	if (r->show.raw_evidence && !r->show.ear_key)
 		return fail(err, "--raw-evidence: needs --ear");
-	if (!r->setup.fetch && (h->cache_dir || h->pccs_url || h->kds_url || h->ca_file))
-		return fail(err, "--cache, --pccs, --kds and --ca-file need --fetch or --offline");
-	return 0;
+	return setup_check(&r->setup, err);
 }
 
 /* Unreadable evidence has no result to show; programs still get an object. */

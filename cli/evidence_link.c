@@ -68,7 +68,7 @@ void evidence_link_serve(struct evidence_link *link, const struct launcher *l)
 	int status = 0;
 	pid_t pid = -1;
 
-	if (find_program(SERVICE, "../lib/cloister/" SERVICE, program, sizeof(program), &err) ||
+	if (find_program(SERVICE, program, sizeof(program), &err) ||
 	    measure_enclave(l, l->kernel, &streams, &err)) {
 		complain(&err, 0);
 		evidence_link_close(link);

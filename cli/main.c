@@ -63,8 +63,7 @@ static int hand_over(char **argv)
 	char program[4096];
 	struct error err;
 
-	if (find_program(service, "../lib/cloister/cloister-attest", program, sizeof(program),
-			 &err))
+	if (find_program(service, program, sizeof(program), &err))
 		return complain(&err, EXIT_USAGE);
 	argv[-1] = service;
 	execv(program, argv - 1);

@@ -235,10 +235,9 @@ int parse_signal(const char *text, int *ret_signal)
 	return -1;
 }
 
-int find_program(const char *beside, const char *installed, char *to, size_t size,
-		 struct error *err)
+int find_program(const char *name, char *to, size_t size, struct error *err)
 {
-	const char *const places[] = { beside, installed };
+	static const char *const places[] = { "", "../lib/cloister/" };
 	char own[3072];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	char *slash;
@@ -250,9 +249,9 @@ int find_program(const char *beside, const char *installed, char *to, size_t siz
 	if (slash)
 		*slash = 0;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(to, size, "%s/%s", own, places[i]);
+		snprintf(to, size, "%s/%s%s", own, places[i], name);
 		if (!access(to, R_OK))
 			return 0;
 	}
-	return fail(err, "%s/%s is missing (make builds it)", own, places[0]);
+	return fail(err, "%s/%s is missing (make builds it)", own, name);
 }

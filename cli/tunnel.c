@@ -100,14 +100,25 @@ static void peer_text(const struct sockaddr_storage *a, int fd, char *to, size_t
 	}
 }
 
+static int watch(struct tunnel *t, int *fd)
+{
+	/* Of processes that listen together one is to wake up. */
+	struct epoll_event event = { .events = EPOLLIN | (fd == &t->listener ? EPOLLEXCLUSIVE : 0),
+				     .data.ptr = fd };
+
+	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, *fd, &event);
+}
+
 static void set_accepting(struct tunnel *t, bool on)
 {
-	struct epoll_event event = { .events = on ? EPOLLIN : 0, .data.ptr = &t->listener };
-
 	if (t->accepting == on || t->listener < 0)
 		return;
 	t->accepting = on;
-	epoll_ctl(t->epoll, EPOLL_CTL_MOD, t->listener, &event);
+	/* What is watched exclusively cannot be changed, only begun and ended. */
+	if (on)
+		watch(t, &t->listener);
+	else
+		epoll_ctl(t->epoll, EPOLL_CTL_DEL, t->listener, NULL);
 }
 
 static void accept_some(struct tunnel *t)
@@ -151,6 +162,8 @@ static void stop(struct tunnel *t)
 	}
 	t->stopping = true;
 	t->stop_at = t->now + (int64_t)t->options.grace_seconds * 1000;
+	/* Closing alone would leave it watched while another process has it open. */
+	set_accepting(t, false);
 	if (t->listener >= 0)
 		close(t->listener);
 	t->listener = -1;
@@ -307,28 +320,10 @@ static void remove_stale(const char *address)
 		close(fd);
 }
 
-static int watch(struct tunnel *t, int *fd)
+static int open_loop(struct tunnel *t, struct error *err)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = fd };
-
-	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, *fd, &event);
-}
-
-static int open_all(struct tunnel *t, struct error *err)
-{
-	struct cattest_error why;
-	size_t size = 0;
 	sigset_t set;
 
-	if (ctls_resolve(t->options.connect, false, &t->to, &size, &why))
-		return fail(err, "--connect %s", why.text);
-	t->to_size = (socklen_t)size;
-	remove_stale(t->options.listen);
-	t->listener = ctls_listen(t->options.listen, &why);
-	if (t->listener < 0)
-		return fail(err, "--listen %s", why.text);
-	if (fcntl(t->listener, F_SETFL, O_NONBLOCK))
-		return fail(err, "--listen: %s", strerror(errno));
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -343,15 +338,18 @@ static int open_all(struct tunnel *t, struct error *err)
 	return 0;
 }
 
-/* Two descriptors a connection. */
+/*
+ * Two descriptors a connection. Privileged, more than was allowed so far; else all that is. The limit is a process', so several serve more.
+ */
 static void raise_limit(struct tunnel *t)
 {
-	rlim_t need = 2 * t->options.max_connections + 32;
+	uint64_t part =
+		(t->options.max_connections + t->options.processes - 1) / t->options.processes;
+	rlim_t need = 2 * part + 32;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
-	/* Privileged, more than allowed so far; else all that is. */
 	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < need &&
 	    !setrlimit(RLIMIT_NOFILE, &(struct rlimit){ .rlim_cur = need, .rlim_max = need }))
 		return;
@@ -359,22 +357,54 @@ static void raise_limit(struct tunnel *t)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
 	    limit.rlim_cur < need) {
-		t->options.max_connections = (limit.rlim_cur - 32) / 2;
-		tunnel_say(t,
-			   "at most %llu connections: more descriptors are not allowed (ulimit -n)",
-			   (unsigned long long)t->options.max_connections);
+		part = limit.rlim_cur > 64 ? (limit.rlim_cur - 32) / 2 : 16;
+		tunnel_say(
+			t,
+			"warning: at most %llu of %llu connections: a process may have %llu descriptors, and needs two for each; raise it (ulimit -n) or use --processes %llu",
+			(unsigned long long)(part * t->options.processes),
+			(unsigned long long)t->options.max_connections,
+			(unsigned long long)limit.rlim_cur,
+			(unsigned long long)((t->options.max_connections + part - 1) / part));
+		t->options.max_connections = part * t->options.processes;
 	}
+}
+
+int tunnel_open(struct tunnel *t, struct error *err)
+{
+	struct cattest_error why;
+	size_t size = 0;
+
+	t->listener = t->signals = t->wake = t->epoll = -1;
+	t->now = tunnel_now();
+	raise_limit(t);
+	if (ctls_resolve(t->options.connect, false, &t->to, &size, &why))
+		return fail(err, "--connect %s", why.text);
+	t->to_size = (socklen_t)size;
+	remove_stale(t->options.listen);
+	t->listener = ctls_listen(t->options.listen, &why);
+	if (t->listener < 0)
+		return fail(err, "--listen %s", why.text);
+	if (fcntl(t->listener, F_SETFL, O_NONBLOCK))
+		return fail(err, "--listen: %s", strerror(errno));
+	return 0;
+}
+
+void tunnel_close(struct tunnel *t)
+{
+	if (t->listener >= 0)
+		close(t->listener);
+	t->listener = -1;
+	if (!t->part && !strncmp(t->options.listen, "unix:", 5))
+		unlink(t->options.listen + 5);
 }
 
 static void close_all(struct tunnel *t)
 {
-	int fds[] = { t->listener, t->signals, t->wake, t->epoll };
+	int fds[] = { t->signals, t->wake, t->epoll };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	if (!strncmp(t->options.listen, "unix:", 5))
-		unlink(t->options.listen + 5);
 	while (t->spares)
 		free(t->spare[--t->spares]);
 }
@@ -383,14 +413,14 @@ int tunnel_run(struct tunnel *t, struct error *err)
 {
 	int rc;
 
-	t->listener = t->signals = t->wake = t->epoll = -1;
 	t->now = tunnel_now();
-	raise_limit(t);
-	if (open_all(t, err) || workers_start(t, err))
+	if (open_loop(t, err) || workers_start(t, err))
 		return -1;
-	tunnel_say(t, "%s %s, %s %s", t->options.server ? "attested TLS on" : "listening on",
-		   t->options.listen, t->options.server ? "to" : "attested TLS to",
-		   t->options.connect);
+	if (t->part <= 1)
+		tunnel_say(t, "%s %s, %s %s",
+			   t->options.server ? "attested TLS on" : "listening on",
+			   t->options.listen, t->options.server ? "to" : "attested TLS to",
+			   t->options.connect);
 	rc = loop(t, err);
 	workers_end(t);
 	while (take_back(t), t->pairs) {

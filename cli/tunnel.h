@@ -12,12 +12,13 @@
 #include <sys/socket.h>
 
 #define TUNNEL_WORKERS 2
+#define TUNNEL_PROCESSES_MAX 64
 #define TUNNEL_BUFFER (64u << 10)
 
 struct tunnel_options {
 	bool server; /* TLS comes in, plain goes out */
 	const char *listen, *connect;
-	uint64_t max_connections, idle_seconds, grace_seconds;
+	uint64_t max_connections, idle_seconds, grace_seconds, processes;
 	bool verbose;
 };
 
@@ -65,6 +66,8 @@ struct tunnel {
 	struct tunnel_options options;
 	struct ctls *ctls;
 	int epoll, listener, wake, signals;
+	unsigned int
+		part; /* of several processes: which, from 1; 0: the only one, or the one that looks after them */
 	bool accepting, stopping;
 	struct pair *pairs;
 	uint64_t count;
@@ -87,8 +90,17 @@ struct tunnel {
 
 int64_t tunnel_now(void);
 void tunnel_say(struct tunnel *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Runs until it is told to end; exit status. */
+/* Takes the address to listen at, and as many descriptors as may be had. Before anything that a process may not share is opened. */
+int tunnel_open(struct tunnel *t, struct error *err);
+/*
+ * Divides the connections among options.processes processes that listen together (tunnel_processes.c). TUNNEL_SERVE: this one serves its
+ * part; else this one looked after them all, and this is its exit status (1 with a message).
+ */
+#define TUNNEL_SERVE (-1)
+int tunnel_divide(struct tunnel *t, struct error *err);
+/* Runs until it is told to end. */
 int tunnel_run(struct tunnel *t, struct error *err);
+void tunnel_close(struct tunnel *t);
 
 uint8_t *tunnel_buffer(struct tunnel *t);
 void tunnel_buffer_free(struct tunnel *t, uint8_t *buffer);

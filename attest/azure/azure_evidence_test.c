@@ -5,26 +5,19 @@
  */
 #include "attest/azure/azure.h"
 #include "attest/snp/snp_testing.h"
+#include "tests/evidence/samples.h"
 
 #include <jansson.h>
 
 #define CLOCK_2026 1780272000L /* 2026-06-01 */
 #define CLOCK_TDX 1752100000L  /* 2025-07-09 */
 
-static const char *folder;
-
 static struct der read_file(const char *name)
 {
-	char path[512];
 	struct der d = { NULL, 0 };
-	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "rb");
-	d.data = malloc(1 << 20);
-	must(f && d.data, path);
-	d.size = fread(d.data, 1, 1 << 20, f);
-	fclose(f);
+	d.data = sample_load(name, &d.size);
+	must(d.data, name);
 	return d;
 }
 
@@ -249,13 +242,11 @@ static void test_quote_alone(void)
 
 int main(void)
 {
-	const char *set = getenv("EVIDENCE");
 	char path[512];
 	FILE *f;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	folder = set && *set ? set : "../shared/evidence";
-	snprintf(path, sizeof(path), "%s/azure/snp-hcl-report.bin", folder);
+	snprintf(path, sizeof(path), "%s/azure/snp-hcl-report.bin", samples_path());
 	f = fopen(path, "rb");
 	if (!f) {
 		printf("no samples: %s is not there\n", path);

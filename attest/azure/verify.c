@@ -376,9 +376,10 @@ static bool detect_snp(struct span in)
 		return !detect_tdx(in);
 	if (!is_json(in) || detect_tdx(in))
 		return false;
+	/* Of version 0 not all names: one that is misspelt is for the parser to refuse. */
 	return has_member(in, "\"hcl_report\"") ||
-	       (has_member(in, "\"quote\"") && has_member(in, "\"report\"") &&
-		has_member(in, "\"vcek\""));
+	       (has_member(in, "\"vcek\"") &&
+		(has_member(in, "\"quote\"") || has_member(in, "\"report\"")));
 }
 
 static bool detect_quote(struct span in)

@@ -54,6 +54,13 @@ bool certificate_has_evidence(const X509 *cert);
 /* The value of a CMW extension; cmw.c. */
 int certificate_parse_cmw(struct span value, struct certificate_evidence *e,
 			  struct cattest_error *err);
+/* A CMW as it is, in CBOR or JSON. */
+int certificate_parse_cmw_bytes(struct span cmw, struct certificate_evidence *e,
+				struct cattest_error *err);
+/* Whether a CBOR tag stands for a CoAP content format, as that of a CMW does. */
+bool certificate_cmw_tag(uint64_t tag);
+/* The one evidence in a CMW that is a file: malloc()ed. -ENOENT: there is none that can be verified by itself. */
+int certificate_cmw_unwrap(struct span cmw, uint8_t **ret_evidence, size_t *ret_size);
 /* [evidence, claims-buffer] */
 int certificate_parse_pair(struct span encoded, struct certificate_evidence *e,
 			   struct cattest_error *err);

@@ -7,6 +7,7 @@
 #include "attest/certificate/certificate.h"
 #include "attest/collateral/collateral.h"
 #include "lib/cbor/cbor.h"
+#include "lib/jose/jose.h"
 
 #include <errno.h>
 #include <openssl/pem.h>
@@ -434,16 +435,61 @@ static void test_defects(void)
 	free(key_pem);
 }
 
-/* DICE's tags that are no evidence for us. */
+static void delete_extension(X509 *cert, const char *oid_text)
+{
+	ASN1_OBJECT *oid = OBJ_txt2obj(oid_text, 1);
+
+	X509_EXTENSION_free(X509_delete_ext(cert, X509_get_ext_by_OBJ(cert, oid, -1)));
+	ASN1_OBJECT_free(oid);
+}
+
+static void add_extension(X509 *cert, const char *oid_text, const void *value, size_t size)
+{
+	ASN1_OBJECT *oid = OBJ_txt2obj(oid_text, 1);
+	ASN1_OCTET_STRING *content = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *extension;
+
+	ASN1_OCTET_STRING_set(content, value, (int)size);
+	extension = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, content);
+	X509_add_ext(cert, extension, -1);
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(content);
+	ASN1_OBJECT_free(oid);
+}
+
+/* Evidence is found in the CMW, and is good. */
+static void expect_cmw(const char *what, X509 *cert, EVP_PKEY *key)
+{
+	struct cattest_error err = { "" };
+	struct cattest_result *r;
+	const struct cattest_claim *c;
+	char *pem;
+
+	X509_sign(cert, key, EVP_sha256());
+	pem = pem_of(cert);
+	r = verify(pem, NULL, &err);
+	c = r ? cattest_result_find(r, "certificate.format") : NULL;
+	EXPECT(c && !strcmp(c->string, "cmw") &&
+		       outcome(r, "certificate.pubkey_hash") == CATTEST_PASS,
+	       "%s: %s", what, err.text);
+	cattest_result_free(r);
+	free(pem);
+	printf("ok %s\n", what);
+}
+
+/* DICE's tags that are no evidence for us: refused alone; beside a CMW with evidence, those of kinds that are not known give way to it. */
 static void test_tags(void)
 {
-	static const uint64_t tags[] = { CERTIFICATE_TAG_INTEL_REPORT,
-					 CERTIFICATE_TAG_SGX_REPORT,
-					 CERTIFICATE_TAG_SEV,
-					 CERTIFICATE_TAG_CSV,
-					 CERTIFICATE_TAG_SNP,
-					 CERTIFICATE_TAG_INTEL_QUOTE,
-					 55 };
+	static const struct {
+		uint64_t tag;
+		bool gives_way;
+	} tags[] = { { CERTIFICATE_TAG_INTEL_REPORT, true },
+		     { CERTIFICATE_TAG_SGX_REPORT, true },
+		     { CERTIFICATE_TAG_SEV, true },
+		     { CERTIFICATE_TAG_CSV, true },
+		     { CERTIFICATE_TAG_SNP, false },
+		     { CERTIFICATE_TAG_INTEL_QUOTE, false },
+		     { 55, true } };
 	struct cattest_certificate_request request = { .collect = collect };
 	struct cattest_error err = { "" };
 	char *pem = NULL, *key_pem = NULL;
@@ -456,31 +502,123 @@ static void test_tags(void)
 	BIO_free(bio);
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
 		X509 *cert = parse(pem);
-		ASN1_OBJECT *oid = OBJ_txt2obj(CERTIFICATE_OID_DICE, 1);
-		ASN1_OCTET_STRING *content = ASN1_OCTET_STRING_new();
-		X509_EXTENSION *extension;
 		struct cbor_writer w;
 		uint8_t value[40];
 		char what[40];
 
 		cbor_writer_init(&w, value, sizeof(value));
-		cbor_put_tag(&w, tags[i]);
+		cbor_put_tag(&w, tags[i].tag);
 		cbor_put_array(&w, 2);
 		cbor_put_bytes(&w, "abc", 3);
 		cbor_put_bytes(&w, "\xa0", 1);
-		ASN1_OCTET_STRING_set(content, value, (int)w.size);
-		extension = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, content);
-		X509_add_ext(cert, extension, -1);
-		snprintf(what, sizeof(what), "tag %llu", (unsigned long long)tags[i]);
+		add_extension(cert, CERTIFICATE_OID_DICE, value, w.size);
+		snprintf(what, sizeof(what), "tag %llu", (unsigned long long)tags[i].tag);
+		if (tags[i].gives_way)
+			expect_cmw(what, cert, key);
+		else
+			expect_failure(what, cert, key, NULL);
+		delete_extension(cert, CERTIFICATE_OID_CMW);
 		expect_failure(what, cert, key, NULL);
-		X509_EXTENSION_free(extension);
-		ASN1_OCTET_STRING_free(content);
-		ASN1_OBJECT_free(oid);
 		X509_free(cert);
 	}
 	EVP_PKEY_free(key);
 	free(pem);
 	free(key_pem);
+}
+
+/* TCG's OID with a CMW: as it is in CBOR and in JSON, and in the DER that id-pe-cmw has. */
+static void test_dice_cmw(void)
+{
+	struct cattest_certificate_request request = { .collect = collect };
+	struct cattest_error err = { "" };
+	char *pem = NULL, *key_pem = NULL, json[16384], *value64;
+	struct cbor_item array, type, value;
+	X509 *genuine, *cert;
+	struct span der;
+	struct cbor c;
+	EVP_PKEY *key;
+	BIO *bio;
+	bool twice;
+
+	EXPECT(!cattest_make_certificate(&request, &pem, &key_pem, &err), "%s", err.text);
+	bio = BIO_new_mem_buf(key_pem, -1);
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	genuine = parse(pem);
+	der = x509_extension(genuine, CERTIFICATE_OID_CMW, &twice);
+	/* OCTET STRING with a length of two bytes */
+	EXPECT(der.size > 260 && der.data[0] == 4 && der.data[1] == 0x82, "%zu", der.size);
+	cbor_init(&c, der.data + 4, der.size - 4);
+	EXPECT(cbor_expect(&c, CBOR_ARRAY, &array) && cbor_expect(&c, CBOR_TEXT, &type) &&
+		       cbor_expect(&c, CBOR_BYTES, &value),
+	       "the record");
+	value64 = base64url_encode(value.data, value.size);
+	snprintf(json, sizeof(json), "[\"%.*s\",\"%s\",4]", (int)type.size, (const char *)type.data,
+		 value64);
+	for (int form = 0; form < 3; form++) {
+		static const char *const what[] = { "DICE, CMW in CBOR", "DICE, CMW in JSON",
+						    "DICE, CMW in DER" };
+
+		cert = X509_dup(genuine);
+		delete_extension(cert, CERTIFICATE_OID_CMW);
+		if (form == 1)
+			add_extension(cert, CERTIFICATE_OID_DICE, json, strlen(json));
+		else
+			add_extension(cert, CERTIFICATE_OID_DICE, der.data + (form ? 0 : 4),
+				      der.size - (form ? 0 : 4));
+		expect_cmw(what[form], cert, key);
+		X509_free(cert);
+	}
+	cert = X509_dup(genuine);
+	delete_extension(cert, CERTIFICATE_OID_CMW);
+	add_extension(cert, CERTIFICATE_OID_DICE, json, strlen(json) - 1);
+	expect_failure("DICE, CMW cut short", cert, key, NULL);
+	X509_free(cert);
+	X509_free(genuine);
+	EVP_PKEY_free(key);
+	free(value64);
+	free(pem);
+	free(key_pem);
+}
+
+/* A CMW that is a file: verified as the evidence in it, if there is just one that needs no key. */
+static void test_cmw_file(void)
+{
+	static const uint8_t bound[CATTEST_REPORT_DATA_SIZE] = { 7 };
+	struct cattest_expect expect = { .report_data = bound, .report_data_size = sizeof(bound) };
+	struct cattest_error err = { "" };
+	uint8_t *evidence, record[9000];
+	struct cattest_result *r;
+	char json[16384], *value64;
+	struct cbor_writer w;
+	size_t size;
+
+	EXPECT(!cattest_collect(attester, bound, &evidence, &size, &err), "%s", err.text);
+	cbor_writer_init(&w, record, sizeof(record));
+	cbor_put_array(&w, 2);
+	cbor_put_text(&w, "application/octet-stream");
+	cbor_put_bytes(&w, evidence, size);
+	EXPECT(!cattest_verify(verifier, record, w.size, &expect, &r, &err), "%s", err.text);
+	EXPECT(outcome(r, "report_data") == CATTEST_PASS, "CBOR");
+	cattest_result_free(r);
+	/* To look at it shows the wrapper. */
+	EXPECT(!cattest_decode(record, w.size, NULL, &r, &err), "%s", err.text);
+	EXPECT(!strcmp(cattest_result_find(r, "evidence.type")->string, "cmw"), "dump");
+	cattest_result_free(r);
+	value64 = base64url_encode(evidence, size);
+	snprintf(
+		json, sizeof(json),
+		"{\"__cmwc_t\":\"tag:x,2026:y\",\"a\":[\"text/plain\",\"YQ\"],\"b\":[30001,\"%s\"]}",
+		value64);
+	EXPECT(!cattest_verify(verifier, json, strlen(json), &expect, &r, &err), "%s", err.text);
+	EXPECT(outcome(r, "report_data") == CATTEST_PASS, "JSON collection");
+	cattest_result_free(r);
+	snprintf(json, sizeof(json), "{\"a\":[1,\"%s\"],\"b\":[2,\"%s\"]}", value64, value64);
+	EXPECT(cattest_verify(verifier, json, strlen(json), &expect, &r, &err),
+	       "two are ambiguous");
+	free(value64);
+	free(evidence);
+	printf("ok CMW files\n");
 }
 
 /* A peer's endorsements are gone afterwards, whatever they were. */
@@ -541,6 +679,8 @@ int main(void)
 	test_bad_requests();
 	test_defects();
 	test_tags();
+	test_dice_cmw();
+	test_cmw_file();
 	test_guests();
 	cattest_verifier_free(verifier);
 	cattest_attester_free(attester);

@@ -5,6 +5,7 @@
  * be refused. Certificates with a CMW are told from evidence.
  */
 #include "attest/certificate/certificate.h"
+#include "tests/evidence/samples.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,19 +26,7 @@ static struct cattest_verifier *verifier;
 
 static uint8_t *load(const char *name, size_t *ret_size)
 {
-	const char *folder = getenv("EVIDENCE");
-	uint8_t *data;
-	char path[600];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder ? folder : "../shared/evidence", name);
-	f = fopen(path, "re");
-	if (!f)
-		return NULL;
-	data = malloc(1 << 20);
-	*ret_size = data ? fread(data, 1, 1 << 20, f) : 0;
-	fclose(f);
-	return data;
+	return sample_load(name, ret_size);
 }
 
 static enum cattest_outcome outcome(const struct cattest_result *r, const char *step)

@@ -8,11 +8,16 @@
  */
 #include "attest/certificate/certificate.h"
 #include "lib/cbor/cbor.h"
+#include "lib/jose/jose.h"
+#include "lib/json/json.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 
 #define MAX_DEPTH 4
+/* A record in collections is two levels of brackets at most each. */
+#define JSON_DEPTH_MAX (2 * MAX_DEPTH + 2)
 #define MAX_RECORDS 64
 /* RFC 9277, 4.3: tags 1668546817 to 1668612095 stand for CoAP content formats, TN(cf) = 0x63740101 + (cf / 255) * 256 + cf % 255. */
 #define TAG_FIRST 0x63740101u
@@ -111,48 +116,11 @@ static int cbor_cmw(struct cbor *c, unsigned depth, unsigned *records,
 		return cbor_record(c, item.number, e, err);
 	if (item.type == CBOR_MAP)
 		return cbor_collection(c, item.number, depth, records, e, err);
-	if (item.type == CBOR_TAG && item.number >= TAG_FIRST && item.number <= TAG_LAST &&
+	if (item.type == CBOR_TAG && certificate_cmw_tag(item.number) &&
 	    cbor_expect(c, CBOR_BYTES, &value))
 		return found(SPAN(value.data, value.size), false, e, err);
 	return fail(err, -EBADMSG,
 		    "certificate: its CMW is neither record, tagged value nor collection");
-}
-
-/* base64url without padding (RFC 4648, 5); NULL if it is not. */
-static uint8_t *base64url(const char *text, size_t len, size_t *ret_size)
-{
-	uint8_t *out = OPENSSL_malloc(len / 4 * 3 + 3);
-	uint32_t bits = 0;
-	size_t size = 0, i;
-
-	if (!out || len % 4 == 1)
-		goto bad;
-	for (i = 0; i < len; i++) {
-		char b = text[i];
-		int v = b >= 'A' && b <= 'Z'   ? b - 'A'
-			: b >= 'a' && b <= 'z' ? b - 'a' + 26
-			: b >= '0' && b <= '9' ? b - '0' + 52
-			: b == '-'	       ? 62
-			: b == '_'	       ? 63
-					       : -1;
-
-		if (v < 0)
-			goto bad;
-		bits = bits << 6 | (uint32_t)v;
-		if (i % 4) {
-			unsigned int left = 6 - 2 * (unsigned int)(i % 4);
-
-			out[size++] = (uint8_t)(bits >> left);
-			bits &= (1u << left) - 1;
-		}
-	}
-	if (bits)
-		goto bad; /* two texts for the same bytes */
-	*ret_size = size;
-	return out;
-bad:
-	OPENSSL_free(out);
-	return NULL;
 }
 
 static int json_record(const json_t *record, struct certificate_evidence *e,
@@ -168,9 +136,9 @@ static int json_record(const json_t *record, struct certificate_evidence *e,
 	    !json_is_string(value) || (items == 3 && !json_is_integer(json_array_get(record, 2))))
 		return fail(err, -EBADMSG,
 			    "certificate: a record of its CMW is not [type, value, indicator]");
-	bytes = base64url(json_string_value(value), json_string_length(value), &size);
-	if (!bytes)
-		return fail(err, -EBADMSG,
+	rc = base64url_decode(json_string_value(value), json_string_length(value), &bytes, &size);
+	if (rc)
+		return fail(err, rc,
 			    "certificate: a value of its CMW is not base64url without padding");
 	rc = found(SPAN(bytes, size),
 		   json_is_string(type) &&
@@ -179,7 +147,7 @@ static int json_record(const json_t *record, struct certificate_evidence *e,
 	if (!rc && e->type && !had)
 		e->decoded = bytes;
 	else
-		OPENSSL_free(bytes);
+		free(bytes);
 	return rc;
 }
 
@@ -220,7 +188,7 @@ static int parse_json(struct span text, struct certificate_evidence *e, struct c
 	json_t *cmw;
 	int rc;
 
-	cmw = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
+	cmw = json_read(text.data, text.size, JSON_DEPTH_MAX, NULL);
 	if (!cmw)
 		return fail(err, -EBADMSG, "certificate: its CMW is not JSON");
 	rc = json_cmw(cmw, 1, &records, e, err);
@@ -244,6 +212,13 @@ static int parse_cbor(struct span encoded, struct certificate_evidence *e,
 	return rc;
 }
 
+static int need_evidence(const struct certificate_evidence *e, struct cattest_error *err)
+{
+	return e->type ? 0
+		       : fail(err, -ENOTSUP,
+			      "certificate: its CMW holds no evidence of a kind known here");
+}
+
 int certificate_parse_cmw(struct span value, struct certificate_evidence *e,
 			  struct cattest_error *err)
 {
@@ -262,8 +237,40 @@ int certificate_parse_cmw(struct span value, struct certificate_evidence *e,
 			"certificate: its CMW extension is neither one UTF8String nor one OCTET STRING");
 	rc = tag == V_ASN1_UTF8STRING ? parse_json(SPAN(at, (size_t)len), e, err)
 				      : parse_cbor(SPAN(at, (size_t)len), e, err);
-	if (!rc && !e->type)
-		rc = fail(err, -ENOTSUP,
-			  "certificate: its CMW holds no evidence of a kind known here");
+	return rc ? rc : need_evidence(e, err);
+}
+
+bool certificate_cmw_tag(uint64_t tag)
+{
+	return tag >= TAG_FIRST && tag <= TAG_LAST;
+}
+
+int certificate_parse_cmw_bytes(struct span cmw, struct certificate_evidence *e,
+				struct cattest_error *err)
+{
+	/* In CBOR these begin byte and text strings of 2^32 bytes and more. */
+	bool json = cmw.size && (cmw.data[0] == '[' || cmw.data[0] == '{');
+	int rc = json ? parse_json(cmw, e, err) : parse_cbor(cmw, e, err);
+
+	return rc ? rc : need_evidence(e, err);
+}
+
+int certificate_cmw_unwrap(struct span cmw, uint8_t **ret_evidence, size_t *ret_size)
+{
+	struct certificate_evidence e = { 0 };
+	int rc;
+
+	while (cmw.size && strchr(" \t\r\n", cmw.data[0]) && cmw.data[0])
+		cmw = SPAN(cmw.data + 1, cmw.size - 1);
+	/* With a claims buffer it is bound to a key, which is not here. */
+	rc = certificate_parse_cmw_bytes(cmw, &e, NULL) || e.claims.data ? -ENOENT : 0;
+	if (!rc) {
+		*ret_evidence = malloc(e.evidence.size);
+		*ret_size = e.evidence.size;
+		rc = *ret_evidence ? 0 : -ENOMEM;
+	}
+	if (!rc)
+		memcpy(*ret_evidence, e.evidence.data, e.evidence.size);
+	certificate_evidence_done(&e);
 	return rc;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which extension of a certificate holds its evidence, and what is in it. Formats, in the order they are looked for; the first
- * that is there is the one that counts, as writers put the older ones beside it for older readers:
+ * that holds evidence of a kind known here is the one that counts, as writers put the older ones beside it for older readers:
  *
  *   DICE     60000([ quote, claims-buffer ])      CCC interoperable RA-TLS; other tags for other evidence
+ *            a CMW                                TCG's meaning of the same OID (DICE Attestation Architecture 1.1, "conceptual message wrapper")
  *   CMW      record, tagged or collection         draft-ietf-rats-msg-wrap (cmw.c)
  *   legacy   quote                                Gramine, rats-tls, Intel's SDK, before DICE
  *
@@ -14,6 +15,7 @@
 #include "lib/cbor/cbor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static const struct {
 	const char *oid, *format;
@@ -109,6 +111,13 @@ static int parse_dice(struct span value, struct certificate_evidence *e, struct 
 	int rc;
 
 	cbor_init_lenient(&c, value.data, value.size);
+	if (!cbor_peek(&c, &tag) || tag.type != CBOR_TAG || certificate_cmw_tag(tag.number)) {
+		e->format = "cmw";
+		/* 4 and 12, the tags of OCTET STRING and UTF8String, are numbers in CBOR and so no CMW. */
+		return value.size && (value.data[0] == 4 || value.data[0] == 12)
+			       ? certificate_parse_cmw(value, e, err)
+			       : certificate_parse_cmw_bytes(value, e, err);
+	}
 	if (!cbor_expect(&c, CBOR_TAG, &tag) || !cbor_skip(&c, &encoded, &size) || !cbor_done(&c))
 		return fail(err, -EBADMSG,
 			    "certificate: the DICE extension is not one tagged CBOR item");
@@ -160,45 +169,61 @@ bool certificate_has_evidence(const X509 *cert)
 	return false;
 }
 
+static int parse_format(size_t format, struct span value, struct certificate_evidence *e,
+			struct cattest_error *err)
+{
+	e->format = formats[format].format;
+	switch (format) {
+	case 0:
+		return parse_dice(value, e, err);
+	case 1:
+		return certificate_parse_cmw(value, e, err);
+	default:
+		return parse_legacy(value, e, err);
+	}
+}
+
 int certificate_parse(const X509 *cert, struct certificate_evidence *ret_evidence,
 		      struct cattest_error *err)
 {
 	struct certificate_evidence e = { 0 };
-	struct span value = { 0 };
+	struct span endorsements;
 	bool twice = false;
-	size_t i;
-	int rc;
+	int rc = -ENOENT;
 
-	for (i = 0; i < FORMATS && !value.data; i++) {
-		value = x509_extension(cert, formats[i].oid, &twice);
+	/* What is no evidence, or of a kind that is not known, gives way to an older format beside it. */
+	for (size_t i = 0; i < FORMATS && (rc == -ENOENT || rc == -ENOTSUP); i++) {
+		struct span value = x509_extension(cert, formats[i].oid, &twice);
+
 		if (twice)
 			return fail(err, -EBADMSG, "certificate: extension %s is there twice",
 				    formats[i].oid);
-		e.format = formats[i].format;
+		if (!value.data)
+			continue;
+		certificate_evidence_done(&e);
+		/* The first's message is the one that helps. */
+		rc = parse_format(i, value, &e, rc == -ENOENT ? err : NULL);
 	}
-	if (!value.data)
+	if (rc == -ENOENT)
 		return fail(err, -EBADMSG,
 			    "certificate: it carries no evidence (no extension for it)");
-	e.endorsements = x509_extension(cert, CERTIFICATE_OID_ENDORSEMENTS, &twice);
-	if (twice)
-		return fail(err, -EBADMSG, "certificate: extension %s is there twice",
-			    CERTIFICATE_OID_ENDORSEMENTS);
-	if (!strcmp(e.format, "dice-tee"))
-		rc = parse_dice(value, &e, err);
-	else if (!strcmp(e.format, "cmw"))
-		rc = certificate_parse_cmw(value, &e, err);
-	else
-		rc = parse_legacy(value, &e, err);
 	if (rc) {
 		certificate_evidence_done(&e);
 		return rc;
 	}
+	endorsements = x509_extension(cert, CERTIFICATE_OID_ENDORSEMENTS, &twice);
+	if (twice) {
+		certificate_evidence_done(&e);
+		return fail(err, -EBADMSG, "certificate: extension %s is there twice",
+			    CERTIFICATE_OID_ENDORSEMENTS);
+	}
+	e.endorsements = endorsements;
 	*ret_evidence = e;
 	return 0;
 }
 
 void certificate_evidence_done(struct certificate_evidence *e)
 {
-	OPENSSL_free(e->decoded);
+	free(e->decoded);
 	*e = (struct certificate_evidence){ 0 };
 }

@@ -90,6 +90,14 @@ const char *collateral_keep_origin(struct collateral *c, const char *origin)
 	return copy;
 }
 
+X509 *collateral_certificate_read(const struct collateral *c, const uint8_t der_sha256[32])
+{
+	for (size_t i = 0; i < c->cert_count; i++)
+		if (!memcmp(c->cert_hashes[i], der_sha256, sizeof(c->cert_hashes[i])))
+			return c->certs[i];
+	return NULL;
+}
+
 int bag_add_certificate(struct collateral *c, X509 *cert)
 {
 	unsigned int size = 0;
@@ -99,9 +107,8 @@ int bag_add_certificate(struct collateral *c, X509 *cert)
 		ERR_clear_error();
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < c->cert_count; i++)
-		if (!memcmp(c->cert_hashes[i], hash, sizeof(hash)))
-			return 0;
+	if (collateral_certificate_read(c, hash))
+		return 0;
 	if (full(c))
 		return -E2BIG;
 	if (!grow(&c->certs, c->cert_count, sizeof(*c->certs)) ||

@@ -58,6 +58,8 @@ struct intel_json *collateral_find_json(struct collateral *c, enum intel_json_ki
 X509_CRL *collateral_find_crl(struct collateral *c, const X509 *issuer);
 /* As above with its facts, for a time: one that includes `now` before others. */
 struct known_crl *collateral_find_known_crl(struct collateral *c, const X509 *issuer, int64_t now);
+/* The bag's certificate with this SHA-256 of its DER, NULL if there is none; belongs to the bag. What was read once need not be read again. */
+X509 *collateral_certificate_read(const struct collateral *c, const uint8_t der_sha256[32]);
 /* The certificates in the bag one by one, for searches: NULL at the end. Belong to the bag. */
 X509 *collateral_certificate(struct collateral *c, size_t index);
 

@@ -4,6 +4,7 @@
  * are no collateral are refused. Signatures are verified as well: with each body's own chain, or the signing certificate of its years.
  */
 #include "attest/collateral/collateral_internal.h"
+#include "tests/evidence/samples.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,22 +21,11 @@ static unsigned failures;
 		}                                                         \
 	} while (0)
 
-static const char *folder;
-
 static struct span read_file(const char *name)
 {
 	static uint8_t buffer[1 << 20];
-	char path[512];
-	FILE *f;
-	size_t size;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "rb");
-	if (!f)
-		return SPAN(NULL, 0);
-	size = fread(buffer, 1, sizeof(buffer), f);
-	fclose(f);
-	return SPAN(buffer, size);
+	return SPAN(buffer, sample_read(name, buffer, sizeof(buffer)));
 }
 
 struct expected {
@@ -225,11 +215,8 @@ int main(void)
 	struct collateral *others = collateral_new();
 	struct cattest_error err;
 
-	folder = getenv("EVIDENCE") ? getenv("EVIDENCE") : "../shared/evidence";
-	if (!read_file("INDEX.md").size) {
-		printf("the evidence folder is not there: set EVIDENCE\n");
+	if (!samples_folder())
 		return 77;
-	}
 	for (size_t i = 0; i < 4; i++)
 		EXPECT(!collateral_add(others, leaves[i], read_file(leaves[i]), &err), "%s",
 		       leaves[i]);

@@ -209,6 +209,47 @@ static void test_json_forms(void)
 	snprintf(text, sizeof(text), "{\"crl_data\":\"%s\",\"issuer_chain\":\"%s\"}",
 		 json_text(crl_pem), json_text(root_pem));
 	check_counts("captured list", text, 0, 1, 1, 0);
+	snprintf(
+		text, sizeof(text),
+		"{\"vcekCert\":\"%s\",\"tcbm\":\"DB18000000000004\",\"certificateChain\":\"%s%s\",\"cacheControl\":\"86400\"}",
+		json_text(signer_pem), json_text(root_pem), json_text(signer_pem));
+	check_counts("THIM", text, 0, 2, 0, 0);
+	snprintf(text, sizeof(text), "{\"vcekCert\":\"%s\"}", json_text(signer_pem));
+	check_counts("THIM, the VCEK alone", text, 0, 1, 0, 0);
+	snprintf(text, sizeof(text), "{\"vcekCert\":\"%s\",\"chain\":\"\"}", json_text(signer_pem));
+	check_counts("THIM with an unknown member", text, -EBADMSG, 0, 0, 0);
+	check_counts("THIM without a certificate", "{\"vcekCert\":null}", -EBADMSG, 0, 0, 0);
+}
+
+/* What the bag has is not read again; what differs in one byte is. */
+static void test_read_once(void)
+{
+	struct collateral *c = collateral_new();
+	struct cattest_error err;
+	unsigned char *der = NULL;
+	int size = i2d_X509(signer, &der);
+	X509 *first, *again, *other;
+
+	NEED(c && size > 0);
+	NEED(!collateral_add(c, "signer", SPAN(der, (size_t)size), &err));
+	first = x509_from_bag(c, SPAN(der, (size_t)size));
+	again = x509_from_bag(c, SPAN(der, (size_t)size));
+	EXPECT(first && first == again && first == collateral_certificate(c, 0), "read twice");
+	X509_free(first);
+	X509_free(again);
+	der[size - 1] ^= 1; /* of the signature */
+	other = x509_from_bag(c, SPAN(der, (size_t)size));
+	EXPECT(other && other != collateral_certificate(c, 0),
+	       "another certificate was taken for it");
+	X509_free(other);
+	EXPECT(!x509_from_bag(c, SPAN(der, (size_t)size - 1)), "cut short");
+	/* The bag is gone; what was taken from it stays. */
+	der[size - 1] ^= 1;
+	first = x509_from_bag(c, SPAN(der, (size_t)size));
+	collateral_free(c);
+	EXPECT(first && !X509_cmp(first, signer), "the bag's end took it along");
+	X509_free(first);
+	OPENSSL_free(der);
 }
 
 static void test_json_refused(void)
@@ -547,6 +588,7 @@ int main(void)
 	test_x509_forms();
 	make_list_again();
 	test_json_forms();
+	test_read_once();
 	test_json_refused();
 	test_depth();
 	test_scan();

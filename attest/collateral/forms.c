@@ -66,7 +66,7 @@ static int read_der(struct reading *r, struct span der, struct x509_list *ret_ch
 
 		if (!size)
 			return refuse(r, -EBADMSG, "is not DER, or ends early");
-		cert = x509_from_der(one);
+		cert = x509_from_bag(r->bag, one);
 		if (cert)
 			ret = add_certificate(r, cert, ret_chain);
 		else if ((ret = bag_add_crl(r->bag, one)))
@@ -88,7 +88,7 @@ static int read_pem(struct reading *r, struct span pem, struct x509_list *ret_ch
 		struct span der = SPAN(block.der, block.size);
 
 		if (!strcmp(block.label, "CERTIFICATE"))
-			ret = add_certificate(r, x509_from_der(der), ret_chain);
+			ret = add_certificate(r, x509_from_bag(r->bag, der), ret_chain);
 		else if (!strcmp(block.label, "X509 CRL") && (ret = bag_add_crl(r->bag, der)))
 			ret = refuse(r, ret, "a revocation list is malformed");
 		else if (strcmp(block.label, "X509 CRL"))

@@ -6,6 +6,7 @@
  *   PCS answer     {tcbInfo | enclaveIdentity | tcbEvaluationDataNumbers: {...}, signature: hex}
  *   raw            {raw_tcb_info | raw_enclave_identity | ..: text, signature: [DER bytes] or hex, ca_chain: [PEM]}   (fortanix)
  *   captures       {tcb_info_json | enclave_identity_json: text of a PCS answer, issuer_chain: PEM}                   (teepot)
+ *   THIM           {vcekCert, certificateChain: PEM, tcbm: hex, cacheControl}: AMD's chain from Azure's metadata service
  *   collateral v3  Intel's sgx_ql_qve_collateral_t as JSON: bodies with or without their wrapper, lists in hex, base64, PEM or bytes
  */
 #include "attest/collateral/collateral_internal.h"
@@ -262,6 +263,23 @@ static int read_crl_capture(struct reading *r, json_t *o)
 	return ret ? ret : crl_of(r, json_object_get(o, "crl_data"));
 }
 
+/*
+ * Azure's Trusted Hardware Identity Management, GET /metadata/THIM/amd/certification: what AMD's KDS would give for this machine. tcbm (the TCB that
+ * the VCEK is for) and cacheControl say nothing that the certificate does not, or that is looked at here.
+ */
+static int read_thim(struct reading *r, json_t *o)
+{
+	static const char *const members[] = { "vcekCert", "certificateChain", "tcbm",
+					       "cacheControl", NULL };
+	int ret = only_members(r, o, members);
+
+	if (!ret)
+		ret = chain_of(r, json_object_get(o, "vcekCert"), NULL);
+	if (!ret && json_object_get(o, "certificateChain"))
+		ret = chain_of(r, json_object_get(o, "certificateChain"), NULL);
+	return ret;
+}
+
 static int read_members(struct reading *r, json_t *o, struct span text,
 			const struct x509_list *chain)
 {
@@ -283,6 +301,8 @@ static int read_members(struct reading *r, json_t *o, struct span text,
 	}
 	if (json_object_get(o, "crl_data"))
 		return read_crl_capture(r, o);
+	if (json_object_get(o, "vcekCert"))
+		return read_thim(r, o);
 	if (json_object_get(o, "tcb_info") || json_object_get(o, "qe_identity") ||
 	    json_object_get(o, "pck_crl") || json_object_get(o, "root_ca_crl"))
 		return read_v3(r, o);

@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #define TPM_DEVICE "/dev/tpmrm0"
-#define TPM_EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 #define DEFAULT_PCRS (0xffffu | 1u << 21 | 1u << 22)
 /* The whole JSON text is at most 1 MiB for its readers; base64 makes 4 bytes of 3. */
 #define EVENT_LOG_MAX (700u << 10)
@@ -71,11 +70,25 @@ static int parse_range(const char **at, uint32_t *mask)
 	return 0;
 }
 
+int tpm_settings_pcrs(const char *text, uint32_t *ret_mask)
+{
+	uint32_t mask = 0;
+
+	for (; !parse_range(&text, &mask); text++) {
+		if (*text == '+')
+			continue;
+		if (*text)
+			break;
+		*ret_mask = mask;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static int parse_pcrs(const char *text, struct tpm_state *state, struct cattest_error *err)
 {
 	const char *at = text ? strchr(text, ':') : NULL;
 	char bank[16] = "";
-	int rc = 0;
 
 	state->bank = TPM_SHA256;
 	state->mask = DEFAULT_PCRS;
@@ -84,12 +97,8 @@ static int parse_pcrs(const char *text, struct tpm_state *state, struct cattest_
 	if (at && (size_t)(at - text) < sizeof(bank))
 		memcpy(bank, text, (size_t)(at - text));
 	state->bank = tpm_hash_of_name(bank);
-	state->mask = 0;
-	if (state->bank && tpm_bank_index(state->bank) >= 0)
-		do
-			at++;
-		while (!(rc = parse_range(&at, &state->mask)) && *at == '+');
-	if (rc || !at || *at || !state->mask)
+	if (!at || !state->bank || tpm_bank_index(state->bank) < 0 ||
+	    tpm_settings_pcrs(at + 1, &state->mask))
 		return fail(
 			err, -EINVAL,
 			"setting pcrs: \"%.60s\" is not like sha256:0-7+14 (banks sha1, sha256, sha384, sha512)",
@@ -97,8 +106,8 @@ static int parse_pcrs(const char *text, struct tpm_state *state, struct cattest_
 	return 0;
 }
 
-static int read_choices(const struct settings *s, struct tpm_access_options *o,
-			struct cattest_error *err)
+int tpm_settings_options(const struct settings *s, struct tpm_access_options *o,
+			 struct cattest_error *err)
 {
 	const char *hierarchy = settings_find(s, "hierarchy"), *key = settings_find(s, "key");
 	uint64_t handle = 0;
@@ -106,6 +115,7 @@ static int read_choices(const struct settings *s, struct tpm_access_options *o,
 
 	if (rc)
 		return rc;
+	*o = (struct tpm_access_options){ 0 };
 	o->tcti = settings_find(s, "tcti") ? settings_find(s, "tcti") : "device:" TPM_DEVICE;
 	o->ak_handle = (uint32_t)handle;
 	o->owner_hierarchy = hierarchy && !strcmp(hierarchy, "owner");
@@ -118,7 +128,7 @@ static int read_choices(const struct settings *s, struct tpm_access_options *o,
 	if (o->ak_handle && (hierarchy || key))
 		return fail(
 			err, -EINVAL,
-			"attester tpm: hierarchy and key say how a key is made; ak names one that is there");
+			"settings hierarchy and key say how a key is made; ak names one that is there");
 	return 0;
 }
 
@@ -172,7 +182,7 @@ static int tpm_open(const struct settings *s, void **ret_state, struct cattest_e
 	pthread_mutex_init(&state->lock, NULL);
 	rc = parse_pcrs(settings_find(s, "pcrs"), state, err);
 	if (!rc)
-		rc = read_choices(s, &options, err);
+		rc = tpm_settings_options(s, &options, err);
 	if (!rc)
 		rc = read_files(s, state, err);
 	if (!rc)

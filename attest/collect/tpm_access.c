@@ -9,90 +9,13 @@
  * PCRs are read in several commands and quoted in another: a value that changes in between shows in
  * the quote's digest, and all is done again.
  */
-#include "attest/collect/tpm_access.h"
+#include "attest/collect/tss.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <tss2/tss2_esys.h>
-#include <tss2/tss2_mu.h>
-#include <tss2/tss2_tctildr.h>
 
 #define QUOTE_TRIES 5
-
-#define TSS_CALLS(X)                          \
-	X(tctildr, Tss2_TctiLdr_Initialize)   \
-	X(tctildr, Tss2_TctiLdr_Finalize)     \
-	X(mu, Tss2_MU_TPMT_SIGNATURE_Marshal) \
-	X(mu, Tss2_MU_TPM2B_PUBLIC_Marshal)   \
-	X(esys, Esys_Initialize)              \
-	X(esys, Esys_Finalize)                \
-	X(esys, Esys_CreatePrimary)           \
-	X(esys, Esys_TR_FromTPMPublic)        \
-	X(esys, Esys_TR_Close)                \
-	X(esys, Esys_ReadPublic)              \
-	X(esys, Esys_PCR_Read)                \
-	X(esys, Esys_Quote)                   \
-	X(esys, Esys_FlushContext)            \
-	X(esys, Esys_Free)
-
-static struct {
-#define X(library, name) __typeof__(name) *name;
-	TSS_CALLS(X)
-#undef X
-	bool loaded;
-} tss;
-static pthread_mutex_t tss_lock = PTHREAD_MUTEX_INITIALIZER;
-
-struct tpm_access {
-	TSS2_TCTI_CONTEXT *tcti;
-	ESYS_CONTEXT *esys;
-	ESYS_TR key;
-	bool transient; /* the key: flush it in the end */
-	TPM2B_PUBLIC *public_area;
-};
-
-/* The libraries stay loaded: they hold state of their own. */
-static int load_tss(struct cattest_error *err)
-{
-	void *esys, *mu, *tctildr;
-	int rc = 0;
-
-	pthread_mutex_lock(&tss_lock);
-	if (tss.loaded)
-		goto out;
-	mu = dlopen("libtss2-mu.so.0", RTLD_NOW | RTLD_LOCAL);
-	esys = dlopen("libtss2-esys.so.0", RTLD_NOW | RTLD_LOCAL);
-	tctildr = dlopen("libtss2-tctildr.so.0", RTLD_NOW | RTLD_LOCAL);
-	if (!mu || !esys || !tctildr) {
-		rc = fail(
-			err, -ENODEV,
-			"the TPM software stack is not installed: libtss2-esys, libtss2-mu and libtss2-tctildr are needed");
-		goto out;
-	}
-	tss.loaded = true;
-#define X(library, name)                             \
-	*(void **)&tss.name = dlsym(library, #name); \
-	tss.loaded = tss.loaded && tss.name;
-	TSS_CALLS(X)
-#undef X
-	if (!tss.loaded)
-		rc = fail(
-			err, -ENODEV,
-			"the TPM software stack here lacks functions of version 3: install libtss2 3.0 or newer");
-out:
-	pthread_mutex_unlock(&tss_lock);
-	return rc;
-}
-
-static int tpm_error(struct cattest_error *err, const char *what, TSS2_RC rc)
-{
-	/* Layer in bits 16-23; the low bits are the TPM's own code (part 2, 6.6.2). */
-	return fail(err, -EIO, "TPM: cannot %s (error 0x%x of layer %u)", what, rc & 0xffff,
-		    rc >> 16 & 0xff);
-}
 
 static TPM2B_PUBLIC key_template(bool rsa)
 {
@@ -135,7 +58,7 @@ static int make_key(struct tpm_access *a, const struct tpm_access_options *o,
 		&no_pcrs, &a->key, &a->public_area, &creation, &hash, &ticket);
 
 	if (rc)
-		return tpm_error(
+		return tss_error(
 			err, "make an attestation key (does its hierarchy have a password?)", rc);
 	tss.Esys_Free(creation);
 	tss.Esys_Free(hash);
@@ -155,7 +78,7 @@ static int find_key(struct tpm_access *a, uint32_t handle, struct cattest_error 
 		rc = tss.Esys_ReadPublic(a->esys, a->key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
 					 &a->public_area, NULL, NULL);
 	if (rc)
-		return tpm_error(err, "read the attestation key at its handle", rc);
+		return tss_error(err, "read the attestation key at its handle", rc);
 	if ((a->public_area->publicArea.objectAttributes & needed) != needed)
 		return fail(
 			err, -EINVAL,
@@ -169,7 +92,7 @@ int tpm_access_open(const struct tpm_access_options *options, struct tpm_access 
 {
 	struct tpm_access *a;
 	TSS2_RC tss_rc;
-	int rc = load_tss(err);
+	int rc = tss_load(err);
 
 	if (rc)
 		return rc;
@@ -239,7 +162,7 @@ static int read_some(struct tpm_access *a, uint32_t *mask, struct tpm_collected 
 				       NULL, &got, &values);
 
 	if (rc)
-		return tpm_error(err, "read PCRs", rc);
+		return tss_error(err, "read PCRs", rc);
 	if (got->count == 1 && got->pcrSelections[0].hash == q->bank &&
 	    got->pcrSelections[0].sizeofSelect <= 4)
 		for (unsigned int i = 0; i < got->pcrSelections[0].sizeofSelect; i++)
@@ -272,12 +195,12 @@ static int sign_quote(struct tpm_access *a, struct span extra, struct tpm_collec
 	rc = tss.Esys_Quote(a->esys, a->key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
 			    &qualifying, &scheme, &selection, ret_attest, &signature);
 	if (rc)
-		return tpm_error(err, "quote", rc);
+		return tss_error(err, "quote", rc);
 	rc = tss.Tss2_MU_TPMT_SIGNATURE_Marshal(signature, q->signature, sizeof(q->signature),
 						&offset);
 	q->signature_size = offset;
 	tss.Esys_Free(signature);
-	return rc ? tpm_error(err, "write a signature", rc) : 0;
+	return rc ? tss_error(err, "write a signature", rc) : 0;
 }
 
 /*
@@ -323,10 +246,20 @@ static int quote_once(struct tpm_access *a, struct span extra, struct tpm_collec
 	return rc;
 }
 
+int tpm_access_public(struct tpm_access *access, uint8_t *ret_area, size_t room, size_t *ret_size,
+		      struct cattest_error *err)
+{
+	size_t offset = 0;
+
+	if (tss.Tss2_MU_TPM2B_PUBLIC_Marshal(access->public_area, ret_area, room, &offset))
+		return fail(err, -E2BIG, "TPM: cannot write its public key");
+	*ret_size = offset;
+	return 0;
+}
+
 int tpm_access_quote(struct tpm_access *access, struct span extra, uint16_t bank, uint32_t mask,
 		     struct tpm_collected *ret_quote, struct cattest_error *err)
 {
-	size_t offset = 0;
 	int rc = -EAGAIN;
 
 	memset(ret_quote, 0, sizeof(*ret_quote));
@@ -342,9 +275,6 @@ int tpm_access_quote(struct tpm_access *access, struct span extra, uint16_t bank
 		rc = quote_once(access, extra, ret_quote, err);
 	if (rc)
 		return rc;
-	if (tss.Tss2_MU_TPM2B_PUBLIC_Marshal(access->public_area, ret_quote->public_area,
-					     sizeof(ret_quote->public_area), &offset))
-		return fail(err, -EIO, "TPM: cannot write its public key");
-	ret_quote->public_size = offset;
-	return 0;
+	return tpm_access_public(access, ret_quote->public_area, sizeof(ret_quote->public_area),
+				 &ret_quote->public_size, err);
 }

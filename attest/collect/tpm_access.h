@@ -22,6 +22,10 @@ int tpm_access_open(const struct tpm_access_options *options, struct tpm_access 
 		    struct cattest_error *err);
 void tpm_access_close(struct tpm_access *access);
 
+/* The key's TPM2B_PUBLIC. -E2BIG: more than room. */
+int tpm_access_public(struct tpm_access *access, uint8_t *ret_area, size_t room, size_t *ret_size,
+		      struct cattest_error *err);
+
 #define TPM_QUOTE_PCRS 24
 struct tpm_collected {
 	uint16_t bank; /* TPM_ALG_ID */
@@ -35,3 +39,12 @@ struct tpm_collected {
 /* A quote of those PCRs and their values, which belong together. extra: at most 50 bytes. */
 int tpm_access_quote(struct tpm_access *access, struct span extra, uint16_t bank, uint32_t mask,
 		     struct tpm_collected *ret_quote, struct cattest_error *err);
+
+/* --- tpm.c: settings that the attester "tpm" and the quoting service's back end "hv" share --- */
+struct settings;
+/* tcti, ak, hierarchy, key. Strings point into the settings. */
+int tpm_settings_options(const struct settings *s, struct tpm_access_options *ret_options,
+			 struct cattest_error *err);
+/* "0-7+14" to bits; -EINVAL without a message. */
+int tpm_settings_pcrs(const char *text, uint32_t *ret_mask);
+#define TPM_EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"

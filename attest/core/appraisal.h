@@ -93,6 +93,8 @@ int verifier_root(const struct cattest_verifier *v, enum cattest_root kind, stru
 X509 *verifier_root_certificate(const struct cattest_verifier *v, enum cattest_root kind,
 				size_t index);
 EVP_PKEY *verifier_root_key(const struct cattest_verifier *v, enum cattest_root kind, size_t index);
+/* Whether this attestation key was given as the record of an enrolment: bound to an endorsement key. */
+bool verifier_ak_enrolled(const struct cattest_verifier *v, struct span spki);
 /* cattest_set_evidence_time(): types whose evidence has a signed time set a->now to it. */
 bool verifier_evidence_time(const struct cattest_verifier *v);
 
@@ -101,8 +103,6 @@ bool verifier_evidence_time(const struct cattest_verifier *v);
 char *hex_text(struct span s, char *buffer, size_t room);
 /* Hex of exactly `size` bytes, any case: 0 or -EBADMSG. */
 int hex_parse(const char *text, size_t text_len, uint8_t *ret_bytes, size_t size);
-/* Whether brackets nest no deeper than depth_max: for text of outside, before a JSON reader that recurses. */
-bool json_shallow(struct span in, int depth_max);
 /* Printable form of bytes of outside; returns buffer. */
 char *safe_text(struct span s, char *buffer, size_t room);
 /* "2025-06-19T10:56:42Z" */

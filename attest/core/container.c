@@ -6,6 +6,7 @@
  */
 #include "attest/core/verifier.h"
 #include "lib/jose/jose.h"
+#include "lib/json/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -178,13 +179,12 @@ static int from_json(struct span in, struct unwrapped *ret)
 	static const char *const logs[] = { "cc_eventlog", "event_log" };
 	const json_t *value = NULL;
 	struct unwrapped log;
-	json_error_t why;
 	json_t *root;
 	int err;
 
-	if (in.size > MAX_JSON || !json_shallow(in, MAX_JSON_DEPTH))
+	if (in.size > MAX_JSON)
 		return -ENOENT;
-	root = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, &why);
+	root = json_read(in.data, in.size, MAX_JSON_DEPTH, NULL);
 	for (size_t i = 0; !value && i < sizeof(names) / sizeof(names[0]); i++)
 		value = json_object_get(root, names[i]);
 	err = value ? from_value(value, ret) : -ENOENT;

@@ -4,11 +4,10 @@
  * have been issued more than once (Intel's before 2020). The caller's own roots come as certificates or plain keys.
  */
 #include "attest/core/verifier.h"
+#include "attest/tpm/enrolment.h"
 
 #include <errno.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 
@@ -63,6 +62,19 @@ int verifier_root(const struct cattest_verifier *v, enum cattest_root kind, stru
 			return 2;
 		}
 	return 0;
+}
+
+bool verifier_ak_enrolled(const struct cattest_verifier *v, struct span spki)
+{
+	uint8_t hash[32];
+
+	if (!spki.size || digest("SHA256", &spki, 1, hash, NULL))
+		return false;
+	for (size_t i = 0; i < v->root_count; i++)
+		if (v->roots[i].kind == CATTEST_ROOT_AK && v->roots[i].enrolled &&
+		    bytes_equal(v->roots[i].spki_sha256, hash, sizeof(hash)))
+			return true;
+	return false;
 }
 
 static const struct added_root *added_root(const struct cattest_verifier *v, enum cattest_root kind,
@@ -124,85 +136,19 @@ static EVP_PKEY *read_public_key(struct span in)
 	return key;
 }
 
-static EVP_PKEY *rsa_key(struct span modulus, uint32_t exponent)
-{
-	BIGNUM *n = BN_bin2bn(modulus.data, (int)modulus.size, NULL), *e = BN_new();
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	OSSL_PARAM *params = NULL;
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	EVP_PKEY *key = NULL;
-
-	if (n && e && build && ctx && BN_set_word(e, exponent) &&
-	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
-	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e))
-		params = OSSL_PARAM_BLD_to_param(build);
-	if (!params || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-		key = NULL;
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(build);
-	EVP_PKEY_CTX_free(ctx);
-	BN_free(n);
-	BN_free(e);
-	return key;
-}
-
-#define TPM_ALG_NULL 0x10
-#define TPMA_DECRYPT (1u << 17)
-#define TPMA_RESTRICTED (1u << 16)
-#define TPMA_SIGN (1u << 18)
-
 /*
  * A TPM2B_PUBLIC (TPM 2.0 part 2, 12.2.5) of a restricted signing key: another kind would sign what only looks like a quote.
- * Attestation keys have no symmetric part and their scheme is NULL, RSASSA, RSAPSS or ECDSA, all with one hash.
  */
 static EVP_PKEY *read_tpm_public(struct span in)
 {
-	struct cursor c = CURSOR(in);
-	uint16_t size = take_be16(&c), type = take_be16(&c), scheme;
-	uint32_t attributes;
-	struct span first, second;
-	uint8_t point[96];
+	struct tpm_public p;
 
-	if (c.bad || size != in.size - 2)
-		return NULL;
-	take(&c, 2); /* name algorithm */
-	attributes = take_be32(&c);
-	take(&c, take_be16(&c)); /* policy */
-	if ((attributes & (TPMA_SIGN | TPMA_RESTRICTED | TPMA_DECRYPT)) !=
+	if (tpm_public_parse(in, &p, NULL) ||
+	    (p.attributes & (TPMA_SIGN | TPMA_RESTRICTED | TPMA_DECRYPT)) !=
 		    (TPMA_SIGN | TPMA_RESTRICTED) ||
-	    take_be16(&c) != TPM_ALG_NULL)
+	    p.symmetric != TPM_NULL || (p.type == TPM_RSA && p.key_bits < 2048))
 		return NULL;
-	scheme = take_be16(&c);
-	if (scheme != TPM_ALG_NULL)
-		take(&c, 2);
-	if (type == 0x0001) { /* RSA */
-		uint16_t bits = take_be16(&c);
-		uint32_t exponent = take_be32(&c);
-
-		first = take(&c, take_be16(&c));
-		if (c.bad || cursor_left(&c) || bits < 2048 || bits > 4096 ||
-		    first.size * 8 != bits)
-			return NULL;
-		return rsa_key(first, exponent ? exponent : 65537);
-	}
-	if (type == 0x0023) { /* ECC */
-		uint16_t curve = take_be16(&c);
-		size_t half = curve == 3 ? 32 : curve == 4 ? 48 : 0;
-
-		if (take_be16(&c) != TPM_ALG_NULL) /* KDF */
-			return NULL;
-		first = take(&c, take_be16(&c));
-		second = take(&c, take_be16(&c));
-		if (c.bad || cursor_left(&c) || !half || first.size > half || second.size > half)
-			return NULL;
-		/* TPMs may leave out leading zeroes. */
-		memset(point, 0, sizeof(point));
-		memcpy(point + half - first.size, first.data, first.size);
-		memcpy(point + 2 * half - second.size, second.data, second.size);
-		return ec_key(half == 32 ? "P-256" : "P-384", SPAN(point, 2 * half));
-	}
-	return NULL;
+	return tpm_public_key(&p);
 }
 
 static int read_root(struct added_root *r, struct span in, struct cattest_error *err)
@@ -210,8 +156,12 @@ static int read_root(struct added_root *r, struct span in, struct cattest_error 
 	uint8_t *spki = NULL;
 	int size;
 
-	r->certificate = read_certificate(in);
-	if (r->certificate) {
+	r->enrolled = r->kind == CATTEST_ROOT_AK && tpm_enrolment_like(in);
+	if (r->enrolled) {
+		size = tpm_enrolment_key(in, &r->key, err);
+		if (size)
+			return size;
+	} else if ((r->certificate = read_certificate(in))) {
 		r->key = X509_get_pubkey(r->certificate);
 	} else if (r->kind == CATTEST_ROOT_AK || r->kind == CATTEST_ROOT_SIM) {
 		r->key = read_public_key(in);
@@ -222,7 +172,7 @@ static int read_root(struct added_root *r, struct span in, struct cattest_error 
 		return fail(
 			err, -EBADMSG, "root: no %s in PEM or DER",
 			r->kind == CATTEST_ROOT_AK
-				? "public key, certificate or TPM2B_PUBLIC of a restricted signing key"
+				? "public key, certificate, TPM2B_PUBLIC of a restricted signing key or enrolment record"
 			: r->kind == CATTEST_ROOT_SIM
 				? "public key"
 				: "X.509 certificate with a known kind of key");

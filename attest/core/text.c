@@ -189,25 +189,3 @@ int time_parse(const char *text, int64_t *ret_unix_seconds)
 	*ret_unix_seconds = timegm(&tm);
 	return 0;
 }
-
-bool json_shallow(struct span in, int depth_max)
-{
-	bool quoted = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < in.size; i++) {
-		uint8_t c = in.data[i];
-
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '{' || c == '['))
-			depth++;
-		else if (!quoted && (c == '}' || c == ']'))
-			depth--;
-		if (depth > depth_max)
-			return false;
-	}
-	return true;
-}

@@ -11,6 +11,7 @@ struct added_root {
 	X509 *certificate; /* NULL for plain keys */
 	EVP_PKEY *key;
 	uint8_t spki_sha256[32];
+	bool enrolled; /* AK: from the record of an enrolment */
 };
 
 struct cattest_verifier {

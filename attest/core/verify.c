@@ -4,9 +4,11 @@
  * checks, the policy looks at the claims, and the checks alone make the verdict: any that failed refuses; any that is missing, or
  * no policy, leaves it undecided; only if all passed it is trusted.
  */
+#include "attest/certificate/certificate.h"
 #include "attest/core/result.h"
 #include "attest/core/verifier.h"
 #include "attest/policy/policy.h"
+#include "attest/rats/rats.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -54,6 +56,26 @@ static void found_done(struct found *f)
 {
 	free(f->held.data);
 	free(f->held.event_log);
+}
+
+/* To be verified, a CMW is a wrapper around evidence, if it holds one; to be looked at, it is a thing of its own. */
+static void open_cmw(struct found *f)
+{
+	const struct evidence_type *inner;
+	uint8_t *data;
+	size_t size;
+
+	if (f->type != &cmw_type || certificate_cmw_unwrap(f->evidence, &data, &size))
+		return;
+	inner = certificate_inner_type(SPAN(data, size));
+	if (!inner) {
+		free(data);
+		return;
+	}
+	free(f->held.data);
+	f->held.data = data;
+	f->evidence = SPAN(data, size);
+	f->type = inner;
 }
 
 static int find_evidence(struct span in, const struct evidence_type *only, struct found *ret,
@@ -281,6 +303,8 @@ static int run(struct appraisal *a, struct span in, const struct evidence_type *
 
 	if (ret)
 		return ret;
+	if (!a->decode_only && !only)
+		open_cmw(&f);
 	if (!a->decode_only && f.type->decode_only) {
 		ret = fail(
 			a->err, -ENOTSUP,

@@ -35,8 +35,17 @@ void validity_add(struct validity *v, int64_t from, int64_t until)
 	v->any = true;
 }
 
+void validity_issued(struct validity *v, int64_t issued)
+{
+	if (!v->has_issued || issued < v->issued)
+		v->issued = issued;
+	v->has_issued = true;
+}
+
 void validity_add_path(struct validity *v, const struct path_result *path)
 {
+	if (path->lists_issued != INT64_MAX)
+		validity_issued(v, path->lists_issued);
 	if (path->valid_until && path->valid_from <= path->valid_until)
 		validity_add(v, path->valid_from, path->valid_until);
 	else if (path->valid_until)
@@ -49,6 +58,8 @@ void validity_claims(struct appraisal *a, const struct validity *v)
 		return;
 	claim_bool(a, "collateral.expired", v->bad_dates || a->now < v->from || a->now > v->until);
 	claim_time(a, "collateral.expires", v->until);
+	if (v->has_issued)
+		claim_time(a, "collateral.issued", v->issued);
 }
 
 static void signed_json_free(void *data)
@@ -247,6 +258,7 @@ void signed_json_verify(struct appraisal *a, struct intel_json *item, struct sig
 	const struct steps *steps = &kinds[item->kind];
 
 	validity_add(v, item->issue_date, item->next_update);
+	validity_issued(v, item->issue_date);
 	note_dates(a, steps, item);
 	choose_chain(a, item, json);
 	if (!json->chain.count) {

@@ -11,11 +11,14 @@
 /* The window in which all collateral and certificates that were used are valid, for the claims collateral.*. */
 struct validity {
 	int64_t from, until;
-	bool any, bad_dates;
+	int64_t issued; /* of the oldest CRL or signed JSON, if has_issued */
+	bool any, bad_dates, has_issued;
 	const X509 *
 		signer; /* of signed JSON, whose path was verified in this verification and is good */
 };
 void validity_add(struct validity *v, int64_t from, int64_t until);
+/* When something that is issued again and again was issued. */
+void validity_issued(struct validity *v, int64_t issued);
 /* Of a path; one that did not get as far as dates adds nothing. */
 void validity_add_path(struct validity *v, const struct path_result *path);
 void validity_claims(struct appraisal *a, const struct validity *v);

@@ -5,13 +5,13 @@
  */
 #include "attest/dcap/quote.h"
 #include "include/cloister/attest.h"
+#include "tests/evidence/samples.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *folder;
 static int failures;
 static size_t rows, clean_rows;
 static char running[256];
@@ -24,23 +24,12 @@ static void report(const char *what, const char *found, const char *expected)
 
 static void *load(const char *path, size_t *ret_size)
 {
-	char name[512];
-	FILE *f;
-	uint8_t *data = malloc(1 << 20);
+	uint8_t *data = sample_load(path, ret_size);
 
-	snprintf(name, sizeof(name), "%s/%s", folder, path);
-	f = fopen(name, "rb");
-	if (!f || !data) {
-		free(data);
-		fprintf(stderr, "%s: cannot be read\n", name);
+	if (!data) {
+		fprintf(stderr, "%s: cannot be read\n", path);
 		failures++;
-		if (f)
-			fclose(f);
-		return NULL;
 	}
-	*ret_size = fread(data, 1, (1 << 20) - 1, f);
-	data[*ret_size] = 0;
-	fclose(f);
 	return data;
 }
 
@@ -630,8 +619,7 @@ int main(void)
 	char *text, name[512];
 	FILE *probe;
 
-	folder = getenv("EVIDENCE") ? getenv("EVIDENCE") : "../shared/evidence";
-	snprintf(name, sizeof(name), "%s/EXPECTED.json", folder);
+	snprintf(name, sizeof(name), "%s/EXPECTED.json", samples_path());
 	probe = fopen(name, "rb");
 	if (!probe) {
 		printf("skip: no evidence samples (EVIDENCE)\n");

@@ -4,6 +4,7 @@
  * nesting is bounded here before it sees the text, since it recurses on it. Reals are never taken for integers.
  */
 #include "attest/dcap/json.h"
+#include "lib/json/json.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -26,32 +27,6 @@ void json_reader_fail(struct json_reader *r, const char *format, ...)
 	fail(r->err, -EBADMSG, "%s: %s", r->what, text);
 }
 
-/* Whether brackets outside of strings nest at most DEPTH_MAX deep. */
-static bool depth_bounded(struct span text)
-{
-	unsigned depth = 0;
-	bool in_string = false;
-
-	for (size_t i = 0; i < text.size; i++) {
-		uint8_t byte = text.data[i];
-
-		if (in_string) {
-			if (byte == '\\')
-				i++;
-			else if (byte == '"')
-				in_string = false;
-		} else if (byte == '"') {
-			in_string = true;
-		} else if (byte == '{' || byte == '[') {
-			if (++depth > DEPTH_MAX)
-				return false;
-		} else if ((byte == '}' || byte == ']') && depth) {
-			depth--;
-		}
-	}
-	return true;
-}
-
 json_t *json_reader_load(struct json_reader *r, struct span text)
 {
 	json_error_t error;
@@ -61,11 +36,11 @@ json_t *json_reader_load(struct json_reader *r, struct span text)
 		json_reader_fail(r, "%zu bytes are more than is allowed (%u)", text.size, TEXT_MAX);
 		return NULL;
 	}
-	if (!text.size || !depth_bounded(text)) {
-		json_reader_fail(r, text.size ? "nested more than 16 deep" : "empty");
+	if (!text.size || !json_shallow(text.data, text.size, DEPTH_MAX)) {
+		json_reader_fail(r, text.size ? "nested more than %d deep" : "empty", DEPTH_MAX);
 		return NULL;
 	}
-	root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+	root = json_read(text.data, text.size, DEPTH_MAX, &error);
 	if (!root) {
 		json_reader_fail(r, "malformed JSON in line %d, column %d", error.line,
 				 error.column);

@@ -71,10 +71,11 @@ int platform_from_certificates(struct platform *p, const struct x509_list *certi
 	return 0;
 }
 
-static int platform_read(struct platform *p, const struct quote *q, struct cattest_error *err)
+static int platform_read(const struct collateral *bag, struct platform *p, const struct quote *q,
+			 struct cattest_error *err)
 {
 	struct x509_list certificates = { 0 };
-	int r = x509_list_from(q->certification_data, &certificates);
+	int r = x509_list_from_bag(bag, q->certification_data, &certificates);
 
 	/* The type is not signed: it has to be the one that fits. */
 	if (!r && (certificates.count == 1) != (q->certification == CERT_PCK_LEAF))
@@ -89,8 +90,9 @@ static int platform_read(struct platform *p, const struct quote *q, struct catte
 	return r;
 }
 
-int platform_get(struct platform_memory *memory, struct platform *local, const struct quote *q,
-		 struct platform **ret_platform, struct cattest_error *err)
+int platform_get(struct platform_memory *memory, const struct collateral *bag,
+		 struct platform *local, const struct quote *q, struct platform **ret_platform,
+		 struct cattest_error *err)
 {
 	struct span data = q->certification_data;
 	struct platform *slot = local;
@@ -106,7 +108,7 @@ int platform_get(struct platform_memory *memory, struct platform *local, const s
 			return 0;
 		}
 	}
-	r = platform_read(local, q, err);
+	r = platform_read(bag, local, q, err);
 	if (r)
 		return r;
 	if (memory && data.size <= SOURCE_KEPT_MAX) {

@@ -34,9 +34,10 @@ void platform_memory_free(void *memory);
 void platform_done(struct platform *p);
 
 /* The platform of the quote's certification data of type 4 or 5: of memory, or read into it, or (memory NULL or full of larger things)
- * into *local, which the caller is done with by platform_done(). 0, or -EBADMSG, -ENOMEM with a message. */
-int platform_get(struct platform_memory *memory, struct platform *local, const struct quote *q,
-		 struct platform **ret_platform, struct cattest_error *err);
+ * into *local, which the caller is done with by platform_done(). Certificates that the bag (may be NULL) has are taken from there. 0, or -EBADMSG, -ENOMEM with a message. */
+int platform_get(struct platform_memory *memory, const struct collateral *bag,
+		 struct platform *local, const struct quote *q, struct platform **ret_platform,
+		 struct cattest_error *err);
 /* From certificates: takes references. */
 int platform_from_certificates(struct platform *p, const struct x509_list *certificates,
 			       struct cattest_error *err);

@@ -33,39 +33,78 @@ struct verification {
 
 /* --- PCK certificate --- */
 
-/* Types 1 to 3 carry no certificate: one of the bag will do whose key signed the QE's report. */
-static int platform_from_bag(struct verification *v)
+/* What a quote without certificate says of its platform, compared with a PCK certificate. What is encrypted there is not compared. */
+static bool hints_agree(const struct quote *q, const struct pck *pck)
+{
+	return (q->certification != CERT_PPID_PLAIN || span_equal(q->ppid, SPAN_OF(pck->ppid))) &&
+	       (!q->ppid_pceid.size || span_equal(q->ppid_pceid, SPAN_OF(pck->pceid)));
+}
+
+/* The very key that the quote says: it is derived from PPID, CPUSVN, PCESVN and PCEID, so there is no second one. */
+static bool hints_name(const struct quote *q, const struct pck *pck)
+{
+	return q->certification == CERT_PPID_PLAIN && hints_agree(q, pck) &&
+	       span_equal(q->ppid_cpusvn, SPAN_OF(pck->cpusvn)) && q->ppid_pcesvn == pck->pcesvn;
+}
+
+struct pck_search {
+	X509 *found; /* its key signed, and nothing speaks against it */
+	bool named;  /* the one that the quote names is there */
+	bool other;  /* one signed that the quote does not mean */
+};
+
+static void pck_search(const struct verification *v, bool agreeing, struct pck_search *s)
 {
 	struct collateral *bag = verifier_collateral(v->a->verifier);
-	struct cattest_error error = { "" };
-	struct x509_list found = { 0 };
+	struct cattest_error error;
 	X509 *cert;
 
-	for (size_t i = 0; (cert = collateral_certificate(bag, i)); i++) {
+	for (size_t i = 0; !s->found && (cert = collateral_certificate(bag, i)); i++) {
 		char name[128];
 		struct pck pck;
 		EVP_PKEY *key;
 
 		x509_subject_cn(cert, name, sizeof(name));
-		if (!strstr(name, "SGX PCK Certificate") || pck_parse(cert, &pck, &error) < 0)
+		if (!strstr(name, PCK_COMMON_NAME) || pck_parse(cert, &pck, &error) < 0 ||
+		    hints_agree(&v->q, &pck) != agreeing)
 			continue;
-		if (v->q.certification == CERT_PPID_PLAIN &&
-		    !span_equal(v->q.ppid, SPAN_OF(pck.ppid)))
-			continue;
-		if (v->q.ppid_pceid.size && !span_equal(v->q.ppid_pceid, SPAN_OF(pck.pceid)))
-			continue;
+		s->named |= hints_name(&v->q, &pck);
 		key = platform_p256_key(cert);
 		if (!key || !ecdsa_verify(key, "SHA256", v->q.qe_report, v->q.qe_report_signature))
 			continue;
-		found.items[found.count++] = cert;
-		break;
+		if (agreeing)
+			s->found = cert;
+		else
+			s->other = true;
 	}
-	if (!found.count)
-		return -ENOENT;
-	if (platform_from_certificates(&v->local, &found, &error) < 0)
+}
+
+/*
+ * Types 1 to 3 carry no certificate: one of the bag will do whose key signed the QE's report. None did: that is a refusal if the bag has
+ * the certificate that the quote names, or if the quote names another platform than the one that signed it; else the right one is missing.
+ */
+static int platform_from_bag(struct verification *v, const char **ret_why)
+{
+	struct pck_search s = { .found = NULL };
+	struct x509_list list = { .count = 1 };
+	struct cattest_error error;
+
+	pck_search(v, true, &s);
+	if (!s.found && !s.named)
+		pck_search(v, false, &s);
+	if (s.found) {
+		list.items[0] = s.found;
+		if (!platform_from_certificates(&v->local, &list, &error)) {
+			v->platform = &v->local;
+			return 0;
+		}
+		*ret_why = "the certificate of the collateral whose key signed cannot be used";
 		return -EBADMSG;
-	v->platform = &v->local;
-	return 0;
+	}
+	*ret_why =
+		s.named ? "that of this platform and TCB is in the collateral, and its key did not sign the quoting enclave's report"
+			: "the collateral's whose key signed the quoting enclave's report is of another platform than the quote names";
+	return s.named || s.other ? -EKEYREJECTED : -ENOENT;
 }
 
 static void pck_find(struct verification *v)
@@ -74,18 +113,26 @@ static void pck_find(struct verification *v)
 	struct appraisal *a = v->a;
 	struct platform_memory *memory = v->qe ? v->qe->memory : NULL;
 	struct cattest_error error = { "" };
+	const char *why = "";
 	char text[512];
+	int ret;
 
 	if (v->q.certification >= CERT_PCK_LEAF) {
-		if (platform_get(memory, &v->local, &v->q, &v->platform, &error) < 0)
+		if (platform_get(memory, verifier_collateral(a->verifier), &v->local, &v->q,
+				 &v->platform, &error) < 0)
 			check_fail(a, step, "a PCK certificate", "%s",
 				   safe_text(SPAN(error.text, strlen(error.text)), text,
 					     sizeof(text)));
 		else
 			check_pass(a, step, "in the quote (type %d)", v->q.certification);
-	} else if (!platform_from_bag(v)) {
+		return;
+	}
+	ret = platform_from_bag(v, &why);
+	if (!ret) {
 		check_pass(a, step, "in the collateral, for certification data of type %d",
 			   v->q.certification);
+	} else if (ret != -ENOENT) {
+		check_fail(a, step, "the PCK certificate of the quote's platform", "%s", why);
 	} else {
 		check_missing(
 			a, step,
@@ -361,7 +408,7 @@ static void decode_platform(struct verification *v)
 	struct cattest_error error;
 
 	if (v->q.certification >= CERT_PCK_LEAF &&
-	    !platform_get(NULL, &v->local, &v->q, &v->platform, &error))
+	    !platform_get(NULL, NULL, &v->local, &v->q, &v->platform, &error))
 		dcap_pck_claims(v->a, &v->platform->pck);
 	else if (v->q.certification == CERT_PPID_PLAIN)
 		claim_bytes(v->a, "platform.ppid", v->q.ppid);

@@ -167,7 +167,7 @@ static const char *judge_key(struct appraisal *a, const struct hv_evidence *e, E
 
 	judge_name(a, e);
 	if (spki.size && verifier_root(a->verifier, CATTEST_ROOT_AK, spki)) {
-		trust = "pinned";
+		trust = verifier_ak_enrolled(a->verifier, spki) ? "ek-bound" : "pinned";
 		claim_string(a, "root", "custom");
 		check_pass(a, "hv.ak.trust", "the attestation key itself is trusted");
 	} else if (e->certificates.count) {

@@ -5,11 +5,11 @@
  * off.
  */
 #include "attest/core/appraisal.h"
+#include "tests/evidence/samples.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *folder;
 static int failed;
 static uint8_t document[65536];
 
@@ -23,18 +23,15 @@ static uint8_t document[65536];
 
 static size_t load(const char *name)
 {
-	char path[512];
+	char path[128];
 	size_t size;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/nitro/%s", folder, name);
-	f = fopen(path, "rb");
-	if (!f) {
-		printf("%s cannot be opened\n", path);
+	snprintf(path, sizeof(path), "nitro/%s", name);
+	size = sample_read(path, document, sizeof(document));
+	if (!size) {
+		printf("%s cannot be read\n", path);
 		exit(1);
 	}
-	size = fread(document, 1, sizeof(document), f);
-	fclose(f);
 	return size;
 }
 
@@ -241,19 +238,8 @@ static void test_mutations(const char *name)
 
 int main(void)
 {
-	char path[512];
-	FILE *f;
-
-	folder = getenv("EVIDENCE");
-	snprintf(path, sizeof(path), "%s/nitro/aws-root.pem",
-		 folder ? folder : "../shared/evidence");
-	folder = folder ? folder : "../shared/evidence";
-	f = fopen(path, "rb");
-	if (!f) {
-		printf("no evidence samples in %s (EVIDENCE)\n", folder);
+	if (!samples_folder())
 		return 77;
-	}
-	fclose(f);
 	test_good("anjuna-full-doc.cbor", "i-0e4fe5de7ee5abe78-enc018d3cadd7d66279", 1706120065,
 		  true);
 	test_good("anjuna-prod-doc-pubkey.cbor", "i-0a6d65e7122308898-enc017846bcd2f820da",

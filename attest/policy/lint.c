@@ -78,6 +78,18 @@ static bool leaf_pins_hypervisor(const struct policy_rule *leaf)
 				       !strcmp(leaf->claim, "tpm.pcr.sha256.21"));
 }
 
+/*
+ * PCR 21 and 22 can be written by any kernel that has locality 2, as it has until a hypervisor takes
+ * it away: only what booted says that none did (abi/report.h).
+ */
+static bool leaf_pins_boot(const struct policy_rule *leaf)
+{
+	if (leaf->op == OP_SUBSET_OF)
+		return !strcmp(leaf->claim, "eventlog.boot_applications");
+	return leaf_is_tight(leaf) && (!strcmp(leaf->claim, "tpm.pcr.sha256.4") ||
+				       !strcmp(leaf->claim, "tpm.pcr.sha256.7"));
+}
+
 /* Of an enclave: the machine's registers alone do not say which program of the machine it is. */
 static bool leaf_pins_enclave(const struct policy_rule *leaf)
 {
@@ -425,7 +437,7 @@ static int type_check(struct compiler *c, unsigned type)
 	const struct cattest_policy *p = c->policy;
 	const char *name = policy_type_name((unsigned)__builtin_ctz(type));
 	bool tcb = !(type & TYPES_INTEL), identity = (p->allow & policy_allow_bit("any-code")) != 0;
-	bool hypervisor = type != TYPE_HV || identity;
+	bool hypervisor = type != TYPE_HV || identity, boot = hypervisor;
 
 	for (size_t i = 0; i < p->require_count; i++) {
 		const struct policy_rule *rule = p->require[i];
@@ -441,6 +453,7 @@ static int type_check(struct compiler *c, unsigned type)
 		identity |= policy_rule_pins(rule, type == TYPE_HV ? leaf_pins_enclave
 								   : leaf_pins_identity);
 		hypervisor |= policy_rule_pins(rule, leaf_pins_hypervisor);
+		boot |= policy_rule_pins(rule, leaf_pins_boot);
 	}
 	if (!tcb)
 		return policy_bad(
@@ -456,6 +469,11 @@ static int type_check(struct compiler *c, unsigned type)
 		return policy_bad(
 			c, 0,
 			"no rule says which hypervisor is accepted of %s: restrict hv.measurement, or allow: [any-code]",
+			name);
+	if (!boot)
+		return policy_bad(
+			c, 0,
+			"no rule says what may boot the hypervisor of %s, and without one any kernel can pretend to be it: restrict tpm.pcr.sha256.4, or .7, or eventlog.boot_applications (subset_of), or allow: [any-code]",
 			name);
 	return 0;
 }

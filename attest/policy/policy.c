@@ -160,8 +160,10 @@ static bool leaf_is_version(const struct policy_rule *leaf)
 
 static bool leaf_is_firmware(const struct policy_rule *leaf)
 {
+	/* The text can be one of a list, the number can be compared: both say which firmware. */
 	return !strncmp(leaf->claim, "snp.tcb.", 8) ||
-	       !strcmp(leaf->claim, "snp.firmware.committed");
+	       !strcmp(leaf->claim, "snp.firmware.committed") ||
+	       !strcmp(leaf->claim, "snp.firmware.committed_version");
 }
 
 static bool leaf_is_revocation(const struct policy_rule *leaf)

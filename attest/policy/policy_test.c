@@ -240,6 +240,12 @@ static const struct {
 	  CATTEST_FAIL },
 	{ "\"claim\":\"tcb.date\",\"not_older_than\":\"1h\"", "", CATTEST_FAIL },
 	{ "\"claim\":\"tcb.date\",\"not_older_than\":3600", "tcb.date=1799996400", CATTEST_PASS },
+	/* The age of collateral: a week on the verifier's clock, 1800000000 */
+	{ "\"claim\":\"collateral.issued\",\"not_older_than\":\"7d\"",
+	  "collateral.issued=1799395200", CATTEST_PASS },
+	{ "\"claim\":\"collateral.issued\",\"not_older_than\":\"7d\"",
+	  "collateral.issued=1799395199", CATTEST_FAIL },
+	{ "\"claim\":\"collateral.issued\",\"not_older_than\":\"7d\"", "", CATTEST_FAIL },
 	{ "\"claim\":\"tcb.date\",\"exists\":true", "tcb.date=1", CATTEST_PASS },
 	{ "\"claim\":\"tcb.date\",\"exists\":true", "", CATTEST_FAIL },
 	/* lists; where the TCB was judged, no advisories are an empty list */
@@ -588,6 +594,9 @@ static void test_types(void)
 /* --- Errors --- */
 #define HEAD "version: 1\nname: t\ntypes: [sgx-quote]\n"
 #define BASE HEAD "allow: [any-code]\nrequire:\n- {claim: tcb.status, in: [UpToDate]}\n"
+#define HV                                                                                           \
+	"version: 1\nname: t\ntypes: [cloister-hv]\nrequire:\n- {claim: sgx.mrenclave, equals: " A64 \
+	"}\n"
 static const struct {
 	const char *text, *error;
 } errors[] = {
@@ -773,6 +782,18 @@ static const struct {
 	{ "version: 1\nname: t\ntypes: [cloister-hv]\nrequire:\n- {claim: hv.measurement, equals: " A64
 	  "}\n",
 	  "no rule says which program is accepted" },
+	{ HV "- {claim: hv.measurement, equals: " A64 "}\n",
+	  "no rule says what may boot the hypervisor" },
+	{ HV "- {claim: hv.measurement, equals: " A64
+	     "}\n- {not: {claim: tpm.pcr.sha256.4, equals: " A64 "}}\n",
+	  "no rule says what may boot the hypervisor" },
+	{ HV "- {claim: hv.measurement, equals: " A64
+	     "}\n- {any: [{claim: tpm.pcr.sha256.4, equals: " A64
+	     "}, {claim: sgx.isvsvn, at_least: 1}]}\n",
+	  "no rule says what may boot the hypervisor" },
+	{ HV "- {claim: hv.measurement, equals: " A64
+	     "}\n- {claim: eventlog.boot_applications, contains: [\"" A64 "\"]}\n",
+	  "no rule says what may boot the hypervisor" },
 	{ HEAD "allow: [any-code]\nrequire:\n- {claim: sgx.isvsvn, at_least: 1}\n",
 	  "no rule says which tcb.status is accepted of sgx-quote" },
 	{ HEAD
@@ -844,6 +865,29 @@ static void test_errors(void)
 		failed("no text or no place for the policy was accepted");
 }
 
+/* What says enough about who booted a hypervisor; that less is refused is in errors[]. */
+static void test_hypervisor_boot(void)
+{
+	static const char *const texts[] = {
+		HV "- {claim: hv.measurement, equals: " A64
+		   "}\n- {claim: tpm.pcr.sha256.4, equals: " A64 "}\n",
+		HV "- {claim: hv.measurement, equals: " A64
+		   "}\n- {claim: tpm.pcr.sha256.7, in: [" A64 "]}\n",
+		HV "- {claim: tpm.pcr.sha256.21, equals: " A64
+		   "}\n- {claim: eventlog.boot_applications, subset_of: [\"" A64 "\"]}\n",
+		HV "allow: [any-code]\n",
+	};
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct cattest_error err;
+		struct cattest_policy *policy = parse(texts[i], &err);
+
+		if (!policy)
+			failed("refused: %s:\n%s", err.text, texts[i]);
+		cattest_policy_free(policy);
+	}
+}
+
 /* --- The same in both forms --- */
 static char *explained(const char *text)
 {
@@ -910,6 +954,35 @@ static void test_forms(void)
 			failed("explain does not say \"%s\":\n%s", wanted[i], a);
 	free(a);
 	free(b);
+}
+
+/* What `policy explain` says of firmware that is not restricted, and of each way to restrict it. */
+static void test_firmware_hint(void)
+{
+	static const char hint[] = "any firmware version is accepted";
+	static const struct {
+		const char *rule;
+		bool hinted;
+	} cases[] = {
+		{ "{claim: snp.vmpl, equals: 0}", true },
+		{ "{claim: snp.tcb.snp, at_least: 20}", false },
+		{ "{claim: snp.firmware.committed, in: [1.55.29]}", false },
+		{ "{claim: snp.firmware.committed_version, at_least: 0x013731}", false },
+		{ "{claim: snp.firmware.current, in: [1.55.29]}", true },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[512], *words;
+
+		snprintf(
+			text, sizeof(text),
+			"version: 1\nname: x\ntypes: [snp-report]\nallow: [any-code]\nrequire:\n- %s\n",
+			cases[i].rule);
+		words = explained(text);
+		if (words && !strstr(words, hint) == cases[i].hinted)
+			failed("%s: hinted %d:\n%s", cases[i].rule, !cases[i].hinted, words);
+		free(words);
+	}
 }
 
 static void test_found(void)
@@ -1049,7 +1122,9 @@ int main(void)
 	test_undecided();
 	test_types();
 	test_errors();
+	test_hypervisor_boot();
 	test_forms();
+	test_firmware_hint();
 	test_found();
 	test_limits();
 	test_vocabulary();

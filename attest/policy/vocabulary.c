@@ -48,6 +48,8 @@ static const struct {
 	{ "corim.", 0 },
 	{ "eat.", 0 },
 	{ "evidence.time", TYPE_NITRO | TYPE_SIM | TYPE_CERTIFICATE },
+	/* Of what has lists or signed JSON that is issued again and again. */
+	{ "collateral.issued", TYPES_INTEL | TYPES_SEV | TYPES_TPM },
 	{ "tcb.module_status", TYPES_TD },
 	{ "tcb.current_status", TYPES_TD },
 	{ "tcb.", TYPES_INTEL },

@@ -8,6 +8,7 @@
 #include "attest/rats/rats_internal.h"
 
 #include "lib/jose/jose.h"
+#include "lib/json/json.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -20,6 +21,7 @@
 #define CCA_PLATFORM 44234
 #define CCA_REALM 44241
 #define JWT_MAX (1u << 20)
+#define JSON_DEPTH_MAX 32
 
 /* RFC 8392, RFC 9711, RFC 9783, draft-ffm-rats-cca-token */
 static const struct {
@@ -210,20 +212,13 @@ static bool is_jwt(struct span in)
 
 static json_t *jwt_part(struct span in, size_t from, size_t to)
 {
-	size_t size, depth = 0, most = 0;
 	uint8_t *bytes;
+	size_t size;
 	json_t *json;
 
 	if (base64url_decode((const char *)in.data + from, to - from, &bytes, &size))
 		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		depth += bytes[i] == '{' || bytes[i] == '[';
-		depth -= depth && (bytes[i] == '}' || bytes[i] == ']');
-		most = depth > most ? depth : most;
-	}
-	json = most > 32 || size > JWT_MAX / 2
-		       ? NULL
-		       : json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
+	json = size > JWT_MAX / 2 ? NULL : json_read(bytes, size, JSON_DEPTH_MAX, NULL);
 	free(bytes);
 	if (json && !json_is_object(json)) {
 		json_decref(json);
@@ -285,18 +280,11 @@ static json_t *json_claims_set(struct span in)
 {
 	static const char *const marks[] = { "eat_profile", "eat_nonce", "ueid", "ear.verifier-id",
 					     "ear.status" };
-	size_t depth = 0, most = 0;
 	json_t *json;
 
 	if (in.size < 2 || in.size > JWT_MAX / 2 || in.data[0] != '{')
 		return NULL;
-	for (size_t i = 0; i < in.size; i++) {
-		depth += in.data[i] == '{' || in.data[i] == '[';
-		depth -= depth && (in.data[i] == '}' || in.data[i] == ']');
-		most = depth > most ? depth : most;
-	}
-	json = most > 32 ? NULL
-			 : json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, NULL);
+	json = json_read(in.data, in.size, JSON_DEPTH_MAX, NULL);
 	for (size_t i = 0; json && i < sizeof(marks) / sizeof(marks[0]); i++)
 		if (json_object_get(json, marks[i]))
 			return json;

@@ -4,12 +4,12 @@
  * error, and none is evidence.
  */
 #include "include/cloister/attest.h"
+#include "tests/evidence/samples.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *folder;
 static uint8_t buffer[65536];
 static int failed;
 
@@ -23,17 +23,7 @@ static int failed;
 
 static size_t load(const char *name)
 {
-	char path[512];
-	size_t size;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "rb");
-	if (!f)
-		return 0;
-	size = fread(buffer, 1, sizeof(buffer), f);
-	fclose(f);
-	return size;
+	return sample_read(name, buffer, sizeof(buffer));
 }
 
 /* A string of the list, or the string, begins with value. */
@@ -152,12 +142,8 @@ static void test_sample(const struct sample *s)
 
 int main(void)
 {
-	folder = getenv("EVIDENCE");
-	folder = folder ? folder : "../shared/evidence";
-	if (!load("eat/psa-evidence.cbor")) {
-		printf("no evidence samples in %s (EVIDENCE)\n", folder);
+	if (!samples_folder())
 		return 77;
-	}
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
 		test_sample(&samples[i]);
 	return failed;

@@ -134,17 +134,7 @@ static const struct field *find_field(const struct field *list, size_t count, co
  */
 static bool reserved_zero(const char *name, const json_t *value)
 {
-	size_t i;
-	json_t *item;
-
-	if (strncmp(name, "_reserved", 9))
-		return false;
-	if (!json_is_array(value))
-		return json_is_integer(value) && !json_integer_value(value);
-	json_array_foreach(value, i, item)
-		if (!json_is_integer(item) || json_integer_value(item))
-			return false;
-	return true;
+	return !strncmp(name, "_reserved", 9) && snp_json_zeroes(value);
 }
 
 static int put_members(const struct field *list, size_t count, const json_t *object, uint8_t *out,
@@ -256,14 +246,24 @@ static int json_report(const json_t *value, struct snp_evidence *e, struct catte
 	return report_of_members(value, report, err);
 }
 
-static enum snp_entry_kind kind_of_name(const json_t *name)
+/*
+ * What an entry is: "VCEK" and so on, "Empty", or {"OTHER": uuid}, as the sev crate writes them. A name that
+ * is none of these is an error, not an entry to pass over: the key would seem to be missing.
+ */
+static bool kind_of_name(const json_t *name, enum snp_entry_kind *ret_kind)
 {
 	const char *text = json_string_value(name);
 
+	*ret_kind = SNP_ENTRY_OTHER;
+	if (json_is_object(name))
+		return json_object_size(name) == 1 &&
+		       json_is_string(json_object_get(name, "OTHER"));
 	for (enum snp_entry_kind k = SNP_ENTRY_VCEK; text && k <= SNP_ENTRY_CRL; k++)
-		if (!strcmp(text, snp_entry_name(k)))
-			return k;
-	return SNP_ENTRY_OTHER;
+		if (!strcmp(text, snp_entry_name(k))) {
+			*ret_kind = k;
+			return true;
+		}
+	return text && !strcmp(text, "Empty");
 }
 
 static int json_chain(const json_t *chain, struct snp_evidence *e, struct cattest_error *err)
@@ -281,13 +281,19 @@ static int json_chain(const json_t *chain, struct snp_evidence *e, struct cattes
 		struct snp_entry *entry = &e->table.entries[e->table.count];
 		uint8_t *data;
 		size_t size;
-		int r = snp_json_bytes(json_object_get(item, "data"), SNP_JSON_BASE64,
-				       CERTIFICATE_MAX, &data, &size);
+		int r;
 
+		if (json_object_size(item) != 2 ||
+		    !kind_of_name(json_object_get(item, "cert_type"), &entry->kind))
+			return fail(
+				err, -EBADMSG,
+				"cert_chain: entry %zu is not {cert_type, data} of a type known here",
+				i);
+		r = snp_json_bytes(json_object_get(item, "data"), SNP_JSON_BASE64, CERTIFICATE_MAX,
+				   &data, &size);
 		if (r < 0)
 			return fail(err, r, "cert_chain: the data of entry %zu is malformed", i);
 		own(e, data);
-		entry->kind = kind_of_name(json_object_get(item, "cert_type"));
 		entry->data = SPAN(data, size);
 		e->table.count++;
 	}

@@ -3,6 +3,7 @@
  * Reading JSON of outside, bounded. jansson reads recursively, so nesting is counted before it
  * runs, and size is bounded too: its numbers and strings cost a multiple of the text.
  */
+#include "lib/json/json.h"
 #include "attest/snp/snp.h"
 #include "lib/jose/jose.h"
 
@@ -11,28 +12,112 @@
 
 #define DEPTH_MAX 16
 
-static bool depth_fits(struct span in)
+/*
+ * Arrays of bytes, in which this evidence mostly is, cost jansson a value for each byte. So they are brought to one text each before it reads,
+ * of PACKED and hex digits; no text of the writer's can be taken for one: that character is refused in what comes, and with escapes nothing is packed.
+ */
+#define PACKED 0x7f
+#define PACKED_LEAST 16 /* bytes: shorter arrays are not worth it, and may be of something else */
+
+/* One number of 0 to 255 in its shortest form, and what stands before it. */
+static bool scan_byte(struct cursor *c, uint8_t *ret_byte)
 {
-	unsigned depth = 0;
-	bool text = false;
+	unsigned value = 0;
+	size_t start;
 
-	for (size_t i = 0; i < in.size; i++) {
-		uint8_t c = in.data[i];
+	while (cursor_left(c) && strchr(" \t\r\n", c->in.data[c->at]) && c->in.data[c->at])
+		c->at++;
+	start = c->at;
+	while (cursor_left(c) && c->at - start < 3 && c->in.data[c->at] >= '0' &&
+	       c->in.data[c->at] <= '9')
+		value = value * 10 + (unsigned)(c->in.data[c->at++] - '0');
+	*ret_byte = (uint8_t)value;
+	return c->at > start && value < 256 && (c->in.data[start] != '0' || c->at - start == 1);
+}
 
-		if (text) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				text = false;
-		} else if (c == '"') {
-			text = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > DEPTH_MAX)
-				return false;
-		} else if ((c == '}' || c == ']') && depth) {
-			depth--;
-		}
+/* The array at c, which is behind its '[', as hex; false: it is another kind of array. */
+static bool pack_array(struct cursor *c, uint8_t *out, size_t *at)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct cursor mine = *c;
+	size_t end = *at, count = 0;
+
+	out[end++] = '"';
+	out[end++] = PACKED;
+	for (;;) {
+		uint8_t byte, next;
+
+		if (!scan_byte(&mine, &byte))
+			return false;
+		out[end++] = (uint8_t)digits[byte >> 4];
+		out[end++] = (uint8_t)digits[byte & 15];
+		count++;
+		do
+			next = take_u8(&mine);
+		while (!mine.bad && (next == ' ' || next == '\t' || next == '\r' || next == '\n'));
+		if (mine.bad || (next != ',' && next != ']'))
+			return false;
+		if (next == ']')
+			break;
 	}
+	out[end++] = '"';
+	if (count < PACKED_LEAST)
+		return false;
+	*c = mine;
+	*at = end;
+	return true;
+}
+
+/* malloc()ed; NULL: it has to be read as it is. */
+static uint8_t *pack(struct span in, size_t *ret_size)
+{
+	struct cursor c = CURSOR(in);
+	bool quoted = false;
+	size_t at = 0;
+	uint8_t *out;
+
+	if (memchr(in.data, '\\', in.size))
+		return NULL;
+	/*
+	 * An array of n bytes has 2n + 1 characters at least and becomes 2n + 3; what turns out to be no such array was written
+	 * no further than that.
+	 */
+	out = malloc(in.size + in.size / PACKED_LEAST + 2 * PACKED_LEAST);
+	while (out && cursor_left(&c)) {
+		uint8_t byte = take_u8(&c);
+
+		if (byte == '"')
+			quoted = !quoted;
+		if (quoted || byte != '[' || !pack_array(&c, out, &at))
+			out[at++] = byte;
+	}
+	*ret_size = at;
+	return out;
+}
+
+static json_t *load_packed(struct span in)
+{
+	size_t size;
+	uint8_t *packed = pack(in, &size);
+	json_t *root = packed ? json_read(packed, size, DEPTH_MAX, NULL) : NULL;
+
+	free(packed);
+	return root;
+}
+
+bool snp_json_zeroes(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	json_t *item;
+	size_t i;
+
+	if (text)
+		return text[0] == PACKED && strspn(text + 1, "0") == strlen(text + 1);
+	if (!json_is_array(value))
+		return json_is_integer(value) && !json_integer_value(value);
+	json_array_foreach(value, i, item)
+		if (!json_is_integer(item) || json_integer_value(item))
+			return false;
 	return true;
 }
 
@@ -41,11 +126,19 @@ json_t *snp_json_load(struct span in, const char *what, struct cattest_error *er
 	json_error_t error;
 	json_t *root;
 
-	if (in.size > SNP_JSON_MAX || !depth_fits(in)) {
-		fail(err, -E2BIG, "%s is larger or nested deeper than allowed", what);
+	if (in.size > SNP_JSON_MAX) {
+		fail(err, -E2BIG, "%s is larger than %u bytes", what, SNP_JSON_MAX);
 		return NULL;
 	}
-	root = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, &error);
+	if (memchr(in.data, PACKED, in.size) || memmem(in.data, in.size, "\\u007f", 6) ||
+	    memmem(in.data, in.size, "\\u007F", 6)) {
+		fail(err, -EBADMSG, "%s has a control character", what);
+		return NULL;
+	}
+	root = load_packed(in);
+	/* Also for the message, which is to be about the text that came. */
+	if (!root)
+		root = json_read(in.data, in.size, DEPTH_MAX, &error);
 	if (!root) {
 		char text[160];
 
@@ -133,6 +226,9 @@ int snp_json_bytes(const json_t *value, enum snp_json_form form, size_t max, uin
 		return bytes_of_array(value, max, ret_data, ret_size);
 	if (!text)
 		return -EBADMSG;
+	if (text[0] == PACKED)
+		return (len - 1) / 2 > max ? -E2BIG
+					   : bytes_of_hex(text + 1, len - 1, ret_data, ret_size);
 	if (len / 2 > max)
 		return -E2BIG;
 	return form == SNP_JSON_HEX ? bytes_of_hex(text, len, ret_data, ret_size)

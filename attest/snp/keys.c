@@ -14,6 +14,9 @@
  * collateral, or one of the same chip: then the checks say what does not fit. If there is nothing
  * that could have been meant, the key is missing.
  *
+ * If the report verifies with a key of the other kind once its SIGNING_KEY names that kind, it was
+ * changed, and is refused.
+ *
  * Nothing is believed here: all that is chosen goes through every check of verify.c.
  */
 #include "attest/snp/keys.h"
@@ -201,7 +204,7 @@ static int consider_table(struct search *s, const struct snp_table *table, struc
 			e->kind == SNP_ENTRY_ASK || e->kind == SNP_ENTRY_ARK		     ? above
 			: e->kind == (s->kind == SNP_VLEK ? SNP_ENTRY_VLEK : SNP_ENTRY_VCEK) ? veks
 											     : NULL;
-		int r = list ? x509_list_from(e->data, list) : 0;
+		int r = list ? x509_list_read(s->a, e->data, list) : 0;
 
 		if (r < 0)
 			return fail(s->a->err, -EBADMSG,
@@ -238,6 +241,49 @@ static void describe_missing(const struct search *s, const char *why, struct snp
 			 why ? ": " : "", why ? why : "");
 }
 
+/* Whether this key signed the report as it is with that kind of key in its key_info. */
+static bool signed_as(const struct snp_report *r, enum snp_signing_key kind, X509 *cert)
+{
+	uint8_t copy[SNP_SIGNED_SIZE], raw[96];
+
+	memcpy(copy, r->raw.data, sizeof(copy));
+	/* key_info, bits 4:2 (AMD 56860, table "ATTESTATION_REPORT") */
+	copy[0x48] = (uint8_t)((copy[0x48] & ~0x1cu) | (unsigned)kind << 2);
+	return snp_report_signature(r, raw) &&
+	       ecdsa_verify(X509_get0_pubkey(cert), "SHA384", SPAN_OF(copy), SPAN_OF(raw));
+}
+
+/*
+ * No key of the kind that the report names was found. If one of the other kind is there that fits in
+ * all else and signed the report but for that field, then nothing is missing: the field was changed.
+ */
+static bool was_altered(const struct search *s, const struct snp_table *table)
+{
+	struct search other = *s;
+	struct collateral *bag = verifier_collateral(s->a->verifier);
+	struct x509_list list = { .count = 0 };
+	bool altered = false;
+	X509 *cert;
+
+	other.kind = s->kind == SNP_VLEK ? SNP_VCEK : SNP_VLEK;
+	for (size_t i = 0; table && i < table->count; i++)
+		if (table->entries[i].kind == SNP_ENTRY_VCEK ||
+		    table->entries[i].kind == SNP_ENTRY_VLEK)
+			/* What cannot be read or does not fit in any more is not this key. */
+			(void)!x509_list_read(s->a, table->entries[i].data, &list);
+	for (size_t i = 0, k = 0; !altered;) {
+		struct snp_vek vek;
+
+		cert = i < list.count ? list.items[i++] : collateral_certificate(bag, k++);
+		if (!cert)
+			break;
+		altered = !snp_vek_parse(cert, &vek, NULL) && fits(&other, &vek) &&
+			  signed_as(s->report, other.kind, cert);
+	}
+	x509_list_done(&list);
+	return altered;
+}
+
 /* What is judged although it does not fit: see above. */
 static bool was_meant(const struct search *s, const char *fetch_why)
 {
@@ -247,7 +293,8 @@ static bool was_meant(const struct search *s, const char *fetch_why)
 	       (!fetch_why && (s->others == 1 || s->other_same_chip));
 }
 
-static void select_vek(struct search *s, const struct x509_list *veks, struct snp_keys *keys)
+static void select_vek(struct search *s, const struct snp_table *table,
+		       const struct x509_list *veks, struct snp_keys *keys)
 {
 	const char *why = NULL;
 	struct choice *c;
@@ -271,7 +318,9 @@ static void select_vek(struct search *s, const struct x509_list *veks, struct sn
 		if (snp_vek_parse(keys->vek, &keys->parsed, &keys->why) == 0)
 			fail(&keys->why, 0, "it is not of the kind that the report names");
 	} else {
-		describe_missing(s, why, keys);
+		keys->altered = was_altered(s, table);
+		if (!keys->altered)
+			describe_missing(s, why, keys);
 	}
 }
 
@@ -284,7 +333,7 @@ int snp_keys_find(struct appraisal *a, const struct snp_report *report,
 	int r = consider_table(&s, table, &above, &veks);
 
 	if (!r)
-		select_vek(&s, &veks, &keys);
+		select_vek(&s, table, &veks, &keys);
 	if (!r && keys.vek)
 		build_chain(a, &keys, &above);
 	X509_free(s.fitting.cert);

@@ -13,7 +13,12 @@ struct snp_keys {
 	struct cattest_error why; /* not readable: what is wrong with it */
 	const char *origin;	  /* "evidence", "collateral" */
 	struct x509_list chain;	  /* the VEK first, then all that may belong above it */
-	char missing[256];	  /* vek NULL: what is missing */
+	/*
+	 * vek NULL: the report verifies once its SIGNING_KEY names the other kind of key, so that
+	 * field was changed after it was signed.
+	 */
+	bool altered;
+	char missing[256]; /* vek NULL and not altered: what is missing */
 };
 /*
  * 0 also if nothing was found. -EBADMSG: a certificate that came with the evidence cannot be read.

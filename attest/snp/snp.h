@@ -139,6 +139,8 @@ bool snp_json_like(struct span in);
  * message. Free with json_decref().
  */
 json_t *snp_json_load(struct span in, const char *what, struct cattest_error *err);
+/* A number zero, or an array of zeroes. */
+bool snp_json_zeroes(const json_t *value);
 /* Bytes as an array of numbers, or as text: hex, or base64 of either alphabet, padded or not.
  * malloc()ed, at most max bytes. 0, -EBADMSG, -E2BIG, -ENOMEM. */
 enum snp_json_form { SNP_JSON_HEX, SNP_JSON_BASE64 };

@@ -5,27 +5,21 @@
  * say must be refused. Clocks lie inside the certificates' validity.
  */
 #include "attest/snp/snp_testing.h"
+#include "tests/evidence/samples.h"
 
 #include <jansson.h>
 
 #define CLOCK_2025 1748736000L /* 2025-06-01 */
 #define CLOCK_2026 1780272000L /* 2026-06-01 */
 
-static const char *folder;
 static json_t *expected;
 
 static struct der read_file(const char *name)
 {
-	char path[512];
 	struct der d = { NULL, 0 };
-	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "rb");
-	d.data = malloc(1 << 20);
-	must(f && d.data, path);
-	d.size = fread(d.data, 1, 1 << 20, f);
-	fclose(f);
+	d.data = sample_load(name, &d.size);
+	must(d.data, name);
 	return d;
 }
 
@@ -428,12 +422,10 @@ static void test_turin_certificate(void)
 
 int main(void)
 {
-	const char *set = getenv("EVIDENCE");
 	char path[512];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	folder = set && *set ? set : "../shared/evidence";
-	snprintf(path, sizeof(path), "%s/EXPECTED.json", folder);
+	snprintf(path, sizeof(path), "%s/EXPECTED.json", samples_path());
 	expected = json_load_file(path, 0, NULL);
 	if (!expected) {
 		printf("no samples: %s is not there\n", path);

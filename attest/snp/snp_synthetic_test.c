@@ -205,6 +205,7 @@ static void test_report_fields(void)
 		{ "masked chip key", "snp.signing_key", 0x048, 0x02, OUTCOME_REFUSED },
 		{ "no signing key", "snp.signing_key", 0x048, 0x1c, OUTCOME_REFUSED },
 		{ "signing key 2", "snp.signing_key", 0x048, 0x08, OUTCOME_REFUSED },
+		/* Signed so: the VLEK is missing. Changed afterwards: test_signing_key. */
 		{ "VLEK named, VCEK there", "snp.vek", 0x048, 0x04, OUTCOME_MISSING },
 		{ "key_info bit 5", "snp.reserved", 0x048, 0x20, OUTCOME_REFUSED },
 		{ "reserved 0x4c", "snp.reserved", 0x04c, 1, OUTCOME_REFUSED },
@@ -890,6 +891,82 @@ static void test_json(void)
 	cattest_verifier_free(v);
 }
 
+/* The kind of key changed after signing: the key that signed is there, so nothing is missing. */
+static void test_signing_key(void)
+{
+	for (int vlek = 0; vlek < 2; vlek++) {
+		struct setup s = vlek ? base_vlek_setup(&milan, 3, 0x1901)
+				      : base(&milan, 3, 0x1901);
+
+		if (vlek)
+			memcpy(s.report + 0x1a0, chip, sizeof(chip));
+		sign_report(s.report, vek_key);
+		s.unsigned_report = true;
+		expect_run("as signed", &s, OUTCOME_GOOD, NULL);
+		s.report[0x048] ^= 1 << 2;
+		expect_run("SIGNING_KEY changed", &s, OUTCOME_REFUSED, "snp.vek");
+		/* Without that key nobody can tell. */
+		s.no_vek = true;
+		expect_run("SIGNING_KEY changed, no key", &s, OUTCOME_MISSING, "snp.vek");
+		/* A key of the other kind that did not sign says nothing either. */
+		s.no_vek = false;
+		s.report[0x050] ^= 1;
+		expect_run("another report", &s, OUTCOME_MISSING, "snp.vek");
+	}
+}
+
+/* Names of entries of a cert_chain. */
+static void test_json_entries(void)
+{
+	static const struct {
+		const char *name, *entry;
+		enum outcome outcome;
+	} cases[] = {
+		{ "one of its own", "{\"cert_type\":{\"OTHER\":\"1-2\"},\"data\":[1]}",
+		  OUTCOME_MISSING },
+		{ "an empty one", "{\"cert_type\":\"Empty\",\"data\":[]}", OUTCOME_MISSING },
+		{ "a name that is not known", "{\"cert_type\":\"VBEK\",\"data\":[1]}",
+		  OUTCOME_ERROR },
+		{ "no name", "{\"bert_type\":\"VCEK\",\"data\":[1]}", OUTCOME_ERROR },
+		{ "a number", "{\"cert_type\":7,\"data\":[1]}", OUTCOME_ERROR },
+		{ "more members", "{\"cert_type\":\"ASK\",\"data\":[1],\"x\":1}", OUTCOME_ERROR },
+		{ "bytes with blanks",
+		  "{\"cert_type\":\"Empty\",\"data\":[ 1 ,2,3,4,5,6,7,8,\n9,10,11,12,13,14,15,16,255 ]}",
+		  OUTCOME_MISSING },
+		{ "a byte too large",
+		  "{\"cert_type\":\"Empty\",\"data\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,256]}",
+		  OUTCOME_ERROR },
+		{ "a byte with a zero before it",
+		  "{\"cert_type\":\"Empty\",\"data\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,01]}",
+		  OUTCOME_ERROR },
+		{ "a comma too many",
+		  "{\"cert_type\":\"Empty\",\"data\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,]}",
+		  OUTCOME_ERROR },
+		{ "what bytes are packed as",
+		  "{\"cert_type\":\"Empty\",\"data\":\"\x7f"
+		  "0011223344556677\"}",
+		  OUTCOME_ERROR },
+		{ "the same, escaped",
+		  "{\"cert_type\":\"Empty\",\"data\":\"\\u007f0011223344556677\"}", OUTCOME_ERROR },
+		{ "an unknown object", "{\"cert_type\":{\"OTHR\":\"1\"},\"data\":[1]}",
+		  OUTCOME_ERROR },
+	};
+	struct cattest_verifier *v = new_verifier(milan.ark);
+	struct setup s = base(&milan, 3, 0x1901);
+	char hex[2 * SNP_REPORT_SIZE + 1], text[4096];
+
+	sign_report(s.report, vek_key);
+	for (size_t i = 0; i < SNP_REPORT_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", s.report[i]);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "{\"attestation_report\":\"%s\",\"cert_chain\":[%s]}",
+			 hex, cases[i].entry);
+		expect_outcome(cases[i].name, verify_bytes(v, text, strlen(text), NULL),
+			       cases[i].outcome, NULL);
+	}
+	cattest_verifier_free(v);
+}
+
 /* Every byte of a signed report, and every prefix. */
 static void test_mutations(void)
 {
@@ -947,6 +1024,8 @@ int main(void)
 	test_response();
 	test_fetcher();
 	test_json();
+	test_json_entries();
+	test_signing_key();
 	test_mutations();
 	EVP_PKEY_free(vek_key);
 	EVP_PKEY_free(other_key);

@@ -83,6 +83,12 @@ static bool is_p384(X509 *cert)
 
 static bool check_vek(struct appraisal *a, const struct snp_keys *keys)
 {
+	if (keys->altered) {
+		check_fail(
+			a, "snp.vek", "a report as it was signed",
+			"SIGNING_KEY was changed: the report was signed with the other kind of key");
+		return false;
+	}
 	if (!keys->vek) {
 		check_missing(a, "snp.vek", "%s", keys->missing);
 		return false;
@@ -145,6 +151,8 @@ static void check_path(struct appraisal *a, const struct snp_keys *keys)
 	if (path.signatures_ok) {
 		claim_bool(a, "collateral.expired", !path.dates_ok);
 		claim_time(a, "collateral.expires", path.valid_until);
+		if (path.lists_issued != INT64_MAX)
+			claim_time(a, "collateral.issued", path.lists_issued);
 	}
 	if (listed)
 		check_pass(a, "snp.revocation", "the CRL of AMD's root was looked at");
@@ -232,7 +240,7 @@ static void verify_key(struct appraisal *a, const struct snp_report *r, const st
 	if (!check_vek(a, keys)) {
 		if (r->product)
 			claim_string(a, "snp.product", snp_product_name(r->product));
-		if (keys->vek)
+		if (keys->vek || keys->altered)
 			check_fail(a, "snp.signature", "a signature by the VEK",
 				   "there is no key to judge it with");
 		else

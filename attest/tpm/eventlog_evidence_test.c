@@ -6,25 +6,15 @@
  */
 #include "attest/tpm/eventlog_internal.h"
 #include "attest/tpm/tpm_testing.h"
+#include "tests/evidence/samples.h"
 
 #include <jansson.h>
 
-static const char *folder;
 static uint8_t buffer[1 << 18];
 
 static struct span load(const char *name)
 {
-	char path[512];
-	size_t size;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "rb");
-	if (!f)
-		return SPAN(NULL, 0);
-	size = fread(buffer, 1, sizeof(buffer), f);
-	fclose(f);
-	return SPAN(buffer, size);
+	return SPAN(buffer, sample_read(name, buffer, sizeof(buffer)));
 }
 
 struct sample {
@@ -255,12 +245,8 @@ static void test_bad(void)
 
 int main(void)
 {
-	folder = getenv("EVIDENCE");
-	folder = folder ? folder : "../shared/evidence";
-	if (!load("tdx/ccel-ovmf.bin").size) {
-		printf("no evidence samples in %s (EVIDENCE)\n", folder);
+	if (!samples_folder())
 		return 77;
-	}
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
 		test_sample(&samples[i]);
 	test_changes("tdx/ccel-ovmf.bin", true, 1);

@@ -103,15 +103,18 @@ static void check_attributes(struct appraisal *a, const struct tpm_public *p)
 		   p->attributes);
 }
 
-static bool is_pinned(struct appraisal *a, EVP_PKEY *key)
+/* "ek-bound" (the record of an enrolment), "pinned" (the key alone), or NULL. */
+static const char *given_trust(struct appraisal *a, EVP_PKEY *key)
 {
 	unsigned char *spki = NULL;
 	int size = i2d_PUBKEY(key, &spki);
-	bool pinned = size > 0 &&
-		      verifier_root(a->verifier, CATTEST_ROOT_AK, SPAN(spki, (size_t)size)) != 0;
+	const char *trust = NULL;
 
+	if (size > 0 && verifier_root(a->verifier, CATTEST_ROOT_AK, SPAN(spki, (size_t)size)))
+		trust = verifier_ak_enrolled(a->verifier, SPAN(spki, (size_t)size)) ? "ek-bound"
+										    : "pinned";
 	OPENSSL_free(spki);
-	return pinned;
+	return trust;
 }
 
 /* A certificate for the key, up to a root of the caller's. */
@@ -130,7 +133,7 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < e->certificate_count; i++)
-		ret = x509_list_from(e->certificate[i], &list);
+		ret = x509_list_read(a, e->certificate[i], &list);
 	if (ret || !list.count) {
 		x509_list_done(&list);
 		return fail(a->err, ret == -ENOMEM ? ret : -EBADMSG,
@@ -141,6 +144,8 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 		if (path.signatures_ok) {
 			claim_bool(a, "collateral.expired", !path.dates_ok);
 			claim_time(a, "collateral.expires", path.valid_until);
+			if (path.lists_issued != INT64_MAX)
+				claim_time(a, "collateral.issued", path.lists_issued);
 		}
 		ca = X509_check_ca(list.items[0]) != 0;
 		same = X509_get0_pubkey(list.items[0]) &&
@@ -158,7 +163,7 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 	return ret;
 }
 
-/* Says why the key is trusted: "pinned", "certificate" or "none". */
+/* Says why the key is trusted: "ek-bound", "pinned", "certificate" or "none". */
 static int judge_key(struct appraisal *a, const struct tpm_evidence *e, EVP_PKEY *key,
 		     const struct tpm_public *public_area, const char **ret_trust)
 {
@@ -167,12 +172,15 @@ static int judge_key(struct appraisal *a, const struct tpm_evidence *e, EVP_PKEY
 
 	if (public_area->area.size)
 		check_attributes(a, public_area);
-	*ret_trust = "none";
-	if (is_pinned(a, key)) {
-		check_pass(a, "tpm.ak.trust", "the key is pinned");
-		*ret_trust = "pinned";
+	*ret_trust = given_trust(a, key);
+	if (*ret_trust) {
+		check_pass(a, "tpm.ak.trust", "the key is %s",
+			   strcmp(*ret_trust, "pinned")
+				   ? "enrolled: bound to a certified endorsement key"
+				   : "pinned");
 		return 0;
 	}
+	*ret_trust = "none";
 	if (e->certificate_count)
 		ret = check_certificate(a, e, key, &trusted);
 	else

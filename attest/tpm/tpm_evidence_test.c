@@ -6,23 +6,13 @@
  */
 #include "attest/tpm/tpm_testing.h"
 #include "lib/jose/jose.h"
+#include "tests/evidence/samples.h"
 
-static const char *folder;
 static uint8_t buffer[1 << 17];
 
 static struct span load(const char *name)
 {
-	char path[512];
-	size_t size;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "rb");
-	if (!f)
-		return SPAN(NULL, 0);
-	size = fread(buffer, 1, sizeof(buffer), f);
-	fclose(f);
-	return SPAN(buffer, size);
+	return SPAN(buffer, sample_read(name, buffer, sizeof(buffer)));
 }
 
 static struct span copy_of(struct span s)
@@ -323,12 +313,8 @@ static void test_parts(void)
 
 int main(void)
 {
-	folder = getenv("EVIDENCE");
-	folder = folder ? folder : "../shared/evidence";
-	if (!load("tpm/trustee-evidence.json").size) {
-		printf("no evidence samples in %s (EVIDENCE)\n", folder);
+	if (!samples_folder())
 		return 77;
-	}
 	test_trustee();
 	test_keylime();
 	test_public_areas();

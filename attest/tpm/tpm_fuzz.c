@@ -4,10 +4,32 @@
  * or one of its parts. Nothing is trusted, as there is no policy, and a key in the evidence is
  * never trusted by itself.
  */
+#include "attest/tpm/enrolment.h"
 #include "attest/tpm/evidence.h"
 #include "include/cloister/attest.h"
 
 #include <stdlib.h>
+
+/* The texts of enrolment, from either side; nothing that comes from here may be accepted. */
+static void enrolment(struct span in)
+{
+	static struct cattest_verifier *v;
+	char *challenge, *pending, *record;
+	EVP_PKEY *key = NULL;
+	uint8_t *blob;
+	size_t size;
+
+	if (!v)
+		v = cattest_verifier_new();
+	if (!cattest_enrol_challenge(v, in.data, in.size, &challenge, &pending, NULL))
+		abort(); /* there is no root that a certificate could lead to */
+	if (!tpm_enrol_read_challenge(in, &blob, &size, NULL))
+		free(blob);
+	if (!cattest_enrol_check(v, in.data, in.size, in.data, in.size, &record, NULL))
+		abort(); /* one text cannot be both */
+	if (!tpm_enrolment_key(in, &key, NULL))
+		EVP_PKEY_free(key);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -67,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] && data[0] < 5)
 		parts(data[0], SPAN(data + 1, size - 1));
+	else if (data[0] == 5)
+		enrolment(SPAN(data + 1, size - 1));
 	else
 		whole(SPAN(data, size));
 	return 0;

@@ -322,6 +322,8 @@ static void test_keys(const char *ek, const char *ak, const char *hash, const ch
 	test_enrolment(name);
 	test_quote(name, hash, scheme, "sha256:0,1,7,15");
 	test_quote(name, hash, scheme, "sha1:7,3+sha256:0,7+sha384:7");
+	/* Banks in another order, all registers, and one with none at all */
+	test_quote(name, hash, scheme, "sha512:7,23,0+sha256:all+sha384:none");
 }
 
 /* --- tpm2_eventlog --- */
@@ -422,6 +424,9 @@ int main(void)
 		test_keys("rsa", "ecc", "sha256", "ecdsa");
 		test_keys("ecc", "ecc", "sha384", "ecdsa");
 		test_keys("ecc", "rsa", "sha384", "rsassa");
+		test_keys("ecc", "ecc384", "sha384", "ecdsa");
+		test_keys("rsa", "rsa", "sha512", "rsapss");
+		test_keys("rsa", "rsa", "sha512", "rsassa");
 	}
 	if (tpm > 0) {
 		kill(tpm, SIGTERM);

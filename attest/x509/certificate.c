@@ -3,11 +3,13 @@
  * Reading certificates and revocation lists. Only DER is accepted: what OpenSSL would encode again must be the bytes that came, so that
  * one certificate has one form. Lists are read block by block; text between them is an error (pem.c).
  */
+#include "attest/collateral/collateral.h"
 #include "attest/x509/pem.h"
 #include "attest/x509/x509_internal.h"
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -56,6 +58,21 @@ X509 *x509_from_der(struct span der)
 	return NULL;
 }
 
+X509 *x509_from_bag(const struct collateral *bag, struct span der)
+{
+	uint8_t sha256[32];
+	X509 *known;
+
+	if (!bag || !der.size || der.size > CERTIFICATE_MAX)
+		return x509_from_der(der);
+	SHA256(der.data, der.size, sha256);
+	known = collateral_certificate_read(bag, sha256);
+	if (!known)
+		return x509_from_der(der);
+	X509_up_ref(known);
+	return known;
+}
+
 X509_CRL *x509_crl_from(struct span data)
 {
 	struct pem_block block = { .der = NULL }, more;
@@ -91,13 +108,13 @@ out:
 	return crl;
 }
 
-static int list_add_der(struct x509_list *list, struct span der)
+static int list_add_der(const struct collateral *bag, struct x509_list *list, struct span der)
 {
 	X509 *cert;
 
 	if (list->count == X509_LIST_MAX)
 		return -E2BIG;
-	cert = x509_from_der(der);
+	cert = x509_from_bag(bag, der);
 	if (!cert)
 		return -EBADMSG;
 	list->items[list->count++] = cert;
@@ -112,7 +129,7 @@ static int list_cut(struct x509_list *list, size_t count, int ret)
 	return ret;
 }
 
-int x509_list_from_pem(struct span pem, struct x509_list *list)
+static int list_from_pem(const struct collateral *bag, struct span pem, struct x509_list *list)
 {
 	size_t before = list->count;
 	struct pem_block block;
@@ -121,7 +138,7 @@ int x509_list_from_pem(struct span pem, struct x509_list *list)
 	while ((ret = pem_next(&pem, &block)) == 1) {
 		ret = strcmp(block.label, "CERTIFICATE")
 			      ? -EBADMSG
-			      : list_add_der(list, SPAN(block.der, block.size));
+			      : list_add_der(bag, list, SPAN(block.der, block.size));
 		free(block.der);
 		if (ret)
 			break;
@@ -129,6 +146,11 @@ int x509_list_from_pem(struct span pem, struct x509_list *list)
 	if (!ret && list->count == before)
 		ret = -EBADMSG;
 	return list_cut(list, before, ret);
+}
+
+int x509_list_from_pem(struct span pem, struct x509_list *list)
+{
+	return list_from_pem(NULL, pem, list);
 }
 
 /* Length of the DER SEQUENCE that data starts with, 0 if there is none. */
@@ -150,22 +172,27 @@ static size_t der_sequence_size(struct span data)
 	return c.at + size;
 }
 
-int x509_list_from(struct span data, struct x509_list *list)
+int x509_list_from_bag(const struct collateral *bag, struct span data, struct x509_list *list)
 {
 	size_t before = list->count;
 	int ret = 0;
 
 	if (pem_detect(data))
-		return x509_list_from_pem(data, list);
+		return list_from_pem(bag, data, list);
 	if (!data.size)
 		return -EBADMSG;
 	while (data.size && !ret) {
 		size_t size = der_sequence_size(data);
 
-		ret = size ? list_add_der(list, SPAN(data.data, size)) : -EBADMSG;
+		ret = size ? list_add_der(bag, list, SPAN(data.data, size)) : -EBADMSG;
 		data = SPAN(data.data + size, data.size - size);
 	}
 	return list_cut(list, before, ret);
+}
+
+int x509_list_from(struct span data, struct x509_list *list)
+{
+	return x509_list_from_bag(NULL, data, list);
 }
 
 struct span x509_serial(const X509 *cert)

@@ -334,6 +334,7 @@ static bool check_root(struct appraisal *a, const char *step, const struct path_
 
 struct window {
 	int64_t from, until;
+	int64_t lists_issued;	  /* the oldest list's */
 	const char *first, *last; /* what opens and what closes it */
 	char first_text[NAME_ROOM + 24], last_text[NAME_ROOM + 24];
 };
@@ -394,6 +395,8 @@ static enum crl_state check_crl(struct search *s, const char *step, const struct
 		return CRL_BAD;
 	}
 	window_cut(w, crl->this_update, crl->next_update, "revocation list of ", issuer);
+	if (crl->this_update < w->lists_issued)
+		w->lists_issued = crl->this_update;
 	if (X509_CRL_get0_by_serial(crl->crl, &entry, X509_get0_serialNumber(p->certs[i]))) {
 		check_fail(s->a, step, "not revoked", "\"%s\", serial %s, is revoked by \"%s\"",
 			   name, hex_text(x509_serial(p->certs[i]), serial, sizeof(serial)),
@@ -447,11 +450,11 @@ void path_verify(struct appraisal *a, const struct path_request *request,
 {
 	struct search s = { .a = a, .request = request, .cache = verifier_path_cache(a->verifier) };
 	const char *chain = step_name(a, request->step, "chain");
-	struct window w = { .from = INT64_MIN, .until = INT64_MAX };
+	struct window w = { .from = INT64_MIN, .until = INT64_MAX, .lists_issued = INT64_MAX };
 	struct path p = { .count = 0 };
 	bool form, root, revocation;
 
-	*ret_path = (struct path_result){ 0 };
+	*ret_path = (struct path_result){ .lists_issued = INT64_MAX };
 	if (!request->certificates->count) {
 		check_missing(a, chain, "no certificate");
 		return;
@@ -475,6 +478,7 @@ void path_verify(struct appraisal *a, const struct path_request *request,
 	ret_path->dates_ok = check_dates(a, step_name(a, request->step, "dates"), &w);
 	ret_path->valid_from = w.from;
 	ret_path->valid_until = w.until;
+	ret_path->lists_issued = w.lists_issued;
 	ret_path->signatures_ok = form && root;
 	ret_path->custom_root = p.root == 2;
 	ret_path->ok = form && root && revocation && ret_path->dates_ok;

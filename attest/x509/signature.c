@@ -5,6 +5,7 @@
  * SHA-384 and 48). Only good signatures are remembered, by the hashes of the whole certificate and of the issuer's key, so that
  * remembering says nothing about dates, names, revocation or trust: those are looked at each time.
  */
+#include "attest/collateral/collateral.h"
 #include "attest/x509/x509_internal.h"
 
 #include <errno.h>
@@ -228,13 +229,14 @@ bool known_crl_is_of(struct known_crl *known, const X509 *issuer)
 int x509_list_read(struct appraisal *a, struct span data, struct x509_list *list)
 {
 	struct path_cache *cache = a->verifier ? verifier_path_cache(a->verifier) : NULL;
+	const struct collateral *bag = a->verifier ? verifier_collateral(a->verifier) : NULL;
 	struct read_list *slot;
 	size_t before = list->count;
 	uint8_t sha256[32];
 	int ret;
 
 	if (!cache || !data.size || data.size > LIST_BYTES_MAX)
-		return x509_list_from(data, list);
+		return x509_list_from_bag(bag, data, list);
 	SHA256(data.data, data.size, sha256);
 	slot = &cache->lists[0];
 	for (size_t i = 0; i < LISTS_MAX; i++) {
@@ -253,7 +255,7 @@ int x509_list_read(struct appraisal *a, struct span data, struct x509_list *list
 		if (l->used < slot->used)
 			slot = l;
 	}
-	ret = x509_list_from(data, list);
+	ret = x509_list_from_bag(bag, data, list);
 	if (ret)
 		return ret;
 	x509_list_done(&slot->list);

@@ -19,11 +19,17 @@ void x509_list_done_cleanup(struct x509_list *list);
 
 /* One DER certificate, no byte left over. NULL: malformed. */
 X509 *x509_from_der(struct span der);
+/*
+ * The same, without reading what the bag has read already: chains repeat the same few certificates, and reading one costs as much as
+ * verifying a signature. A reference of the caller's. bag may be NULL.
+ */
+X509 *x509_from_bag(const struct collateral *bag, struct span der);
 /* One or more PEM certificates, as quotes and PCS carry them: NUL at the end, missing last newline, CRLF are accepted; other text between
  * them is not. 0, -EBADMSG, -E2BIG (more than X509_LIST_MAX). Adds to the list. */
 int x509_list_from_pem(struct span pem, struct x509_list *list);
 /* DER (one, or several one after the other) or PEM. */
 int x509_list_from(struct span data, struct x509_list *list);
+int x509_list_from_bag(const struct collateral *bag, struct span data, struct x509_list *list);
 X509_CRL *x509_crl_from(struct span data); /* DER or PEM */
 /* As x509_list_from, remembering in the verifier what was read: the same chain comes with every quote of a platform. */
 int x509_list_read(struct appraisal *a, struct span data, struct x509_list *list);
@@ -73,6 +79,7 @@ struct path_result {
 	bool custom_root;		 /* also claimed as root = "custom" */
 	int64_t valid_from, valid_until; /* the window in which all dates, CRLs included, hold */
 	bool dates_ok;
+	int64_t lists_issued; /* thisUpdate of the oldest CRL that was looked at; INT64_MAX: none was */
 };
 /* Adds the checks. */
 void path_verify(struct appraisal *a, const struct path_request *request,

@@ -8,6 +8,7 @@
 #include "attest/x509/path_for_tests.h"
 #include "attest/x509/x509_internal.h"
 #include "lib/cbor/cbor.h"
+#include "tests/evidence/samples.h"
 
 #include <fcntl.h>
 #include <openssl/pem.h>
@@ -15,22 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *folder;
 static char scratch[] = "/tmp/x509_evidence.XXXXXX";
 
 static struct span read_file(const char *name, uint8_t *buffer, size_t room)
 {
-	char path[512];
-	FILE *f;
-	size_t size;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "rb");
-	if (!f)
-		return SPAN(NULL, 0);
-	size = fread(buffer, 1, room, f);
-	fclose(f);
-	return SPAN(buffer, size);
+	return SPAN(buffer, sample_read(name, buffer, room));
 }
 
 /* --- openssl verify --- */
@@ -550,15 +540,11 @@ static void check_wrong_roots(void)
 
 int main(void)
 {
-	static uint8_t buffer[16];
 	char path[256];
 	static const char *const left[] = { "leaf", "root", "untrusted", "lists" };
 
-	folder = getenv("EVIDENCE") ? getenv("EVIDENCE") : "../shared/evidence";
-	if (!read_file("INDEX.md", buffer, sizeof(buffer)).size) {
-		printf("the evidence folder is not there: set EVIDENCE\n");
+	if (!samples_folder())
 		return 77;
-	}
 	if (!mkdtemp(scratch))
 		return 1;
 	check_quotes();

@@ -91,7 +91,8 @@ enum cattest_root {
 	CATTEST_ROOT_AMD,
 	CATTEST_ROOT_AWS,
 	CATTEST_ROOT_TPM, /* CA of endorsement or attestation key certificates */
-	CATTEST_ROOT_AK, /* a TPM attestation key trusted as it is: SPKI, PEM or DER, or a TPM2B_PUBLIC */
+	/* A TPM attestation key trusted as it is: SPKI, PEM or DER, a TPM2B_PUBLIC, or the record of an enrolment. */
+	CATTEST_ROOT_AK,
 	CATTEST_ROOT_SIM, /* the public key of a sim signer: SPKI, PEM or DER */
 };
 CATTEST_API int cattest_add_root(struct cattest_verifier *v, enum cattest_root kind,
@@ -225,6 +226,28 @@ CATTEST_API int cattest_collect(struct cattest_attester *a,
 				uint8_t **ret_evidence, size_t *ret_size,
 				struct cattest_error *err);
 CATTEST_API void cattest_attester_free(struct cattest_attester *a);
+
+/* --- Enrolment of a TPM's attestation key: shows that it is in the TPM whose endorsement key a manufacturer certified. Two files
+ * each way, texts in JSON, malloc()ed; the functions on the left run where the TPM is, the others at the relying party:
+ *
+ *   cattest_enrol_request  --request-->  cattest_enrol_challenge   (keeps `pending`)
+ *   cattest_enrol_activate <-challenge-
+ *                          --answer--->  cattest_enrol_check       gives a record, for cattest_add_root(CATTEST_ROOT_AK)
+ *
+ * settings: docs/ATTESTATION.md, "Enrolling a TPM". The verifier gives roots (CATTEST_ROOT_TPM), collateral and the time.
+ * -EKEYREJECTED: a certificate, a key or the answer is not what it has to be. */
+CATTEST_API int cattest_enrol_request(const char *settings, char **ret_request,
+				      struct cattest_error *err);
+CATTEST_API int cattest_enrol_challenge(struct cattest_verifier *v, const void *request,
+					size_t size, char **ret_challenge, char **ret_pending,
+					struct cattest_error *err);
+/* A challenge may also be a file of tpm2_makecredential. */
+CATTEST_API int cattest_enrol_activate(const char *settings, const void *challenge, size_t size,
+				       char **ret_answer, struct cattest_error *err);
+/* For one answer: whoever calls this destroys `pending` then. */
+CATTEST_API int cattest_enrol_check(struct cattest_verifier *v, const void *pending,
+				    size_t pending_size, const void *answer, size_t answer_size,
+				    char **ret_record, struct cattest_error *err);
 
 /* --- Attested certificates (RA-TLS): a key bound to evidence, for TLS peers that read evidence from certificates. What they
  * cannot give is freshness; see include/cloister/tls.h. Verified as evidence of type "ratls-certificate". --- */

@@ -4,6 +4,7 @@
  * "none" nor have a public key taken for a MAC's. Signatures in tokens are raw r || s (RFC 7518, section 3.4); OpenSSL's are DER.
  */
 #include "lib/jose/jose.h"
+#include "lib/json/json.h"
 
 #include <errno.h>
 #include <openssl/bn.h>
@@ -21,29 +22,6 @@
 #define MAX_TOKEN (8u << 20)
 #define MAX_HEADER (64u << 10)
 #define MAX_DEPTH 16
-
-/* Whether brackets nest no deeper than allowed: jansson recurses. */
-static bool json_shallow(const char *text, size_t size)
-{
-	bool quoted = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < size; i++) {
-		char c = text[i];
-
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '{' || c == '['))
-			depth++;
-		else if (!quoted && (c == '}' || c == ']'))
-			depth--;
-		if (depth > MAX_DEPTH)
-			return false;
-	}
-	return true;
-}
 
 /* --- Algorithms --- */
 
@@ -204,16 +182,13 @@ static int read_header(EVP_PKEY *key, const char *text, size_t len, json_t **ret
 {
 	uint8_t *bytes;
 	size_t size;
-	json_error_t why;
 	json_t *header;
 	const char *name;
 	int ret = len > MAX_HEADER ? -EBADMSG : base64url_decode(text, len, &bytes, &size);
 
 	if (ret)
 		return ret;
-	header = json_shallow((char *)bytes, size)
-			 ? json_loadb((char *)bytes, size, JSON_REJECT_DUPLICATES, &why)
-			 : NULL;
+	header = json_read(bytes, size, MAX_DEPTH, NULL);
 	free(bytes);
 	name = json_string_value(json_object_get(header, "alg"));
 	if (!name || json_object_get(header, "crit") || json_object_get(header, "b64")) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What evidence is made with. TPM, configfs-tsm and NSM are the attesters of libcloister-attest;
- * SGX and TDX reports go to Intel's services, or, for SGX in simulation, to the sim signer. What a
- * client sends is checked for its form and for the report data it claims before any of them is
+ * SGX and TDX reports go to Intel's services, or, for SGX in simulation, to the sim signer; SGX
+ * reports of enclaves on Cloister's hypervisor to that (hypervisor.c). What a client sends is checked for its form and for the report data it claims before any of them is
  * asked.
  */
 #include "platform/quoting/quoting.h"
@@ -17,8 +17,8 @@
 #define SGX_REPORT_DATA 320
 
 static const char *const names[QUOTING_BACKENDS] = {
-	[QUOTING_SIM] = "sim", [QUOTING_TPM] = "tpm", [QUOTING_TSM] = "tsm",
-	[QUOTING_NSM] = "nsm", [QUOTING_SGX] = "sgx", [QUOTING_TDX] = "tdx",
+	[QUOTING_SIM] = "sim", [QUOTING_TPM] = "tpm", [QUOTING_TSM] = "tsm", [QUOTING_NSM] = "nsm",
+	[QUOTING_SGX] = "sgx", [QUOTING_TDX] = "tdx", [QUOTING_HV] = "hv",
 };
 
 const char *backend_name(uint32_t id)
@@ -66,9 +66,10 @@ int service_add(struct service *s, const char *description, const char *state,
 		memcpy(name, description, len);
 	id = backend_of_name(name);
 	if (!id)
-		return fail(err, -EINVAL,
-			    "back end \"%.40s\" is not known; known: sim, tpm, tsm, nsm, sgx, tdx",
-			    description);
+		return fail(
+			err, -EINVAL,
+			"back end \"%.40s\" is not known; known: sim, tpm, tsm, nsm, sgx, tdx, hv",
+			description);
 	b = &s->backends[id];
 	if (b->on)
 		return fail(err, -EINVAL, "back end %s is named twice", name);
@@ -85,6 +86,8 @@ int service_add(struct service *s, const char *description, const char *state,
 			     ? set_address(b, settings, err)
 			     : fail(err, -EINVAL,
 				    "back end tdx needs an address: tdx:unix:PATH, tdx:vsock:CID:PORT or tdx:tcp:HOST:PORT");
+	else if (id == QUOTING_HV)
+		rc = hypervisor_open(settings, &b->hypervisor, err);
 	else
 		rc = cattest_attester_new(name, settings, &b->attester, err);
 	b->on = !rc;
@@ -95,6 +98,7 @@ void service_done(struct service *s)
 {
 	for (size_t i = 0; i < QUOTING_BACKENDS; i++) {
 		cattest_attester_free(s->backends[i].attester);
+		hypervisor_close(s->backends[i].hypervisor);
 		free(s->backends[i].address);
 		pthread_mutex_destroy(&s->backends[i].lock);
 	}
@@ -157,6 +161,7 @@ static size_t body_form(uint32_t id, size_t *ret_size)
 		*ret_size = sizeof(struct report_sim);
 		return offsetof(struct report_sim, report_data);
 	case QUOTING_SGX:
+	case QUOTING_HV:
 		*ret_size = REPORT_SGX_SIZE;
 		return SGX_REPORT_DATA;
 	case QUOTING_TDX:
@@ -190,6 +195,8 @@ int service_evidence(struct service *s, uint32_t id, const uint8_t report_data[6
 		rc = sgx_evidence(s, b, body, ret_evidence, ret_size, err);
 	else if (id == QUOTING_TDX)
 		rc = qgs_quote(b->address, body, ret_evidence, ret_size, err);
+	else if (id == QUOTING_HV)
+		rc = hypervisor_evidence(b->hypervisor, body.data, ret_evidence, ret_size, err);
 	else
 		rc = cattest_collect(b->attester, report_data, ret_evidence, ret_size, err);
 	pthread_mutex_unlock(&b->lock);
@@ -210,15 +217,27 @@ static void simulated_target(uint8_t ret_target_info[REPORT_SGX_TARGETINFO_SIZE]
 	ret_target_info[40] = 3;
 }
 
-int service_target_info(struct service *s, uint8_t ret_target_info[REPORT_SGX_TARGETINFO_SIZE],
+size_t service_quote_size(const struct service *s, uint32_t id)
+{
+	return id == QUOTING_HV ? hypervisor_evidence_size(s->backends[id].hypervisor)
+				: SIM_QUOTE_SIZE;
+}
+
+int service_target_info(struct service *s, uint32_t id,
+			uint8_t ret_target_info[REPORT_SGX_TARGETINFO_SIZE],
 			struct cattest_error *err)
 {
-	struct backend *b = &s->backends[QUOTING_SGX];
+	struct backend *b = &s->backends[id];
 	char text[400];
 	int rc;
 
 	if (!b->on)
-		return fail(err, -ENODEV, "back end sgx is not switched on here");
+		return fail(err, -ENODEV, "back end %s is not switched on here", backend_name(id));
+	if (b->hypervisor) {
+		memcpy(ret_target_info, hypervisor_target_info(b->hypervisor),
+		       REPORT_SGX_TARGETINFO_SIZE);
+		return 0;
+	}
 	if (!b->address) {
 		simulated_target(ret_target_info);
 		return 0;

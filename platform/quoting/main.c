@@ -32,6 +32,7 @@ struct arguments {
 	size_t backend_count;
 	uid_t allow[ALLOW_MAX];
 	size_t allow_count;
+	bool print_ak_name, print_ak;
 };
 
 static const char usage[] =
@@ -46,12 +47,15 @@ static const char usage[] =
 	"                          nsm                   AWS Nitro Enclaves\n"
 	"                          sgx[:SOCKET], sgx:sim Intel's aesmd, or simulated\n"
 	"                          tdx:unix:PATH|vsock:CID:PORT|tcp:HOST:PORT  Intel's quote generation service\n"
+	"                          hv[:tcti=...,pcrs=...] enclaves of Cloister's hypervisor\n"
 	"  --state FOLDER        of the sim signer's key (default " STATE_FOLDER ")\n"
 	"  --user NAME           become this user once all is open\n"
 	"  --allow-user NAME     may ask besides root and the service's own user; any number of times; * for all\n"
 	"  --connections N       at once for each user (default 16)\n"
 	"  --rate N              requests a second of each user (default 50)\n"
 	"  --verbose             log what was answered too\n"
+	"  --print-ak-name       print what the hypervisor's module wants as ak_name=, and end; by the settings of --backend hv\n"
+	"  --print-ak            the same for the attestation key itself, in PEM, as verifiers take it (--root ak=FILE)\n"
 	"  --help, --version\n";
 
 enum {
@@ -64,6 +68,8 @@ enum {
 	OPT_CONNECTIONS,
 	OPT_RATE,
 	OPT_VERBOSE,
+	OPT_AK_NAME,
+	OPT_AK,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -77,6 +83,8 @@ static const struct option options[] = {
 	{ "connections", required_argument, NULL, OPT_CONNECTIONS },
 	{ "rate", required_argument, NULL, OPT_RATE },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "print-ak-name", no_argument, NULL, OPT_AK_NAME },
+	{ "print-ak", no_argument, NULL, OPT_AK },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
@@ -152,6 +160,12 @@ static int parse_option(struct arguments *a, int option, struct cattest_error *e
 		return parse_count("rate", optarg, 1000000, &a->server.requests_per_second, err);
 	case OPT_VERBOSE:
 		a->server.verbose = true;
+		return 0;
+	case OPT_AK_NAME:
+		a->print_ak_name = true;
+		return 0;
+	case OPT_AK:
+		a->print_ak = true;
 		return 0;
 	case OPT_HELP:
 		fputs(usage, stdout);
@@ -231,6 +245,45 @@ static int stop_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* AESM's requests name no back end: there is one for them. */
+static int check_aesm(const struct arguments *a, const struct service *service,
+		      struct cattest_error *err)
+{
+	bool sgx = service->backends[QUOTING_SGX].on, hv = service->backends[QUOTING_HV].on;
+
+	if (!a->server.aesm_socket && a->server.inherited[1] < 0)
+		return 0;
+	if (!sgx && !hv)
+		return fail(err, -EINVAL, "--aesm-socket needs --backend sgx, sgx:sim or hv");
+	if (sgx && hv)
+		return fail(
+			err, -EINVAL,
+			"--aesm-socket is for one of the back ends sgx and hv: start a service for each");
+	return 0;
+}
+
+/* The settings of the first --backend hv, or none. */
+static int print_ak(const struct arguments *a, struct cattest_error *err)
+{
+	const char *settings = NULL;
+	char text[2 * 32 + 1], *pem;
+	uint8_t name[32];
+	int rc;
+
+	for (size_t i = 0; i < a->backend_count && !settings; i++)
+		if (!strncmp(a->backends[i], "hv:", 3))
+			settings = a->backends[i] + 3;
+	rc = hypervisor_ak(settings, name, &pem, err);
+	if (rc)
+		return rc;
+	if (a->print_ak_name)
+		puts(hex_text(SPAN_OF(name), text, sizeof(text)));
+	if (a->print_ak)
+		fputs(pem, stdout);
+	free(pem);
+	return fflush(stdout) ? fail(err, -EIO, "standard output cannot be written") : 0;
+}
+
 static int start(struct arguments *a, struct service *service, struct server **ret_server,
 		 struct cattest_error *err)
 {
@@ -238,8 +291,8 @@ static int start(struct arguments *a, struct service *service, struct server **r
 
 	for (size_t i = 0; i < a->backend_count && !rc; i++)
 		rc = service_add(service, a->backends[i], a->state, err);
-	if (!rc && a->server.aesm_socket && !service->backends[QUOTING_SGX].on)
-		rc = fail(err, -EINVAL, "--aesm-socket needs --backend sgx or sgx:sim");
+	if (!rc)
+		rc = check_aesm(a, service, err);
 	a->server.users = a->allow;
 	a->server.user_count = a->allow_count;
 	if (!rc)
@@ -263,13 +316,19 @@ int main(int argc, char **argv)
 	if (rc)
 		return rc > 0 ? 0 : complain(err.text, 2);
 	harden();
+	if (a.print_ak_name || a.print_ak)
+		return print_ak(&a, &err) ? complain(err.text, 1) : 0;
+	if (inherit_sockets(a.server.inherited, &err))
+		return complain(err.text, 1);
 	stop = stop_signals();
 	if (stop < 0)
 		return complain("cannot wait for signals", 1);
 	service_init(&service);
 	rc = start(&a, &service, &server, &err);
 	if (!rc) {
-		fprintf(stderr, "cloister-quoted: ready at %s\n", a.server.socket);
+		fprintf(stderr, "cloister-quoted: ready at %s\n",
+			a.server.inherited[0] < 0 ? a.server.socket
+						  : "the service manager's socket");
 		server_run(server, stop);
 		server_close(server);
 		fprintf(stderr, "cloister-quoted: stopped\n");

@@ -56,11 +56,11 @@ static int list(struct service *s, uint8_t **ret_body, size_t *ret_size, struct 
 	return 0;
 }
 
-static int target_info(struct service *s, uint8_t **ret_body, size_t *ret_size,
+static int target_info(struct service *s, uint32_t id, uint8_t **ret_body, size_t *ret_size,
 		       struct cattest_error *err)
 {
 	uint8_t *body = malloc(REPORT_SGX_TARGETINFO_SIZE);
-	int rc = body ? service_target_info(s, body, err) : fail(err, -ENOMEM, "out of memory");
+	int rc = body ? service_target_info(s, id, body, err) : fail(err, -ENOMEM, "out of memory");
 
 	if (rc) {
 		free(body);
@@ -101,8 +101,9 @@ static int carry_out(struct service *s, const struct quoting_request *r, struct 
 			    r->operation);
 	if (r->operation == QUOTING_LIST && !r->backend)
 		return list(s, ret_body, ret_size, err);
-	if (r->operation == QUOTING_TARGET_INFO && r->backend == QUOTING_SGX)
-		return target_info(s, ret_body, ret_size, err);
+	if (r->operation == QUOTING_TARGET_INFO &&
+	    (r->backend == QUOTING_SGX || r->backend == QUOTING_HV))
+		return target_info(s, r->backend, ret_body, ret_size, err);
 	if (r->operation == QUOTING_SIM_KEY && r->backend == QUOTING_SIM)
 		return sim_key(s, ret_body, ret_size, err);
 	return fail(err, -EINVAL, "there is no operation %u of back end %u", r->operation,

@@ -166,7 +166,10 @@ int server_open(const struct server_options *options, struct service *service,
 	if (pipe2(s->wake, O_CLOEXEC | O_NONBLOCK))
 		rc = fail(err, -errno, "cannot make a pipe: %s", strerror(errno));
 	for (int i = 0; i < 2 && !rc; i++) {
-		if (!paths[i])
+		/* Its name is the service manager's to remove. */
+		if (options->inherited[i] >= 0)
+			s->listeners[i] = options->inherited[i];
+		if (!paths[i] || s->listeners[i] >= 0)
 			continue;
 		rc = listen_at(paths[i], &s->listeners[i], err);
 		if (!rc && !(s->paths[i] = strdup(paths[i])))

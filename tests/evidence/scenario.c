@@ -4,13 +4,11 @@
  * the verification itself: debug enclaves and the like are claims here, not reasons.
  */
 #include "tests/evidence/scenario.h"
+#include "tests/evidence/samples.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-#define FILE_MAX (4u << 20)
 
 static const char policy_text[] =
 	"{\"version\": 1, \"name\": \"everything-genuine\","
@@ -26,37 +24,16 @@ static struct cattest_policy *policy;
 
 const char *evidence_folder(void)
 {
-	static const char *folder;
-	struct stat st;
-
-	folder = getenv("EVIDENCE") ? getenv("EVIDENCE") : "../shared/evidence";
-	if (!stat(folder, &st) && S_ISDIR(st.st_mode))
-		return folder;
-	printf("the evidence folder is not there: set EVIDENCE\n");
-	return NULL;
+	return samples_folder();
 }
 
 struct bytes evidence_read(const char *path)
 {
-	struct bytes ret = { .data = calloc(1, FILE_MAX + 1) };
-	char name[512];
-	FILE *f;
+	struct bytes ret = { .data = NULL };
 
-	snprintf(name, sizeof(name), "%s/%s", evidence_folder(), path);
-	f = fopen(name, "rb");
-	if (f && ret.data)
-		ret.size = fread(ret.data, 1, FILE_MAX, f);
-	if (!f || !ret.size || ret.size == FILE_MAX) {
-		free(ret.data);
-		ret.data = NULL;
-		printf("%s: cannot be read\n", name);
-	} else {
-		uint8_t *cut = realloc(ret.data, ret.size + 1);
-
-		ret.data = cut ? cut : ret.data;
-	}
-	if (f)
-		fclose(f);
+	ret.data = sample_load(path, &ret.size);
+	if (!ret.data)
+		printf("%s: cannot be read\n", path);
 	return ret;
 }
 

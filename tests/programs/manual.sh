@@ -45,4 +45,12 @@ for command in $commands; do
 		grep -qE -- "--$option([^a-z-]|\$)" "$root/docs/cli.md" || fail "docs/cli.md does not describe --$option of $command"
 	done
 done
+if [ -x "${O:-}/bin/cloister-quoted" ]; then
+	for option in $("$O/bin/cloister-quoted" --help | grep -o -- '--[a-z-]*' | sort -u); do
+		sed 's/\\-/-/g' "$pages/cloister-quoted.8" | grep -qE "Fl -${option#--}( |\$)" || fail "cloister-quoted.8 does not describe $option"
+	done
+	for backend in $("$O/bin/cloister-quoted" --backend x 2>&1 | sed -n 's/.*known: //p' | tr -d ,); do
+		grep -q "^\.It Cm $backend" "$pages/cloister-quoted.8" || fail "cloister-quoted.8 does not describe the back end $backend"
+	done
+fi
 echo "ok every option is described"

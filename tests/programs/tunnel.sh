@@ -127,12 +127,55 @@ expect "modes do not mix" "" "$(curl -s --max-time 10 "http://127.0.0.1:$plain6/
 # Mistakes are told at once.
 for bad in "--mode server --listen 1 --connect 2" "--mode client --listen 1 --connect 2 --attester sim" "--mode both --listen 1 --connect 2 --policy good.json" \
 	"--mode client --listen 1 --connect 2 --policy good.json --mutual" "--mode client --listen 1 --connect 2 --policy good.json --tls12" \
-	"--mode client --listen 1 --policy good.json" "--mode client --listen 1 --connect 2 --policy nothing.json"; do
+	"--mode client --listen 1 --connect 2 --policy good.json --processes 0" "--mode client --listen 1 --policy good.json" "--mode client --listen 1 --connect 2 --policy nothing.json"; do
 	# shellcheck disable=SC2086 # words
 	"$CLOISTER" tunnel $bad >out 2>&1
 	expect "mistake: $bad" 2 $?
 	expect "one line" 1 "$(wc -l <out)"
 done
+
+# Few descriptors: a warning that says what to do, and several processes that serve more together, all ended with the first.
+plain8=$(free_port)
+(
+	ulimit -n 80
+	exec "$CLOISTER" tunnel --mode client --listen "127.0.0.1:$plain8" --connect "127.0.0.1:$tls" --policy good.json --root "$root" \
+		--connections 100 --processes 3 2>few.log
+) &
+few=$!
+pids+=("$few")
+wait_port "$plain8"
+grep -q 'warning: at most 72 of 100 connections.*--processes 5' few.log || fail "no warning: $(cat few.log)"
+children_of() { # PID COUNT
+	for _ in $(seq 1 250); do
+		[ "$(wc -w <"/proc/$1/task/$1/children")" = "$2" ] && break
+		sleep 0.02
+	done
+	cat "/proc/$1/task/$1/children"
+}
+children=$(children_of "$few" 3)
+expect "three processes" 3 "$(wc -w <<<"$children")"
+expect "more than one process could" 48 "$(timeout 60 python3 -c '
+import socket, sys
+held = []
+for i in range(48):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+    s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    held.append(s)
+print(sum(b"200 OK" in s.recv(100) for s in held))' "$plain8")"
+kill -TERM "$few"
+wait "$few"
+expect "all end" 0 "$?"
+for child in $children; do [ ! -e "/proc/$child" ] || fail "process $child is left"; done
+"$CLOISTER" tunnel --mode client --listen "127.0.0.1:$plain8" --connect "127.0.0.1:$tls" --policy good.json --root "$root" --processes 2 2>dead.log &
+dead=$!
+pids+=("$dead")
+wait_port "$plain8"
+read -r child other <<<"$(children_of "$dead" 2)"
+kill -KILL "$child"
+wait "$dead"
+expect "one that dies ends all" 1 "$?"
+[ ! -e "/proc/$other" ] || fail "process $other is left"
+grep -q 'one of its processes failed' dead.log || fail "no message: $(cat dead.log)"
 
 # Idle connections are cut, and the tunnel ends when it is told to, open connections or not.
 plain7=$(free_port)
