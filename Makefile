@@ -19,17 +19,19 @@ native_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/native=$(CURDIR
 # The cloister under test. Enclaves have a /tmp and a /run of their own.
 tested = $(CURDIR)/$(if $(filter /tmp/% /run/%,$(CURDIR)),tests/cloister-below-tmp,$(O)/bin/cloister)
 enclave_runs = $(foreach t,$(syscall_tests),'syscall/$(notdir $t)/enclave=$(tested) run $(CURDIR)/$t')
-hypervisor_runs = $(foreach t,$(hypervisor_tests),'hypervisor/$(notdir $t)=$(CURDIR)/$t')
+hypervisor_runs = $(foreach t,$(hypervisor_tests),'hypervisor/$(notdir $t)=$(CURDIR)/$t') 'hypervisor/document=$(CURDIR)/hypervisor/tests/leaves/document --check'
 program_runs = $(foreach t,$(filter-out %/lib.sh,$(wildcard tests/programs/*.sh)),'programs/$(basename $(notdir $t))=$(CURDIR)/$t')
 export EVIDENCE ?= $(CURDIR)/../shared/evidence
 tests_env = CLOISTER=$(tested) O=$(CURDIR)/$(O) TEST_LOGS=$(CURDIR)/$(O)/test-logs
 check: deps-check               ## install what is missing, build, run the tests (T=pattern picks some)
 	@$(MAKE) -j2 all check-programs
-	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(hypervisor_runs) $(native_runs) $(enclave_runs) $(program_runs) $(stress_check)
-check-programs: $(tests) $(fuzzers) $(fault_test) $(hypervisor_tests) $(syscall_tests) $(stress_tests)
-check-long: programs $(stress_tests) $(tests) ## the stress tests and evidence mutations in full length, about an hour and a half (T=pattern picks some)
+	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(hypervisor_runs) $(native_runs) $(enclave_runs) $(program_runs) \
+	$(stress_check) $(call boot_runs,$(boots_core))
+check-programs: $(tests) $(fuzzers) $(fault_test) $(hypervisor_tests) $(syscall_tests) $(stress_tests) hypervisor-boots
+check-long: programs $(stress_tests) $(tests) $(hypervisor_tests) ## the stress tests and evidence mutations in full length, about an hour and a half (T=pattern picks some)
 	@$(MAKE) O=$(O)/wide-window kern_defines=-DWIDE_WINDOW programs
-	@TEST_TIMEOUT=5400 $(tests_env) tests/run $(stress_check_long) $(evidence_long)
+	@$(MAKE) hypervisor-boots
+	@TEST_TIMEOUT=5400 $(tests_env) tests/run $(stress_check_long) $(evidence_long) $(hypervisor_long) $(call boot_runs,$(filter-out $(boots_core),$(boots)))
 unit-tests: $(tests)            ## build the unit tests
 check-unit: unit-tests $(fuzzers) $(fault_test) ## only the unit tests, and the fuzzers' corpora
 	@$(tests_env) tests/run $(unit_runs) $(corpus_runs)
@@ -38,7 +40,7 @@ fuzz: fuzzers                   ## CONFIG=fuzz: run each fuzz target TIME second
 	@tests/fuzz/run '$(O)' $(or $(TIME),60) $(or $(T),$(notdir $(fuzzers)))
 check-syscall: programs $(syscall_tests) ## only the system call tests, in the enclave
 	@$(tests_env) tests/run $(enclave_runs)
-bench: programs $(bench_programs) ## the benchmarks beside native runs; results to docs/PERFORMANCE.md by hand
+bench: programs $(bench_programs) ## the benchmarks beside native runs; results to docs/PERFORMANCE.md by hand (the hypervisor's: bench-hypervisor)
 	bench/run
 deps-check:
 	@build/deps check
@@ -53,7 +55,7 @@ prefix ?= /usr/local
 libdir ?= $(prefix)/lib
 install: all                    ## into prefix=/usr/local (DESTDIR for packages)
 	install -d $(addprefix $(DESTDIR),$(prefix)/bin $(prefix)/include/cloister $(libdir)/pkgconfig $(prefix)/lib/cloister \
-		$(prefix)/share/bash-completion/completions $(prefix)/share/man/man1 $(prefix)/share/man/man3 $(prefix)/share/man/man5)
+		$(prefix)/share/bash-completion/completions $(foreach s,1 3 5 8,$(prefix)/share/man/man$s) $(prefix)/lib/systemd/system $(prefix)/lib/sysusers.d)
 	install $(O)/bin/cloister $(O)/bin/cloister-quoted $(DESTDIR)$(prefix)/bin
 	install $(O)/bin/cloister-kernel-process $(O)/bin/cloister-attest $(DESTDIR)$(prefix)/lib/cloister
 	install -m 644 include/cloister/*.h $(DESTDIR)$(prefix)/include/cloister
@@ -61,8 +63,11 @@ install: all                    ## into prefix=/usr/local (DESTDIR for packages)
 	for l in attest tls; do ln -sf libcloister-$$l.so.0 $(DESTDIR)$(libdir)/libcloister-$$l.so; done
 	sed 's|@PREFIX@|$(prefix)|;s|@LIBDIR@|$(libdir)|;s|@VERSION@|0.1|' build/cloister-attest.pc.in \
 		>$(DESTDIR)$(libdir)/pkgconfig/cloister-attest.pc
+	for u in cloister-quoted.service cloister-quoted.socket cloister-quoted-aesm.socket; do sed 's|@PREFIX@|$(prefix)|' \
+		platform/quoting/service/$$u >$(DESTDIR)$(prefix)/lib/systemd/system/$$u; done
+	install -m 644 platform/quoting/service/cloister-quoted.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/cloister-quoted.conf
 	install -m 644 cli/cloister.bash-completion $(DESTDIR)$(prefix)/share/bash-completion/completions/cloister
-	for s in 1 3 5; do install -m 644 docs/man/*.$$s $(DESTDIR)$(prefix)/share/man/man$$s; done
+	for s in 1 3 5 8; do install -m 644 docs/man/*.$$s $(DESTDIR)$(prefix)/share/man/man$$s; done
 format:                         ## apply .clang-format
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint: all                       ## house rules, format, shellcheck, cppcheck

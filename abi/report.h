@@ -22,8 +22,13 @@
  */
 #pragma once
 
+#ifdef __KERNEL__
+#include <linux/stddef.h>
+#include <linux/types.h>
+#else
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 #define REPORT_MEASUREMENT_LABEL "cloister process measurement 1"
 enum report_measurement_record {

@@ -14,18 +14,19 @@
 #include "hypervisor/mem/owner.h"
 #include "hypervisor/sgx/run.h"
 #include "hypervisor/sgx/sgx.h"
+#include "hypervisor/trust/tis.h"
+#include "hypervisor/trust/trust.h"
 #include "lib/base/string.h"
 
-enum { CRYPTO_ARENA = 512 << 10 };
 struct vcpu vcpus[HV_CPUS_MAX];
 unsigned int vcpu_count;
 const struct hv_boot *hv_boot;
 
 static uint64_t memory_at, memory_end;
 static struct epcm_entry *epcm_entries;
-static void *crypto_arena;
 static int start_result = 1; /* of processor 0; 1: not yet */
 static unsigned int arrived, refused;
+static bool launched;
 
 void memory_init(const struct hv_boot *boot)
 {
@@ -54,7 +55,8 @@ void wipe_secrets(void)
 	static const uint8_t nothing[32];
 
 	sgx_set_root_secret(nothing);
-	memset(crypto_arena, 0, CRYPTO_ARENA);
+	paging_wipe(); /* else pages that were evicted could be read by who has the memory next */
+	trust_wipe();
 	memset((void *)hv_boot->epc_start, 0, hv_boot->end - hv_boot->epc_start);
 	memset(epcm_entries, 0,
 	       (hv_boot->end - hv_boot->epc_start) / PAGE_SIZE * sizeof(*epcm_entries));
@@ -121,6 +123,9 @@ static int boot_check(const struct hv_boot *boot)
 		return -ENOMEM;
 	if (boot->ivrs_size > HV_BOOT_SIZE - HV_BOOT_IVRS)
 		return -E2BIG;
+	/* PCR 21 alone would open the secret to any kernel that extends it as we do. */
+	if (!boot->seal_pcrs || boot->seal_pcrs & ~HV_SEAL_PCRS)
+		return -EINVAL;
 	for (unsigned int i = 0; i < boot->ram_count; i++) {
 		const struct hv_range *r = &boot->ram[i];
 
@@ -166,6 +171,19 @@ static int devices_prepare(const struct hv_boot *boot)
 	return iommu_prepare(&ivrs, device_map);
 }
 
+static int tpm_prepare(const struct hv_boot *boot)
+{
+	void *page;
+
+	if (boot->tpm != HV_TPM_TIS)
+		return 0;
+	page = device_map(TIS_LOCALITY_2, PAGE_SIZE);
+	if (!page)
+		return -ENOMEM;
+	registers_init(page, boot->tsc_khz);
+	return 0;
+}
+
 static int owners(const struct hv_boot *boot)
 {
 	struct memory_range ranges[4 + IOMMU_UNITS] = {
@@ -195,11 +213,12 @@ static int start_own(const struct hv_boot *boot)
 	uint8_t secret[32];
 	int err = devices_prepare(boot);
 
+	if (!err)
+		err = tpm_prepare(boot);
 	if (err)
 		return err;
 	epcm_entries = memory_take(epc_size / PAGE_SIZE * sizeof(struct epcm_entry));
-	crypto_arena = memory_take(CRYPTO_ARENA);
-	if (!epcm_entries || !crypto_arena)
+	if (!epcm_entries)
 		return -ENOMEM;
 	pool_init((void *)memory_at, memory_at, memory_end - memory_at);
 	err = owners(boot);
@@ -208,8 +227,10 @@ static int start_own(const struct hv_boot *boot)
 	if (err)
 		return err;
 	memset((void *)boot->epc_start, 0, epc_size);
-	crypto_init(crypto_arena, CRYPTO_ARENA);
-	/* Until a TPM seals one (trust/): keys live as long as this hypervisor. */
+	err = crypto_init();
+	if (err)
+		return err;
+	/* Until a TPM gives one (trust/): keys live as long as this hypervisor. */
 	if (!random_bytes(secret, sizeof(secret)))
 		return -EIO;
 	sgx_set_root_secret(secret);
@@ -235,7 +256,7 @@ static int start(const struct hv_boot *boot)
 	err = hypervisor_init(boot);
 	if (err)
 		return err;
-	/* libmbedcrypto.a wants its canary; image_enter gives Linux's FS back. */
+	/* libbearssl.a wants its canary; image_enter gives Linux's FS back. */
 	msr_write(MSR_FS_BASE, (uintptr_t)svm_of(&vcpus[0])->local);
 	/* The rest needs the machine's other memory, which only our own tables map. */
 	svm_quiet();
@@ -254,6 +275,26 @@ static int meet(int own)
 	if (own)
 		return own;
 	return __atomic_load_n(&refused, __ATOMIC_SEQ_CST) ? -EAGAIN : 0;
+}
+
+static int launch_own(const struct hv_boot *boot)
+{
+	trust_launch(boot);
+	return 0;
+}
+
+/* All have agreed to go on: what is told to the TPM will be true. None goes on before that is done: the rest of this boot happens to a guest. */
+static void launch(const struct hv_boot *boot)
+{
+	uint64_t fs_base = msr_read(MSR_FS_BASE);
+	int err;
+
+	msr_write(MSR_FS_BASE, (uintptr_t)svm_of(&vcpus[0])->local);
+	err = call_own(launch_own, boot, hypervisor_cr3,
+		       (char *)svm_of(&vcpus[0])->stack + STACK_SIZE);
+	assert(!err);
+	msr_write(MSR_FS_BASE, fs_base);
+	__atomic_store_n(&launched, true, __ATOMIC_RELEASE);
 }
 
 int image_enter(const struct hv_boot *boot, unsigned int index, const struct hv_entry *entry);
@@ -288,6 +329,10 @@ int image_enter(const struct hv_boot *boot, unsigned int index, const struct hv_
 			svm_loud();
 		return result;
 	}
+	if (!index)
+		launch(boot);
+	while (!__atomic_load_n(&launched, __ATOMIC_ACQUIRE))
+		asm volatile("pause");
 	svm_capture(v, entry);
 	struct svm_cpu *cpu = svm_of(v);
 

@@ -8,10 +8,15 @@
  * against what was read; an entry that changed means that all is read again, a few times, then a
  * fault as if the entry were not present: Linux takes it as spurious and comes back.
  *
+ * Walks are remembered, a few per processor: where the entries lie and what was read there. A walk of
+ * the same page that finds the same in all of them ends as the last one did; it reads Linux's tables
+ * as any walk does, top down, each entry once. What it does not ask again is who owns the tables:
+ * owner_generation says that no owner changed since.
+ *
  * Tables and data are touched only where Linux owns the memory and it is RAM, and the owners are
  * held meanwhile (owner_hold). An entry elsewhere reads as all ones, as the abort page does, which
  * has reserved bits set.
- * Not done: protection keys (a process guards only against itself with them) and shadow stacks.
+ * Not done: shadow stacks, and keys for supervisor pages, which AMD has not (CPUID hides PKS).
  * Only 64-bit paging with 4 or 5 levels: guest_walk returns -EOPNOTSUPP for others and -EINVAL for
  * an address that is not canonical; guest_read and guest_write turn them into #UD and #GP.
  */
@@ -19,26 +24,27 @@
 
 #include <asm/errno.h>
 
+#include "abi/hypercall.h"
 #include "hypervisor/core/vcpu.h"
 #include "hypervisor/mem/owner.h"
 #include "lib/base/string.h"
 
 enum { CR0_WP = 1 << 16, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11, RFLAGS_AC = 1 << 18 };
-enum { CR4_LA57 = 1 << 12, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21 };
+enum { CR4_LA57 = 1 << 12, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21, CR4_PKE = 1 << 22 };
+/* clang-format off */
 enum {
-	PTE_PRESENT = 1,
-	PTE_WRITE = 2,
-	PTE_USER = 4,
-	PTE_ACCESSED = 0x20,
-	PTE_DIRTY = 0x40,
-	PTE_LARGE = 0x80
+	PTE_PRESENT = 1, PTE_WRITE = 2, PTE_USER = 4, PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40,
+	PTE_LARGE = 0x80,
 };
-#define CR0_PG (1ULL << 31)
+/* clang-format on */
 #define PTE_NO_EXEC (1ULL << 63)
+#define PTE_KEY_SHIFT 59
+enum { PKRU_ACCESS = 1, PKRU_WRITE = 2 }; /* of two bits a key */
 #define PTE_ADDRESS 0x000ffffffffff000ULL
 #define LEVELS_MAX 5
 #define WALKS_MAX 16  /* of one access, while somebody changes the tables */
 #define COPY_PAGES 17 /* of one copy: 64 KiB anywhere */
+#define REMEMBERED 8  /* pairs of walks, of each processor */
 
 struct walk {
 	uint64_t *entries[LEVELS_MAX], values[LEVELS_MAX];
@@ -48,6 +54,19 @@ struct walk {
 	bool no_exec;
 };
 
+/* A walk that ended well, and what it hangs on besides the entries: key is the page, with EFER.NXE and CR4.LA57 below. */
+struct remembered {
+	uint64_t key, cr3, generation;
+	uint8_t *memory;  /* the page, if it is Linux's RAM */
+	struct walk walk; /* where there are fewer levels, the rest of the entries is `nothing` */
+};
+static uint64_t nothing;
+enum { KEY_VALID = 1, KEY_NXE = 2, KEY_LA57 = 4 };
+static struct remembered_walks {
+	struct remembered pairs[REMEMBERED][2]; /* by page */
+	unsigned int next;			/* of a full pair, to be replaced */
+} remembered[HV_CPUS_MAX];
+
 static uint64_t reserved_address; /* address bits that this processor does not have */
 static bool no_gigabyte_pages;
 
@@ -55,6 +74,7 @@ void guest_memory_init(unsigned int physical_bits, bool gigabyte_pages)
 {
 	reserved_address = physical_bits < 52 ? PTE_ADDRESS & ~((1ULL << physical_bits) - 1) : 0;
 	no_gigabyte_pages = !gigabyte_pages;
+	memset(remembered, 0, sizeof(remembered));
 }
 
 static bool is_canonical(const struct vcpu *v, uint64_t linear)
@@ -101,11 +121,88 @@ static int walk_tables(const struct vcpu *v, uint64_t cr3, uint64_t linear, stru
 		if (level == 1 || entry & PTE_LARGE) {
 			uint64_t size = PAGE_SIZE << (9 * (level - 1));
 
-			w.physical = (table & ~(size - 1)) | (linear & (size - 1));
+			w.physical = (table & ~(size - 1)) | PAGE_DOWN(linear & (size - 1));
 			*ret_walk = w;
 			return 0;
 		}
 	}
+}
+
+static uint64_t key_of(const struct vcpu *v, uint64_t linear)
+{
+	return PAGE_DOWN(linear) | KEY_VALID | (v->regs.efer & EFER_NXE) / EFER_NXE * KEY_NXE |
+	       (v->regs.cr4 & CR4_LA57) / CR4_LA57 * KEY_LA57;
+}
+
+static inline struct remembered *remembered_find(struct remembered_walks *all, uint64_t key,
+						 uint64_t cr3)
+{
+	struct remembered *pair = all->pairs[(key >> PAGE_SHIFT) % REMEMBERED];
+
+	if (pair[0].key == key && pair[0].cr3 == cr3)
+		return &pair[0];
+	return pair[1].key == key && pair[1].cr3 == cr3 ? &pair[1] : NULL;
+}
+
+static struct remembered *remembered_place(struct remembered_walks *all, uint64_t key)
+{
+	struct remembered *pair = all->pairs[(key >> PAGE_SHIFT) % REMEMBERED];
+
+	return &pair[pair[0].key ? pair[1].key ? all->next++ % 2 : 1 : 0];
+}
+
+static inline uint64_t entry_difference(const struct walk *w, unsigned int i)
+{
+	return __atomic_load_n(w->entries[i], __ATOMIC_RELAXED) ^ w->values[i];
+}
+
+/* All entries are read, whatever the first say: an entry that is no longer led to is still Linux's memory. */
+static inline bool remembered_holds(const struct remembered *r)
+{
+	const struct walk *w = &r->walk;
+
+	if (r->generation != owner_generation())
+		return false;
+	return !(entry_difference(w, 0) | entry_difference(w, 1) | entry_difference(w, 2) |
+		 entry_difference(w, 3) | entry_difference(w, 4));
+}
+
+/* As walk_tables, from what is remembered if that still holds. The owners are held. NULL: -EFAULT. */
+static const struct remembered *walk_remembered(const struct vcpu *v, uint64_t cr3, uint64_t linear,
+						uint32_t *ret_error)
+{
+	struct remembered_walks *all = &remembered[v->index];
+	uint64_t generation = owner_generation(), key = key_of(v, linear);
+	struct remembered *r = remembered_find(all, key, cr3);
+
+	if (r && remembered_holds(r))
+		return r;
+	if (!r)
+		r = remembered_place(all, key);
+	r->key = 0;
+	if (walk_tables(v, cr3, linear, &r->walk, ret_error))
+		return NULL;
+	for (unsigned int i = r->walk.count; i < LEVELS_MAX; i++) {
+		r->walk.entries[i] = &nothing;
+		r->walk.values[i] = 0;
+	}
+	r->key = key;
+	r->cr3 = cr3;
+	r->generation = generation;
+	r->memory = owner_of(r->walk.physical) == OWNER_LINUX ? physical(r->walk.physical) : NULL;
+	return r;
+}
+
+/* What PKRU denies of a user page's data, to the kernel as well (SDM 3A, 4.6.2; APM 2, 5.6.7). */
+static bool is_locked(const struct vcpu *v, const struct walk *w, uint32_t access)
+{
+	uint32_t denied;
+
+	if (!(v->regs.cr4 & CR4_PKE) || access & ACCESS_FETCH || !(w->all & PTE_USER))
+		return false;
+	denied = vcpu_pkru() >> 2 * (w->values[w->count - 1] >> PTE_KEY_SHIFT & 15);
+	return denied & PKRU_ACCESS || (denied & PKRU_WRITE && access & ACCESS_WRITE &&
+					(access & ACCESS_USER || v->regs.cr0 & CR0_WP));
 }
 
 /* SDM 3A, 4.6.1. */
@@ -113,7 +210,7 @@ static bool is_allowed(const struct vcpu *v, const struct walk *w, uint32_t acce
 {
 	bool user_page = w->all & PTE_USER;
 
-	if (access & ACCESS_FETCH && w->no_exec)
+	if ((access & ACCESS_FETCH && w->no_exec) || is_locked(v, w, access))
 		return false;
 	if (access & ACCESS_USER)
 		return user_page && (!(access & ACCESS_WRITE) || w->all & PTE_WRITE);
@@ -126,9 +223,17 @@ static bool is_allowed(const struct vcpu *v, const struct walk *w, uint32_t acce
 	return !(access & ACCESS_WRITE) || w->all & PTE_WRITE || !(v->regs.cr0 & CR0_WP);
 }
 
+static bool is_accessed(const struct walk *w, uint32_t access)
+{
+	return w->all & PTE_ACCESSED &&
+	       (!(access & ACCESS_WRITE) || w->values[w->count - 1] & PTE_DIRTY);
+}
+
 /* false: an entry is no longer what was read. */
 static bool set_accessed(const struct walk *w, uint32_t access)
 {
+	if (is_accessed(w, access))
+		return true;
 	for (unsigned int i = 0; i < w->count; i++) {
 		uint64_t old = w->values[i], new = old | PTE_ACCESSED;
 
@@ -141,43 +246,62 @@ static bool set_accessed(const struct walk *w, uint32_t access)
 	return true;
 }
 
-/* Until nobody interferes. */
-static int walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
-		uint64_t *ret_physical, uint32_t *ret_error)
+/* Until nobody interferes. The owners are held. NULL: -EFAULT. */
+static const struct remembered *walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
+				     uint32_t *ret_error)
 {
 	/* I/D is reported only where fetches are told apart (SDM 3A, 4.7). */
 	bool tells_fetches = v->regs.efer & EFER_NXE || v->regs.cr4 & CR4_SMEP;
-	struct walk w;
 
 	for (unsigned int i = 0; i < WALKS_MAX; i++) {
 		*ret_error = access & (PF_WRITE | PF_USER | (tells_fetches ? PF_FETCH : 0));
-		if (walk_tables(v, cr3, linear, &w, ret_error))
-			return -EFAULT;
-		if (!is_allowed(v, &w, access)) {
-			*ret_error |= PF_PRESENT;
-			return -EFAULT;
+		const struct remembered *r = walk_remembered(v, cr3, linear, ret_error);
+
+		if (!r)
+			return NULL;
+		if (!is_allowed(v, &r->walk, access)) {
+			*ret_error |= PF_PRESENT | (is_locked(v, &r->walk, access) ? PF_KEY : 0);
+			return NULL;
 		}
-		if (set_accessed(&w, access)) {
-			*ret_physical = w.physical;
-			return 0;
-		}
+		if (set_accessed(&r->walk, access))
+			return r;
 	}
 	*ret_error &= ~(uint32_t)PF_PRESENT;
-	return -EFAULT;
+	return NULL;
+}
+
+/* The walk, with the owners held: what it found stays true until they are released. */
+static inline __attribute__((always_inline)) int walk_held(struct vcpu *v, uint64_t cr3,
+							   uint64_t linear, uint32_t access,
+							   const struct remembered **ret_walk,
+							   uint32_t *ret_error)
+{
+	const struct remembered *r;
+
+	if (!(v->regs.cr0 & CR0_PG) || !(v->regs.efer & EFER_LMA))
+		return -EOPNOTSUPP;
+	assert(v->index < HV_CPUS_MAX);
+	/* Nearly always; an address that is remembered is canonical. */
+	r = remembered_find(&remembered[v->index], key_of(v, linear), cr3);
+	if (!r || !remembered_holds(r) || !is_allowed(v, &r->walk, access) ||
+	    !is_accessed(&r->walk, access)) {
+		if (!is_canonical(v, linear))
+			return -EINVAL;
+		r = walk(v, cr3, linear, access, ret_error);
+	}
+	*ret_walk = r;
+	return r ? 0 : -EFAULT;
 }
 
 int guest_walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
 	       uint64_t *ret_physical, uint32_t *ret_error)
 {
-	unsigned int hold;
-	int r;
+	unsigned int hold = owner_hold();
+	const struct remembered *found;
+	int r = walk_held(v, cr3, linear, access, &found, ret_error);
 
-	if (!(v->regs.cr0 & CR0_PG) || !(v->regs.efer & EFER_LMA))
-		return -EOPNOTSUPP;
-	if (!is_canonical(v, linear))
-		return -EINVAL;
-	hold = owner_hold();
-	r = walk(v, cr3, linear, access, ret_physical, ret_error);
+	if (!r)
+		*ret_physical = found->walk.physical | (linear & (PAGE_SIZE - 1));
 	owner_release(hold);
 	return r;
 }
@@ -193,7 +317,24 @@ static int inject_fault(struct vcpu *v, int error, uint64_t linear, uint32_t cod
 	return -EFAULT;
 }
 
-/* Where the bytes are, page by page, before the first is copied: a fault leaves nothing half done. */
+/* Where the byte lies, in Linux's memory: else the fault is injected. */
+static int translate_page(struct vcpu *v, uint64_t linear, uint32_t access, void **ret_memory)
+{
+	const struct remembered *found;
+	uint32_t code = 0;
+	int r = walk_held(v, v->regs.cr3, linear, access, &found, &code);
+
+	if (r)
+		return inject_fault(v, r, linear, code);
+	/* Pages that are not Linux's, and devices: no fault of paging, hence bit 15 (SDM 3A, 4.7); Linux would try again for ever. */
+	if (!found->memory)
+		return inject_fault(v, -EFAULT, linear,
+				    (access & (PF_WRITE | PF_USER)) | PF_PRESENT | PF_SGX);
+	*ret_memory = found->memory + (linear & (PAGE_SIZE - 1));
+	return 0;
+}
+
+/* The same page by page, before the first byte is copied: a fault leaves nothing half done. */
 static int translate(struct vcpu *v, uint64_t linear, size_t size, uint32_t access,
 		     void *ret_pages[COPY_PAGES])
 {
@@ -203,17 +344,8 @@ static int translate(struct vcpu *v, uint64_t linear, size_t size, uint32_t acce
 	if (__builtin_add_overflow(linear, size - 1, &end))
 		return inject_fault(v, -EINVAL, linear, 0);
 	for (unsigned int i = 0; linear <= end; i++) {
-		uint64_t address;
-		uint32_t code;
-		int r = guest_walk(v, v->regs.cr3, linear, access, &address, &code);
-
-		if (r)
-			return inject_fault(v, r, linear, code);
-		ret_pages[i] = owner_of(address) == OWNER_LINUX ? physical(address) : NULL;
-		/* Pages that are not Linux's, and devices: as a page that nobody may touch. */
-		if (!ret_pages[i])
-			return inject_fault(v, -EFAULT, linear,
-					    (access & (PF_WRITE | PF_USER)) | PF_PRESENT);
+		if (translate_page(v, linear, access, &ret_pages[i]))
+			return -EFAULT;
 		linear = PAGE_DOWN(linear) + PAGE_SIZE;
 		if (!linear)
 			break;
@@ -250,6 +382,45 @@ int guest_read(struct vcpu *v, uint64_t linear, void *to, size_t size, uint32_t 
 
 	owner_release(hold);
 	return r;
+}
+
+/* What guest_fetch nearly always finds: a program's code, walked to before, in memory of Linux's. The owners are held. */
+static inline const uint8_t *fetch_remembered(const struct vcpu *v, uint64_t linear)
+{
+	const struct guest_regs *regs = &v->regs;
+	const uint64_t wanted = PTE_USER | PTE_ACCESSED;
+	const struct remembered *r;
+
+	if (!(regs->cr0 & CR0_PG) || !(regs->efer & EFER_LMA) || regs->cpl != 3)
+		return NULL;
+	r = remembered_find(&remembered[v->index], key_of(v, linear), regs->cr3);
+	if (!r || !remembered_holds(r) || (r->walk.all & wanted) != wanted || r->walk.no_exec)
+		return NULL;
+	return r->memory;
+}
+
+unsigned int guest_fetch(struct vcpu *v, uint64_t linear, uint8_t to[FETCH_MAX])
+{
+	uint32_t access = ACCESS_FETCH | (v->regs.cpl == 3 ? ACCESS_USER : 0);
+	uint64_t offset = linear % PAGE_SIZE;
+	unsigned int size = FETCH_MAX, hold = owner_hold();
+	const uint8_t *page;
+	void *from;
+
+	assert(v->index < HV_CPUS_MAX);
+	page = fetch_remembered(v, linear);
+	if (page && offset <= PAGE_SIZE - FETCH_MAX) {
+		__builtin_memcpy(to, page + offset, FETCH_MAX);
+	} else if (translate_page(v, linear, access, &from)) {
+		size = 0;
+	} else {
+		size = (unsigned int)MIN((uint64_t)FETCH_MAX, PAGE_SIZE - offset);
+		memcpy(to, from, size);
+	}
+	/* Judged from the copy from here on. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	owner_release(hold);
+	return size;
 }
 
 int guest_write(struct vcpu *v, uint64_t linear, const void *from, size_t size, uint32_t access)

@@ -11,17 +11,21 @@
 
 #include "lib/base/types.h"
 
+/* clang-format off */
 enum {
-	REG_RAX,
-	REG_RCX,
-	REG_RDX,
-	REG_RBX,
-	REG_RSP,
-	REG_RBP,
-	REG_RSI,
-	REG_RDI,
-	REG_R8 /* .. REG_R8 + 7 */
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8 /* .. REG_R8 + 7 */
 };
+/* clang-format on */
+
+/* Bits of RFLAGS (SDM 1, 3.4.3) and CR0 (SDM 3A, 2.5). */
+/* clang-format off */
+enum {
+	RFLAGS_CF = 1 << 0, RFLAGS_PF = 1 << 2, RFLAGS_AF = 1 << 4, RFLAGS_ZF = 1 << 6,
+	RFLAGS_SF = 1 << 7, RFLAGS_TF = 1 << 8, RFLAGS_IF = 1 << 9, RFLAGS_OF = 1 << 11,
+	RFLAGS_IOPL = 3 << 12, RFLAGS_RF = 1 << 16, RFLAGS_VM = 1 << 17, CR0_PE = 1 << 0,
+	CR0_TS = 1 << 3, CR0_NE = 1 << 5, CR0_PG = 1U << 31,
+};
+/* clang-format on */
 
 struct guest_regs {
 	uint64_t gpr[16]; /* by REG_* */
@@ -32,28 +36,19 @@ struct guest_regs {
 	bool long_mode_code; /* CS.L: 64-bit */
 };
 
+/* clang-format off */
 enum {
-	VECTOR_DE = 0,
-	VECTOR_DB = 1,
-	VECTOR_BP = 3,
-	VECTOR_UD = 6,
-	VECTOR_NM = 7,
-	VECTOR_GP = 13,
-	VECTOR_PF = 14,
-	VECTOR_MF = 16,
-	VECTOR_AC = 17,
-	VECTOR_XM = 19
+	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_UD = 6, VECTOR_NM = 7, VECTOR_GP = 13,
+	VECTOR_PF = 14, VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_XM = 19,
 };
+/* clang-format on */
 /* Page fault error code (SDM 3A, 4.7; SGX: 3D, 38.3). */
+/* clang-format off */
 enum {
-	PF_PRESENT = 1,
-	PF_WRITE = 2,
-	PF_USER = 4,
-	PF_RESERVED = 8,
-	PF_FETCH = 16,
-	PF_KEY = 32,
-	PF_SGX = 1 << 15
+	PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16, PF_KEY = 32,
+	PF_SGX = 1 << 15,
 };
+/* clang-format on */
 
 struct enclave_entry; /* sgx/enter.c: what is kept while an enclave runs here */
 
@@ -91,12 +86,15 @@ static inline void vcpu_inject_page_fault(struct vcpu *v, uint64_t linear, uint3
 	v->regs.cr2 = linear;
 }
 
+/* The guest's PKRU, which is the processor's at all times; only while CR4.PKE of the guest is set (arch). */
+uint32_t vcpu_pkru(void);
+
 /* --- Guest memory by linear address (core/guest_memory.c) -------------------------------------------------------------------- */
 
 enum { ACCESS_READ = 0, ACCESS_WRITE = PF_WRITE, ACCESS_FETCH = PF_FETCH, ACCESS_USER = PF_USER };
 /*
  * Walks the guest's own page tables (those of Linux: regs.cr3, or what an enclave's entry saved) as the processor would for this access,
- * with U/S, R/W, XD, SMEP/SMAP, reserved bits; sets accessed and dirty bits as the processor does. 0 and *ret_physical, or -EFAULT and the error code
+ * with U/S, R/W, XD, SMEP/SMAP, protection keys, reserved bits; sets accessed and dirty bits as the processor does. 0 and *ret_physical, or -EFAULT and the error code
  * a page fault would have. Physical addresses that Linux does not own are found as well: who may touch them is the caller's business (EPC).
  */
 must_check int guest_walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
@@ -108,6 +106,10 @@ must_check int guest_walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_
 must_check int guest_read(struct vcpu *v, uint64_t linear, void *to, size_t size, uint32_t access);
 must_check int guest_write(struct vcpu *v, uint64_t linear, const void *from, size_t size,
 			   uint32_t access);
+
+/* Code at linear, for decoding: as many bytes as lie in its page, at most FETCH_MAX: how many; 0: the fault is injected. */
+enum { FETCH_MAX = 16 };
+unsigned int guest_fetch(struct vcpu *v, uint64_t linear, uint8_t to[FETCH_MAX]);
 
 /* --- Physical memory ------------------------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * The module `cloister`: puts the hypervisor's image into memory that Linux does not own and turns the running Linux into its guest, on all
  * processors; rmmod gives the machine back.
  *
- *	insmod cloister.ko start=0x30000000 size=0x4000000 [epc=SIZE] [image=/path] [serial=0x3f8]
+ *	insmod cloister.ko start=0x30000000 size=0x4000000 [epc=SIZE] [image=/path] [serial=0x3f8] [stay=1]
  *
  * start and size name the range that memmap=SIZE$START took from Linux (hypervisor/linux/cloister-memmap prints both). Nothing here is
  * trusted by the hypervisor once it runs; before that, all of it is (the image is measured with the kernel that loads it).
@@ -44,11 +44,17 @@ module_param(serial, ushort, 0444);
 MODULE_PARM_DESC(serial, "I/O port of a serial line for the hypervisor's messages (0: none)");
 module_param(image, charp, 0444);
 MODULE_PARM_DESC(image, "path of the image (default: firmware cloister-hypervisor)");
+bool cloister_stay;
+module_param_named(stay, cloister_stay, bool, 0644);
+MODULE_PARM_DESC(
+	stay,
+	"kexec goes to a kernel that stays a guest, for its own SGX driver (cloister-stage2)");
 
 #define MSR_SYSCFG 0xc0010010
 #define IMAGE_MAX (32UL << 20)
 
 bool cloister_active;
+static bool attached; /* attach.c */
 static DEFINE_MUTEX(cloister_lock);
 static struct enter_args *all_args;
 static long *results;
@@ -56,6 +62,8 @@ static struct hv_boot *boot;
 static struct page *tables[16];
 static unsigned int table_count;
 static unsigned int processor_of[NR_CPUS];
+struct cpumask cloister_processors;
+static struct cpumask brought; /* see processors_gather */
 
 /* The driver may be left out. */
 int __weak sgx_driver_start(phys_addr_t epc_start, size_t epc_size)
@@ -265,6 +273,58 @@ static u32 ivrs_copy(void *to)
 	return length;
 }
 
+/* Processors in ACPI's table (ACPI 6.4, 5.2.12) that are switched on; 0: no table. */
+static unsigned int processors_of_machine(void)
+{
+	struct acpi_table_header *table;
+	unsigned int short_ids = 0, long_ids = 0;
+	u32 at = sizeof(struct acpi_table_madt);
+
+	if (ACPI_FAILURE(acpi_get_table(ACPI_SIG_MADT, 0, &table)))
+		return 0;
+	while (at + sizeof(struct acpi_subtable_header) <= table->length) {
+		struct acpi_subtable_header *entry = (void *)table + at;
+
+		if (entry->length < sizeof(*entry) || entry->length > table->length - at)
+			break;
+		struct acpi_madt_local_apic *shorter = (void *)entry;
+		struct acpi_madt_local_x2apic *longer = (void *)entry;
+
+		if (entry->type == ACPI_MADT_TYPE_LOCAL_APIC && entry->length >= sizeof(*shorter) &&
+		    shorter->id != 0xff)
+			short_ids += shorter->lapic_flags & ACPI_MADT_ENABLED;
+		/* Some tables name those below 255 in both forms. */
+		if (entry->type == ACPI_MADT_TYPE_LOCAL_X2APIC &&
+		    entry->length >= sizeof(*longer) &&
+		    (longer->local_apic_id >= 255 || !short_ids))
+			long_ids += longer->lapic_flags & ACPI_MADT_ENABLED;
+		at += entry->length;
+	}
+	acpi_put_table(table);
+	return short_ids + long_ids;
+}
+
+/*
+ * Every processor of the machine has to become a guest: one that Linux took offline waits in Linux's own memory, and an NMI would wake it there,
+ * outside of the hypervisor, in whatever Linux has put there meanwhile.
+ */
+static int processors_check(void)
+{
+	unsigned int all = max(processors_of_machine(), num_present_cpus());
+
+	if (num_online_cpus() > HV_CPUS_MAX) {
+		pr_err("%u processors: not more than %u are supported\n", num_online_cpus(),
+		       HV_CPUS_MAX);
+		return -E2BIG;
+	}
+	if (num_online_cpus() < all) {
+		pr_err("%u of %u processors are online: bring all online, boot without nr_cpus= and maxcpus=\n",
+		       num_online_cpus(), all);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 static int machine_check(void)
 {
 	u64 value;
@@ -281,7 +341,8 @@ static int machine_check(void)
 		       start, start + size - 1, size >> 20, start);
 		return -EBUSY;
 	}
-	if (!boot_cpu_has(X86_FEATURE_SVM) || boot_cpu_data.extended_cpuid_level < 0x8000000a ||
+	/* The processor is asked, not Linux's summary, which loses what one processor was brought online without: SVM, in a guest. */
+	if (cpuid_eax(0x80000000) < 0x8000000a || !(cpuid_ecx(0x80000001) & BIT(2)) ||
 	    !(cpuid_edx(0x8000000a) & 1)) {
 		pr_err("no SVM with nested paging on this machine (or switched off by its firmware)\n");
 		return -ENODEV;
@@ -299,9 +360,7 @@ static int machine_check(void)
 		pr_err("SVM is in use: unload kvm_amd\n");
 		return -EBUSY;
 	}
-	if (num_online_cpus() > HV_CPUS_MAX)
-		return -E2BIG;
-	return 0;
+	return processors_check();
 }
 
 /* --- In and out ------------------------------------------------------------------------------------------------------------------------------ */
@@ -348,7 +407,7 @@ static int enter_all(u64 cr3)
 		};
 		processor_of[cpu] = next++;
 	}
-	if (next != boot->cpu_count)
+	if (next != boot->cpu_count || !cpumask_equal(cpu_online_mask, &cloister_processors))
 		return -EAGAIN;
 	tables_refresh();
 	/* Processor 0 does the work, and all must be in there at once. */
@@ -363,12 +422,18 @@ int cloister_give_back(u64 flags)
 	mutex_lock(&cloister_lock);
 	err = 0;
 	if (cloister_active) {
+		err = processors_gather(&brought);
 		tables_refresh();
-		err = stop_machine(leave_here, &flags, cpu_online_mask);
+		/* The hypervisor takes the TPM, whatever Linux does with it: better nothing. */
+		trust_tpm_hold();
+		if (!err)
+			err = stop_machine(leave_here, &flags, cpu_online_mask);
+		trust_tpm_release();
 		if (!err)
 			err = results_all();
 		if (!err)
 			WRITE_ONCE(cloister_active, false);
+		processors_scatter(&brought);
 	}
 	mutex_unlock(&cloister_lock);
 	return err;
@@ -392,25 +457,29 @@ static int load(void)
 	to = memremap(start, size, MEMREMAP_WB);
 	if (to)
 		err = image_place(data, data_size, to, &image_size);
+	boot = kvzalloc(sizeof(*boot), GFP_KERNEL);
+	if (!err)
+		err = boot ? trust_fill(boot, data, data_size) : -ENOMEM;
 	if (firmware)
 		release_firmware(firmware);
 	else
 		vfree(data);
 	if (err)
 		goto out;
-	boot = kvzalloc(sizeof(*boot), GFP_KERNEL);
 	all_args = kvcalloc(nr_cpu_ids, sizeof(*all_args), GFP_KERNEL);
 	results = kvcalloc(nr_cpu_ids, sizeof(*results), GFP_KERNEL);
 	cr3 = tables_make();
-	if (!boot || !all_args || !results || !cr3) {
+	if (!all_args || !results || !cr3) {
 		err = -ENOMEM;
 		goto out;
 	}
 	err = boot_fill(boot, image_size);
 	if (!err) {
 		boot->ivrs_size = ivrs_copy(to + image_size + HV_BOOT_IVRS);
+		boot->tpm = trust_tpm_hold();
 		memcpy(to + image_size, boot, sizeof(*boot));
 		err = enter_all(cr3);
+		trust_tpm_release();
 	}
 out:
 	if (to)
@@ -431,20 +500,31 @@ static void unload(void)
 
 static int __init cloister_init(void)
 {
-	int err = machine_check();
+	int err;
 
+	attached = hypervisor_is_below();
+	if (attached)
+		return attach();
+	err = machine_check();
 	if (err)
 		return err;
+	cpumask_copy(&cloister_processors, cpu_online_mask);
 	err = guards_start();
 	if (err)
 		return err;
-	err = load();
+	err = processors_gather(&brought);
+	if (!err)
+		err = load();
+	processors_scatter(&brought);
 	if (err)
 		goto no_load;
 	cloister_active = true;
 	err = state_start(start, boot->epc_start, boot->end, boot->cpu_count);
 	if (err)
 		goto no_state;
+	err = trust_start();
+	if (err)
+		goto no_trust;
 	err = sgx_driver_start(boot->epc_start, boot->end - boot->epc_start);
 	if (err)
 		goto no_driver;
@@ -454,6 +534,8 @@ static int __init cloister_init(void)
 		pr_warn("no IOMMU: devices are not kept out of enclaves\n");
 	return 0;
 no_driver:
+	trust_stop();
+no_trust:
 	state_stop();
 no_state:
 	if (cloister_give_back(HV_LEAVE_WIPE))
@@ -468,7 +550,12 @@ static void __exit cloister_exit(void)
 {
 	int err;
 
+	if (attached) {
+		detach();
+		return;
+	}
 	sgx_driver_stop();
+	trust_stop();
 	state_stop();
 	/* An enclave holds a file, and a file holds the module: what is in EPC now belongs to nobody. */
 	err = cloister_give_back(HV_LEAVE_WIPE);

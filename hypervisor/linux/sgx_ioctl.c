@@ -209,8 +209,7 @@ static long add_page_range(struct sgx_enclave *e, void __user *argument)
 		return -EINVAL;
 	if (copy_from_user(&request, argument, sizeof(request)))
 		return -EFAULT;
-	if (!range_is_valid(e, request.offset, request.length) || request.src & ~PAGE_MASK ||
-	    request.flags & ~SGX_PAGE_MEASURE)
+	if (!range_is_valid(e, request.offset, request.length) || request.src & ~PAGE_MASK)
 		return -EINVAL;
 	if (copy_from_user(&secinfo, (void __user *)request.secinfo, sizeof(secinfo)))
 		return -EFAULT;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * While Linux is a guest: /sys/kernel/cloister shows it (status, epc_start, epc_size, epc_used, processors, and counters/ summed over all
- * processors), and what would take a processor out of the hypervisor, or stop it with EPC's contents in memory, is refused (hotplug, sleep) or
- * gives the machine back first (reboot, kexec: EPC is wiped). A kexec after a crash cannot ask: the new kernel stays a guest.
+ * processors), and what would take a processor out of the hypervisor, or stop it with EPC's contents in memory, is refused (sleep, processors that
+ * did not enter) or gives the machine back first (reboot, kexec: EPC is wiped). Two kernels stay guests: that of a crash, which cannot ask, and the
+ * second one of a boot in two stages (parameter `stay`), which finds SGX as on a machine that has it.
  */
 #define pr_fmt(fmt) "cloister: " fmt
+#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -24,6 +26,7 @@ static struct attribute *counter_list[HV_COUNTERS + 1];
 static const char *const counter_names[] = { HV_COUNTER_NAMES };
 static const struct attribute_group counter_group = { .attrs = counter_list };
 static int state_prepare, state_online;
+static bool leaving; /* nobody goes offline */
 
 static ssize_t counter_show(struct kobject *object, struct kobj_attribute *attribute, char *to)
 {
@@ -78,7 +81,13 @@ static ssize_t processors_show(struct kobject *object, struct kobj_attribute *at
 	return sysfs_emit(to, "%u\n", processors);
 }
 
+static ssize_t trust_show(struct kobject *object, struct kobj_attribute *attribute, char *to)
+{
+	return trust_text(to);
+}
+
 static struct kobj_attribute status_attribute = __ATTR_RO(status),
+			     trust_attribute = __ATTR_RO(trust),
 			     epc_start_attribute = __ATTR_RO(epc_start),
 			     epc_size_attribute = __ATTR_RO(epc_size),
 			     epc_used_attribute = __ATTR_RO(epc_used),
@@ -87,22 +96,65 @@ static struct kobj_attribute status_attribute = __ATTR_RO(status),
 			     dma_refused_attribute = __ATTR_RO(dma_refused),
 			     processors_attribute = __ATTR_RO(processors);
 static struct attribute *state_list[] = {
-	&status_attribute.attr,	  &start_attribute.attr,      &epc_start_attribute.attr,
-	&epc_size_attribute.attr, &iommus_attribute.attr,     &dma_refused_attribute.attr,
-	&epc_used_attribute.attr, &processors_attribute.attr, NULL,
+	&status_attribute.attr,	   &start_attribute.attr,
+	&epc_start_attribute.attr, &epc_size_attribute.attr,
+	&iommus_attribute.attr,	   &dma_refused_attribute.attr,
+	&epc_used_attribute.attr,  &processors_attribute.attr,
+	&trust_attribute.attr,	   NULL,
 };
 static const struct attribute_group state_group = { .attrs = state_list };
 
-static int cpu_up_refused(unsigned int cpu)
+/* The hypervisor starts those that entered, and drops what is sent to others. */
+static int cpu_up_asks(unsigned int cpu)
 {
-	pr_warn("processor %u cannot come online: Linux is a guest\n", cpu);
+	if (cpumask_test_cpu(cpu, &cloister_processors))
+		return 0;
+	pr_warn("processor %u cannot come online: it is not among those that became guests\n", cpu);
 	return -EBUSY;
 }
 
-static int cpu_down_refused(unsigned int cpu)
+static int cpu_down_asks(unsigned int cpu)
 {
-	pr_warn("processor %u cannot go offline: Linux is a guest\n", cpu);
+	if (!READ_ONCE(leaving))
+		return 0;
+	pr_warn("processor %u cannot go offline while the hypervisor starts or ends: try again\n",
+		cpu);
 	return -EBUSY;
+}
+
+int processors_gather(struct cpumask *ret_brought)
+{
+	unsigned int cpu;
+	int err;
+
+	cpumask_clear(ret_brought);
+	WRITE_ONCE(leaving, true);
+	/* One that is under way is waited for. */
+	cpus_read_lock();
+	cpus_read_unlock();
+	for_each_cpu(cpu, &cloister_processors) {
+		if (cpu_online(cpu))
+			continue;
+		err = add_cpu(cpu);
+		if (err) {
+			pr_err("processor %u does not come online (%d), and without it the machine cannot be given back\n",
+			       cpu, err);
+			return err;
+		}
+		cpumask_set_cpu(cpu, ret_brought);
+	}
+	return 0;
+}
+
+void processors_scatter(const struct cpumask *brought)
+{
+	unsigned int cpu;
+
+	WRITE_ONCE(leaving, false);
+	for_each_cpu(cpu, brought) {
+		if (remove_cpu(cpu))
+			pr_warn("processor %u stays online\n", cpu);
+	}
 }
 
 static int sleep_refused(struct notifier_block *block, unsigned long what, void *data)
@@ -114,8 +166,13 @@ static int sleep_refused(struct notifier_block *block, unsigned long what, void 
 	return NOTIFY_BAD;
 }
 
+/* data: what Linux calls the reboot; a kexec has this name (kernel/kexec_core.c). */
 static int reboot_leaves(struct notifier_block *block, unsigned long what, void *data)
 {
+	if (cloister_stay && what == SYS_RESTART && data && !strcmp(data, "kexec reboot")) {
+		pr_info("the next kernel stays a guest\n");
+		return NOTIFY_DONE;
+	}
 	if (cloister_give_back(HV_LEAVE_WIPE))
 		pr_crit("still a guest\n");
 	return NOTIFY_DONE;
@@ -147,28 +204,38 @@ static int folder_make(void)
 	return err;
 }
 
-/* From before the first processor enters: the set of processors stands still from here on. */
+int sleep_guard_start(void)
+{
+	return register_pm_notifier(&sleep_block);
+}
+
+void sleep_guard_stop(void)
+{
+	unregister_pm_notifier(&sleep_block);
+}
+
+/* From before the first processor enters. cloister_processors is set by then: who is not in it stays offline. */
 int guards_start(void)
 {
 	int err;
 
-	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "cloister:prepare", cpu_up_refused,
+	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "cloister:prepare", cpu_up_asks,
 					NULL);
 	if (err < 0)
 		return err;
 	state_prepare = err;
 	err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "cloister:online", NULL,
-					cpu_down_refused);
+					cpu_down_asks);
 	if (err < 0)
 		goto no_online;
 	state_online = err;
-	err = register_pm_notifier(&sleep_block);
+	err = sleep_guard_start();
 	if (err)
 		goto no_sleep;
 	err = register_reboot_notifier(&reboot_block);
 	if (!err)
 		return 0;
-	unregister_pm_notifier(&sleep_block);
+	sleep_guard_stop();
 no_sleep:
 	cpuhp_remove_state_nocalls(state_online);
 no_online:
@@ -179,7 +246,7 @@ no_online:
 void guards_stop(void)
 {
 	unregister_reboot_notifier(&reboot_block);
-	unregister_pm_notifier(&sleep_block);
+	sleep_guard_stop();
 	cpuhp_remove_state_nocalls(state_online);
 	cpuhp_remove_state_nocalls(state_prepare);
 }

@@ -21,14 +21,12 @@ static struct epc_use *chunks[CHUNKS];
 static uint32_t chunk_pages[CHUNKS]; /* with users; a chunk without any is given back */
 static uint64_t window;		     /* number of its first page */
 static bool window_placed;
-static size_t total;
 
 void epc_users_reset(void)
 {
 	memset(chunks, 0, sizeof(chunks));
 	memset(chunk_pages, 0, sizeof(chunk_pages));
 	window_placed = false;
-	total = 0;
 }
 
 static struct epc_use *use_of(uint64_t page)
@@ -63,7 +61,6 @@ int epc_user_get(uint64_t page, uint16_t npt)
 		return -EBUSY;
 	use->npt = npt;
 	use->count++;
-	total++;
 	return 0;
 }
 
@@ -74,41 +71,8 @@ void epc_user_put(uint64_t page, uint16_t npt)
 
 	assert(use && use->count && use->npt == npt);
 	use->count--;
-	total--;
 	if (!use->count && !--chunk_pages[chunk]) {
 		pool_put(chunks[chunk]);
 		chunks[chunk] = NULL;
 	}
-}
-
-bool epc_users_any(uint64_t start, uint64_t end)
-{
-	for (uint64_t page = start; page < end; page += PAGE_SIZE) {
-		const struct epc_use *use = use_of(page);
-
-		if (use && use->count)
-			return true;
-	}
-	return false;
-}
-
-size_t epc_users_total(void)
-{
-	return total;
-}
-
-size_t epc_users_pages(void)
-{
-	size_t pages = 0;
-
-	for (unsigned int i = 0; i < CHUNKS; i++)
-		pages += !!chunks[i];
-	return pages;
-}
-
-unsigned int epc_user_count(uint64_t page, uint16_t npt)
-{
-	const struct epc_use *use = use_of(page);
-
-	return use && use->npt == npt ? use->count : 0;
 }

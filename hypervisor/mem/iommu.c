@@ -13,51 +13,41 @@
 #include "lib/base/string.h"
 
 /* Registers (3.4), by offset. */
+/* clang-format off */
 enum {
-	REG_DEVICE_TABLE = 0x0,
-	REG_COMMANDS = 0x8,
-	REG_EVENTS = 0x10,
-	REG_CONTROL = 0x18,
-	REG_EXCLUSION = 0x20,
-	REG_FEATURES = 0x30
+	REG_DEVICE_TABLE = 0x0, REG_COMMANDS = 0x8, REG_EVENTS = 0x10, REG_CONTROL = 0x18,
+	REG_EXCLUSION = 0x20, REG_FEATURES = 0x30,
+	REG_COMMAND_HEAD = 0x2000, REG_COMMAND_TAIL = 0x2008, REG_EVENT_HEAD = 0x2010,
+	REG_EVENT_TAIL = 0x2018, REG_STATUS = 0x2020
 };
-enum {
-	REG_COMMAND_HEAD = 0x2000,
-	REG_COMMAND_TAIL = 0x2008,
-	REG_EVENT_HEAD = 0x2010,
-	REG_EVENT_TAIL = 0x2018,
-	REG_STATUS = 0x2020
-};
+/* clang-format on */
 enum { REGISTERS_SIZE = 4 * PAGE_SIZE, REGISTERS_SIZE_COUNTERS = 512 << 10 };
-#define CONTROL_ENABLE (1ULL << 0)
-#define CONTROL_HT_TUNNEL (1ULL << 1)
-#define CONTROL_EVENT_LOG (1ULL << 2)
-#define CONTROL_PASS_POSTED (1ULL << 8)
-#define CONTROL_RESPONSE_PASS (1ULL << 9)
-#define CONTROL_COHERENT (1ULL << 10)
-#define CONTROL_ISOCHRONOUS (1ULL << 11)
-#define CONTROL_COMMANDS (1ULL << 12)
+/* clang-format off */
+enum {
+	CONTROL_ENABLE = 1 << 0, CONTROL_HT_TUNNEL = 1 << 1, CONTROL_EVENT_LOG = 1 << 2,
+	CONTROL_PASS_POSTED = 1 << 8, CONTROL_RESPONSE_PASS = 1 << 9, CONTROL_COHERENT = 1 << 10,
+	CONTROL_ISOCHRONOUS = 1 << 11, CONTROL_COMMANDS = 1 << 12
+};
+/* clang-format on */
 #define FEATURE_INVALIDATE_ALL (1ULL << 6)
 #define FEATURE_COUNTERS (1ULL << 9)
 #define STATUS_EVENT_OVERFLOW (1ULL << 0)
 #define RING_ENTRIES 256U
 #define RING_LENGTH (8ULL << 56) /* 2^8 entries */
 /* IVHD flags (5.2.2.1). */
+/* clang-format off */
 enum {
-	IVHD_HT_TUNNEL = 1,
-	IVHD_PASS_POSTED = 2,
-	IVHD_RESPONSE_PASS = 4,
-	IVHD_ISOCHRONOUS = 8,
+	IVHD_HT_TUNNEL = 1, IVHD_PASS_POSTED = 2, IVHD_RESPONSE_PASS = 4, IVHD_ISOCHRONOUS = 8,
 	IVHD_COHERENT = 32
 };
+/* clang-format on */
 /* Commands (2.4): opcode in bits 31:28 of the second word. */
+/* clang-format off */
 enum {
-	COMMAND_WAIT = 1,
-	COMMAND_DEVICE = 2,
-	COMMAND_PAGES = 3,
-	COMMAND_INTERRUPTS = 5,
+	COMMAND_WAIT = 1, COMMAND_DEVICE = 2, COMMAND_PAGES = 3, COMMAND_INTERRUPTS = 5,
 	COMMAND_ALL = 8
 };
+/* clang-format on */
 #define DOMAIN 1U
 #define PATIENCE 20000000U /* polls before a unit counts as dead */
 
@@ -224,20 +214,6 @@ static void read_events(struct unit *u)
 	}
 }
 
-int iommu_flush(void)
-{
-	int r = 0;
-
-	mem_lock(&iommu_lock);
-	for (unsigned int i = 0; i < active; i++) {
-		if (forget(&units[i], false))
-			r = -EIO;
-		read_events(&units[i]);
-	}
-	mem_unlock(&iommu_lock);
-	return r;
-}
-
 /* --- On and off ------------------------------------------------------------------------------------------------------------------ */
 
 /*
@@ -370,24 +346,12 @@ unsigned int iommu_active(void)
 
 uint64_t iommu_refused(void)
 {
-	return __atomic_load_n(&refused, __ATOMIC_RELAXED);
-}
-
-const char *iommu_check(void)
-{
-	struct device_entry expected = device_entry();
-	const char *wrong = NULL;
+	uint64_t all;
 
 	mem_lock(&iommu_lock);
-	for (unsigned int i = 0; i < active && !wrong; i++) {
-		if (get(&units[i], REG_DEVICE_TABLE) != device_table_register() ||
-		    !(get(&units[i], REG_CONTROL) & CONTROL_ENABLE))
-			wrong = "iommu: off, or another device table";
-	}
-	for (size_t i = 0; active && !wrong && i <= last_device; i++) {
-		if (memcmp(&device_table[i], &expected, sizeof(expected)))
-			wrong = "iommu: a device's entry";
-	}
+	for (unsigned int i = 0; i < active; i++)
+		read_events(&units[i]);
+	all = refused;
 	mem_unlock(&iommu_lock);
-	return wrong;
+	return all;
 }

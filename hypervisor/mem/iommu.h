@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DMA: AMD-Vi (AMD I/O Virtualization Technology specification, 48882). Every device goes through the very tables that Linux goes through (npt_linux.c), so
- * a page that is not OWNER_LINUX is out of every device's reach, and an owner_change is one change for both.
+ * a page that is not OWNER_LINUX is out of every device's reach, and what changes owner does so for both.
  *
  * Linux and the IOMMU: the hypervisor takes it whole. A Linux that already drives it is refused (iommu_prepare: -EBUSY; boot it with amd_iommu=off), its
- * registers become OWNER_PROTECTED, and for a Linux that boots later (two stages) the IVRS is hidden. What is not guarded here: the IOMMU's PCI
+ * registers become OWNER_PROTECTED. What is not guarded here: the IOMMU's PCI
  * configuration space; its base address is locked by its own enable bit until reset (3.2.2), power state and reset of the function are not.
  * The IVRS lies in memory that Linux could have written: like the image itself it is trusted only as far as the boot up to the launch was measured.
  *
@@ -33,8 +33,6 @@ struct ivrs {
 
 /* table: a private copy of the IVRS. -EINVAL: malformed. -ENOSPC: too many units. *ret_ivrs only on success. */
 must_check int ivrs_parse(const void *table, size_t size, struct ivrs *ret_ivrs);
-/* In place, in Linux's memory, before a second Linux looks: another signature, the checksum still right. */
-void ivrs_hide(void *table);
 
 /* map: registers as uncached memory of ours, NULL: impossible. -EBUSY: a unit is in use. -ENXIO: a unit is not there. */
 must_check int iommu_prepare(const struct ivrs *ivrs, void *(*map)(uint64_t address, size_t size));

@@ -8,51 +8,30 @@
 #include "hypervisor/mem/iommu.h"
 #include "lib/base/string.h"
 
+/* clang-format off */
 enum {
-	IVRS_HEADER = 48,
-	IVHD_HEADER = 24,
-	IVHD_HEADER_EXTENDED = 40,
-	IVMD_SIZE = 32,
+	IVRS_HEADER = 48, IVHD_HEADER = 24, IVHD_HEADER_EXTENDED = 40, IVMD_SIZE = 32,
 	IVRS_SIZE_MAX = 1 << 20
 };
+/* Types of blocks and of device entries (48882, 5.2.2). */
 enum {
-	IVHD_BASIC = 0x10,
-	IVHD_EXTENDED = 0x11,
-	IVHD_ACPI = 0x40,
-	IVMD_FIRST = 0x20,
-	IVMD_LAST = 0x22
-};
-enum {
-	ENTRY_PAD = 0,
-	ENTRY_ALL = 1,
-	ENTRY_ALIAS = 66,
-	ENTRY_ALIAS_RANGE = 67,
+	IVHD_BASIC = 0x10, IVHD_EXTENDED = 0x11, IVHD_ACPI = 0x40, IVMD_FIRST = 0x20, IVMD_LAST = 0x22,
+	ENTRY_PAD = 0, ENTRY_ALL = 1, ENTRY_ALIAS = 66, ENTRY_ALIAS_RANGE = 67,
 	ENTRY_ACPI_DEVICE = 240
 };
+/* clang-format on */
 
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
+/* Numbers are little endian, as here, and at any address. */
+#define GETTER(name, type)                 \
+	static type name(const uint8_t *p) \
+	{                                  \
+		type v;                    \
+		memcpy(&v, p, sizeof(v));  \
+		return v;                  \
+	}
+GETTER(get16, uint16_t)
+GETTER(get32, uint32_t)
+GETTER(get64, uint64_t)
 
 /* Bytes of a device entry; 0: it does not fit. Types below 64 have 4 bytes, below 128 have 8, and so on; the ACPI one says so itself. */
 static size_t entry_size(const uint8_t *entry, size_t left)
@@ -146,15 +125,4 @@ int ivrs_parse(const void *table, size_t size, struct ivrs *ret_ivrs)
 	}
 	*ret_ivrs = ivrs;
 	return 0;
-}
-
-void ivrs_hide(void *table)
-{
-	uint8_t *bytes = table;
-
-	/* I to H and V to W: the sum of the bytes stays. */
-	if (!memcmp(bytes, "IVRS", 4)) {
-		bytes[0] = 'H';
-		bytes[1] = 'W';
-	}
 }

@@ -50,11 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sum = (uint8_t)(sum + copy[i]);
 	copy[9] = (uint8_t)-sum;
 	parse(copy, size);
-	ivrs_hide(copy);
-	for (size_t i = 0; i < size; i++)
-		sum = (uint8_t)(sum + copy[i]);
-	if (!memcmp(copy, "IVRS", 4) || (uint8_t)(sum + (uint8_t)-sum))
-		abort();
 	free(copy);
 	return 0;
 }

@@ -85,22 +85,36 @@ static void clear(struct npt *npt, uint64_t *entry)
 	}
 }
 
-static void free_table(struct npt *npt, uint64_t *table, unsigned int level)
+/*
+ * Empties what the table of `level` that spans [base, ...) has in [start, end) of the guest's addresses; `tables`: they go too. What is not there is skipped a
+ * table at a time. Whether anything was mapped.
+ */
+static bool sweep(struct npt *npt, uint64_t *table, unsigned int level, uint64_t base,
+		  uint64_t start, uint64_t end, bool tables)
 {
-	for (unsigned int i = 0; i < TABLE_ENTRIES; i++) {
-		if (level > 1 && table[i])
-			free_table(npt, entry_table(table[i]), level - 1);
-		else if (table[i])
+	uint64_t span = level_span(level);
+	bool changed = false;
+
+	for (unsigned int i = level_index(MAX(start, base), level);
+	     i < TABLE_ENTRIES && base + i * span < end; i++) {
+		if (table[i] && level > 1) {
+			changed |= sweep(npt, entry_table(table[i]), level - 1, base + i * span,
+					 start, end, tables);
+		} else if (table[i]) {
 			clear(npt, &table[i]);
+			changed = true;
+		}
 	}
-	pool_put(table);
+	if (tables)
+		pool_put(table);
+	return changed;
 }
 
 void npt_free(struct npt *npt)
 {
 	mem_lock(&owner_lock);
 	assert(npt != &npts[0] && npt->root);
-	free_table(npt, npt->root, NPT_LEVELS);
+	(void)sweep(npt, npt->root, NPT_LEVELS, 0, 0, NPT_LIMIT, true);
 	assert(!npt->epc_pages);
 	npt->root = NULL;
 	mem_unlock(&owner_lock);
@@ -204,28 +218,6 @@ int npt_map(struct npt *npt, uint64_t guest_physical, uint64_t host_physical, un
 	return r;
 }
 
-/* What is not there is skipped a table at a time. */
-static bool unmap_table(struct npt *npt, uint64_t *table, unsigned int level, uint64_t base,
-			uint64_t start, uint64_t end)
-{
-	uint64_t span = level_span(level);
-	bool changed = false;
-
-	for (unsigned int i = level_index(MAX(start, base), level);
-	     i < TABLE_ENTRIES && base + i * span < end; i++) {
-		if (!table[i])
-			continue;
-		if (level > 1) {
-			changed |= unmap_table(npt, entry_table(table[i]), level - 1,
-					       base + i * span, start, end);
-		} else {
-			clear(npt, &table[i]);
-			changed = true;
-		}
-	}
-	return changed;
-}
-
 void npt_unmap(struct npt *npt, uint64_t guest_physical, uint64_t size)
 {
 	uint64_t start = PAGE_DOWN(guest_physical), end;
@@ -235,7 +227,7 @@ void npt_unmap(struct npt *npt, uint64_t guest_physical, uint64_t size)
 	end = size > NPT_LIMIT - guest_physical ? NPT_LIMIT : guest_physical + size;
 	mem_lock(&owner_lock);
 	assert(npt != &npts[0] && npt->root);
-	if (unmap_table(npt, npt->root, NPT_LEVELS, 0, start, end))
+	if (sweep(npt, npt->root, NPT_LEVELS, 0, start, end, false))
 		new_generation(npt);
 	mem_unlock(&owner_lock);
 }
@@ -259,87 +251,4 @@ unsigned int npt_lookup(const struct npt *npt, uint64_t guest_physical, uint64_t
 	}
 	mem_unlock(&owner_lock);
 	return rights;
-}
-
-static bool forget_table(struct npt *npt, uint64_t *table, unsigned int level, uint64_t start,
-			 uint64_t end)
-{
-	bool changed = false;
-
-	for (unsigned int i = 0; i < TABLE_ENTRIES; i++) {
-		uint64_t host = table[i] & ENTRY_ADDRESS;
-
-		if (table[i] && level > 1) {
-			changed |= forget_table(npt, entry_table(table[i]), level - 1, start, end);
-		} else if (table[i] && host >= start && host < end) {
-			clear(npt, &table[i]);
-			changed = true;
-		}
-	}
-	return changed;
-}
-
-void npt_forget(uint64_t start, uint64_t end)
-{
-	for (unsigned int i = 1; i < NPTS; i++) {
-		if (npts[i].root && forget_table(&npts[i], npts[i].root, NPT_LEVELS, start, end))
-			new_generation(&npts[i]);
-	}
-}
-
-static const char *check_leaf(const struct npt *npt, uint64_t entry, size_t *epc)
-{
-	uint64_t host = entry & ENTRY_ADDRESS;
-	unsigned int rights = NPT_READ | (entry & ENTRY_WRITE ? NPT_WRITE : 0) |
-			      (entry & ENTRY_NO_EXEC ? 0 : NPT_EXEC);
-
-	if (owner_of(host) == OWNER_HYPERVISOR)
-		rights |= NPT_TABLE;
-	if (!permitted(host, rights) || entry != leaf_entry(host, rights))
-		return "enclave: a page that is not for it";
-	if (owner_of(host) == OWNER_EPC) {
-		++*epc;
-		if (!epc_user_count(host, number(npt)))
-			return "enclave: a page of EPC that is another's";
-	}
-	return NULL;
-}
-
-static const char *check_table(const struct npt *npt, const uint64_t *table, unsigned int level,
-			       size_t *epc)
-{
-	const char *wrong = NULL;
-
-	for (unsigned int i = 0; i < TABLE_ENTRIES && !wrong; i++) {
-		if (!table[i])
-			continue;
-		if (level == 1)
-			wrong = check_leaf(npt, table[i], epc);
-		else if (!entry_table(table[i]) ||
-			 table[i] != table_entry(entry_table(table[i]), level, false))
-			wrong = "enclave: entry of a table";
-		else
-			wrong = check_table(npt, entry_table(table[i]), level - 1, epc);
-	}
-	return wrong;
-}
-
-const char *npt_check(void)
-{
-	size_t all = 0;
-
-	for (unsigned int i = 1; i < NPTS; i++) {
-		size_t epc = 0;
-		const char *wrong =
-			npts[i].root ? check_table(&npts[i], npts[i].root, NPT_LEVELS, &epc) : NULL;
-
-		if (wrong)
-			return wrong;
-		if (npts[i].root &&
-		    (epc != npts[i].epc_pages || npts[i].generation > last_generation))
-			return "enclave: count of EPC pages or generation";
-		all += epc;
-	}
-	return all == epc_users_total() ? NULL
-					: "EPC pages are mapped that their table does not know";
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who owns each page of physical memory: the one table that isolation rests on. Every nested page table entry and every IOMMU entry is made
- * through here, and agrees with it at all times (owner_check, used by tests and by debug builds).
+ * through here, and agrees with it at all times (tests/checks).
  *
  *	OWNER_LINUX       RAM and devices that Linux and its devices may use
  *	OWNER_HYPERVISOR  our image, heap, tables: nobody else, not by DMA
@@ -32,25 +32,20 @@ must_check int owner_init(const struct memory_range *ranges, unsigned int count,
 /* Any address: what is not below the limit is OWNER_PROTECTED. No lock; true as long as it is held. */
 enum owner owner_of(uint64_t physical);
 /*
- * What owner_of says stays true from hold to release: owner_change waits for all who hold. Short, no waiting and no owner_change in between; may nest.
+ * What owner_of says stays true from hold to release: a change of owners (tests/checks) waits for all who hold. Short, no waiting in between; may nest.
  * guest_read, guest_write and guest_walk hold by themselves; who uses a physical address that they or he checked holds around check and use.
  */
 must_check unsigned int owner_hold(void);
 void owner_release(unsigned int hold);
-/* [start, end) has this owner, all of it. */
-bool owner_is(uint64_t start, uint64_t end, enum owner owner);
 /*
- * [start, end), all of it `from`'s, becomes `to`'s: Linux's nested tables, the IOMMU's, and every processor's and the IOMMU's cached translations have
- * followed when this returns. All or nothing: -EINVAL (range, or not all of it is from's), -EBUSY (an enclave has a page of it mapped, or another change
- * is under way), -ENOSPC, -ENOMEM, -EIO (the IOMMU does not answer; the owner is `to` if from was Linux, so nothing leaks). Contents are the caller's
- * business: wipe before memory goes to Linux. Never call with a lock held that a processor in the hypervisor may spin on.
+ * A number that every change of owners makes new, before and again when owner_of tells it: what owner_of said after one call stays true while a later
+ * call, with the owners held, gives the same.
  */
-struct vcpu;
-must_check int owner_change(struct vcpu *self, uint64_t start, uint64_t end, enum owner from,
-			    enum owner to);
-/* All tables against the invariants; NULL, or what is wrong. */
-const char *owner_check(void);
-
+extern uint64_t owner_begun;
+static inline uint64_t owner_generation(void)
+{
+	return __atomic_load_n(&owner_begun, __ATOMIC_ACQUIRE);
+}
 /* --- Nested page tables (mem/npt.c): AMD APM 2, 15.25. U is set on all levels; 1 GiB, 2 MiB and 4 KiB pages, split on demand. --- */
 struct npt;
 struct npt *npt_linux(void); /* identity, without what is not Linux's */
@@ -85,13 +80,18 @@ unsigned int npt_lookup(const struct npt *npt, uint64_t guest_physical, uint64_t
  */
 void npt_set_gigabyte_pages(bool available);
 
-/* --- IOMMU: AMD-Vi (mem/iommu.h) has its own header; owner_change keeps its tables equal to Linux's --------------------------- */
+/* --- IOMMU: AMD-Vi (mem/iommu.h) has its own header; its tables are Linux's --------------------------- */
 
 /* Pages for tables, from the hypervisor's own memory. Any processor. physical_start: of start; page aligned. */
 void pool_init(void *start, uint64_t physical_start, size_t size);
 void *pool_page(void); /* zeroed; NULL: none left */
 void pool_put(void *page);
-size_t pool_left(void);
 /* A page of the pool as hardware tables name it, and back (NULL: not a page of the pool). */
 uint64_t pool_physical(const void *page);
 void *pool_virtual(uint64_t address);
+/* The same for an address that pool_physical gave: nothing to check. */
+extern uintptr_t pool_offset;
+static inline void *pool_own(uint64_t address)
+{
+	return (void *)(address + pool_offset);
+}

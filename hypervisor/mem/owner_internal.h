@@ -26,12 +26,12 @@ extern bool owner_lock;
  * ignore: Linux and its devices go through the very same tables, so what Linux does not own, no device reaches. Processors ignore bits 62:59 only while the
  * host's CR4.PKE is 0: arch keeps it so. Accessed and dirty are set from the start: hardware never writes here.
  */
-#define ENTRY_PRESENT (1ULL << 0)
-#define ENTRY_WRITE (1ULL << 1)
-#define ENTRY_USER (1ULL << 2)
-#define ENTRY_ACCESSED (1ULL << 5)
-#define ENTRY_DIRTY (1ULL << 6)
-#define ENTRY_LARGE (1ULL << 7)
+/* clang-format off */
+enum {
+	ENTRY_PRESENT = 1 << 0, ENTRY_WRITE = 1 << 1, ENTRY_USER = 1 << 2, ENTRY_ACCESSED = 1 << 5,
+	ENTRY_DIRTY = 1 << 6, ENTRY_LARGE = 1 << 7,
+};
+/* clang-format on */
 #define ENTRY_NEXT_LEVEL(l) \
 	((uint64_t)(l) << 9) /* AMD-Vi: level of the table it points to; 0: a page */
 #define ENTRY_DMA_READ (1ULL << 61)
@@ -85,39 +85,19 @@ struct stash {
 };
 must_check int stash_fill(struct stash *stash, size_t count);
 void stash_empty(struct stash *stash);
-/* The most tables that npt_linux_update can need for this range. */
-size_t npt_linux_need(uint64_t start, uint64_t end);
-/* Makes the tables agree with the partition in [start, end). What falls out is retired, not freed: pool_reclaim after the flush. */
-void npt_linux_update(const struct partition *p, uint64_t start, uint64_t end, struct stash *stash);
 must_check int npt_linux_init(const struct partition *p);
-const char *npt_linux_check(const struct partition *p);
 uint64_t npt_linux_root(void);
 unsigned int npt_linux_lookup(uint64_t guest_physical, uint64_t *ret_physical);
 
 /* --- npt.c: under owner_lock -------------------------------------------------------------------------------------------------- */
 void npt_reset(void);
-/* Borrowed pages of Linux in [start, end) are taken out of all enclaves' tables; they are asked for again if still needed. */
-void npt_forget(uint64_t start, uint64_t end);
-const char *npt_check(void);
 
 /* --- epc_users.c: which enclave's tables map a page of EPC, and how often; under owner_lock ------------------------------------- */
 void epc_users_reset(void);
 /* -EBUSY: another's. -ENOMEM. */
 must_check int epc_user_get(uint64_t page, uint16_t npt);
 void epc_user_put(uint64_t page, uint16_t npt);
-bool epc_users_any(uint64_t start, uint64_t end);
-/* Mappings of all pages together, pages of the pool that this takes, and mappings of one page by this enclave. */
-size_t epc_users_total(void);
-size_t epc_users_pages(void);
-unsigned int epc_user_count(uint64_t page, uint16_t npt);
 
 /* --- pool.c ---------------------------------------------------------------------------------------------------------------------- */
 void *pool_pages(size_t count); /* together; zeroed */
 void pool_retire(void *page);
-void pool_reclaim(void);
-bool pool_overlaps(uint64_t start, uint64_t end);
-
-/* --- iommu.c ---------------------------------------------------------------------------------------------------------------------- */
-/* Cached translations and table entries forgotten by all IOMMUs; 0 if there is none. -EIO: one does not answer. */
-must_check int iommu_flush(void);
-const char *iommu_check(void);

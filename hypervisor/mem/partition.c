@@ -41,28 +41,22 @@ bool partition_uniform(const struct partition *p, uint64_t start, uint64_t end)
 	return i + 1 == p->count || p->extents[i + 1].start >= end;
 }
 
-/* p says who owns [0, up_to), and nothing yet of what lies behind. */
+/* p says who owns [0, up_to), and nothing yet of what lies behind; and SOME, if it is there, is WHOSE it should be. */
 /*@ predicate prefix(struct partition *p, integer up_to) =
   @   p->count <= PARTITION_EXTENTS && (p->count > 0 <==> up_to > 0) && (p->count > 0 ==> p->extents[0].start == 0) &&
   @   (\forall integer i, j; 0 <= i < j < p->count ==> p->extents[i].start < p->extents[j].start) &&
   @   (\forall integer i; 0 <= i < p->count ==> p->extents[i].start < up_to);
   @ predicate prefix_at(struct partition *p, integer up_to, integer i, integer a) =
   @   0 <= i < p->count && p->extents[i].start <= a < up_to && (i + 1 < p->count ==> a < p->extents[i + 1].start);
+  @ predicate right(struct partition *p, integer up_to) =
+  @   \forall integer j; prefix_at(p, up_to, j, SOME) ==> p->extents[j].owner == WHOSE;
   @*/
 
 /* From here to there it is `owner`'s: nothing new if what lies before is his already, or if that is no address at all. */
 /*@ requires \valid(p) && from <= to && prefix(p, from);
   @ assigns p->count, p->extents[0 .. PARTITION_EXTENTS - 1];
-  @ ensures \forall integer i; 0 <= i < \old(p->count) ==> p->extents[i].start == \old(p->extents[i].start) &&
-  @         p->extents[i].owner == \old(p->extents[i].owner);
   @ ensures \result ==> prefix(p, to);
-  @ ensures p->count == \old(p->count) || (p->count == \old(p->count) + 1 && p->extents[\old(p->count)].start == from);
-  @ ensures \result && from < to ==> p->extents[p->count - 1].owner == owner;
-  @ ensures from == to ==> p->count == \old(p->count);
-  @ ensures \result ==> \forall integer j; prefix_at(p, to, j, SOME) && from <= SOME ==>
-  @         p->extents[j].owner == owner;
-  @ ensures \result ==> \forall integer j; prefix_at(p, to, j, SOME) && SOME < from ==>
-  @         j < \old(p->count) && prefix_at{Pre}(p, from, j, SOME);
+  @ ensures \result && (SOME < from ==> \old(right(p, from))) && (from <= SOME < to ==> owner == WHOSE) ==> right(p, to);
   @*/
 static bool append(struct partition *p, uint64_t from, uint64_t to, enum owner owner)
 {
@@ -94,12 +88,8 @@ bool partition_set(const struct partition *old, uint64_t start, uint64_t end, en
 	  @ loop invariant ret_new->limit == old->limit;
 	  @ loop invariant i < old->count ==> prefix(ret_new, old->extents[i].start);
 	  @ loop invariant i == old->count ==> prefix(ret_new, old->limit);
-	  @ loop invariant i < old->count ==>
-	  @   \forall integer j; prefix_at(ret_new, old->extents[i].start, j, SOME) && partition_at(old, ITS, SOME) ==>
-	  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner);
-	  @ loop invariant i == old->count ==>
-	  @   \forall integer j; prefix_at(ret_new, old->limit, j, SOME) && partition_at(old, ITS, SOME) ==>
-	  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner);
+	  @ loop invariant i < old->count && asked{Pre}(old, start, end, owner) ==> right(ret_new, old->extents[i].start);
+	  @ loop invariant i == old->count && asked{Pre}(old, start, end, owner) ==> right(ret_new, old->limit);
 	  @ loop assigns i, ret_new->count, ret_new->extents[0 .. PARTITION_EXTENTS - 1];
 	  @ loop variant old->count - i;
 	  @*/
@@ -110,68 +100,20 @@ bool partition_set(const struct partition *old, uint64_t start, uint64_t end, en
 		uint64_t changed = clamp(start, from, to), same = clamp(end, from, to);
 
 		/* What lies before the change, what is in it, and what lies behind: any may be empty. */
-		//@ assert partition_at(old, ITS, SOME) && from <= SOME < to ==> ITS == i;
-		//@ assert partition_at(old, ITS, SOME) && from <= SOME < changed ==> ITS == i && before == (start <= SOME < end ? owner : old->extents[ITS].owner);
-		//@ assert partition_at(old, ITS, SOME) && changed <= SOME < same ==> ITS == i && owner == (start <= SOME < end ? owner : old->extents[ITS].owner);
-		//@ assert partition_at(old, ITS, SOME) && same <= SOME < to ==> ITS == i && before == (start <= SOME < end ? owner : old->extents[ITS].owner);
-		/*@ assert \forall integer j; prefix_at(ret_new, from, j, SOME) && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ ghost First: ; */
+		//@ assert partition_at{Pre}(old, ITS, SOME) && from <= SOME < to ==> ITS == i;
+		//@ assert asked{Pre}(old, start, end, owner) && from <= SOME < changed ==> before == WHOSE;
+		//@ assert asked{Pre}(old, start, end, owner) && changed <= SOME < same ==> owner == WHOSE;
+		//@ assert asked{Pre}(old, start, end, owner) && same <= SOME < to ==> before == WHOSE;
 		if (!append(ret_new, from, changed, before))
 			return false;
-		//@ assert \forall integer j; prefix_at(ret_new, changed, j, SOME) && from <= SOME ==> ret_new->extents[j].owner == before;
-		/*@ assert \forall integer j; prefix_at(ret_new, changed, j, SOME) && SOME < from ==>
-		  @   prefix_at{First}(ret_new, from, j, SOME) && ret_new->extents[j].owner == \at(ret_new->extents[j].owner, First); */
-		/*@ assert \forall integer j; prefix_at(ret_new, changed, j, SOME) && SOME < from && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ assert \forall integer j; prefix_at(ret_new, changed, j, SOME) && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ assert \forall integer j; prefix_at(ret_new, changed, j, SOME) && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ ghost Second: ; */
+		//@ assert asked{Pre}(old, start, end, owner) ==> right(ret_new, changed);
 		if (!append(ret_new, changed, same, owner))
 			return false;
-		//@ assert \forall integer j; prefix_at(ret_new, same, j, SOME) && changed <= SOME ==> ret_new->extents[j].owner == owner;
-		/*@ assert \forall integer j; prefix_at(ret_new, same, j, SOME) && SOME < changed ==>
-		  @   prefix_at{Second}(ret_new, changed, j, SOME) && ret_new->extents[j].owner == \at(ret_new->extents[j].owner, Second); */
-		/*@ assert \forall integer j; prefix_at(ret_new, same, j, SOME) && SOME < changed && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ assert \forall integer j; prefix_at(ret_new, same, j, SOME) && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ assert \forall integer j; prefix_at(ret_new, same, j, SOME) && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ ghost Third: ; */
+		//@ assert asked{Pre}(old, start, end, owner) ==> right(ret_new, same);
 		if (!append(ret_new, same, to, before))
 			return false;
-		//@ assert \forall integer j; prefix_at(ret_new, to, j, SOME) && same <= SOME ==> ret_new->extents[j].owner == before;
-		/*@ assert \forall integer j; prefix_at(ret_new, to, j, SOME) && SOME < same ==>
-		  @   prefix_at{Third}(ret_new, same, j, SOME) && ret_new->extents[j].owner == \at(ret_new->extents[j].owner, Third); */
-		/*@ assert \forall integer j; prefix_at(ret_new, to, j, SOME) && SOME < same && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
-		/*@ assert \forall integer j; prefix_at(ret_new, to, j, SOME) && partition_at(old, ITS, SOME) ==>
-		  @   ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner); */
+		//@ assert asked{Pre}(old, start, end, owner) ==> right(ret_new, to);
 	}
 	//@ assert \forall integer j; partition_at(ret_new, j, SOME) ==> prefix_at(ret_new, old->limit, j, SOME);
 	return true;
-}
-
-const char *partition_check(const struct partition *p)
-{
-	if (!p->count || p->count > PARTITION_EXTENTS)
-		return "partition: count";
-	if (p->extents[0].start)
-		return "partition: does not begin at 0";
-	if (p->extents[p->count - 1].start >= p->limit || p->limit % PAGE_SIZE)
-		return "partition: limit";
-	for (unsigned int i = 0; i < p->count; i++) {
-		if (p->extents[i].start % PAGE_SIZE)
-			return "partition: alignment";
-		if (p->extents[i].owner > OWNER_PROTECTED)
-			return "partition: owner";
-		if (i && p->extents[i - 1].start >= p->extents[i].start)
-			return "partition: order";
-		if (i && p->extents[i - 1].owner == p->extents[i].owner)
-			return "partition: neighbours are one extent";
-	}
-	return NULL;
 }

@@ -22,11 +22,13 @@ struct partition {
 };
 
 /*
- * SOME is any address and ITS any number, of which nothing is known: what is proved of them is proved of all, and the provers need not guess instances.
+ * SOME is any address, ITS any number and WHOSE any owner, of which nothing is known: what is proved of them is proved of all, and the provers need not
+ * guess instances.
  */
 /*@ axiomatic Any {
   @   logic integer SOME;
   @   logic integer ITS;
+  @   logic integer WHOSE;
   @ }
   @*/
 /*@
@@ -36,6 +38,8 @@ struct partition {
     p->extents[p->count - 1].start < p->limit;
   predicate partition_at(struct partition *p, integer i, integer a) =
     0 <= i < p->count && p->extents[i].start <= a < p->limit && (i + 1 < p->count ==> a < p->extents[i + 1].start);
+  predicate asked(struct partition *old, integer start, integer end, integer owner) =
+    partition_at(old, ITS, SOME) && WHOSE == (start <= SOME < end ? owner : old->extents[ITS].owner);
 */
 
 /* All of it one owner's. */
@@ -69,11 +73,8 @@ bool partition_uniform(const struct partition *p, uint64_t start, uint64_t end);
   @ requires partition_ordered(old) && start < end <= old->limit;
   @ assigns *ret_new;
   @ ensures \result ==> partition_ordered(ret_new) && ret_new->limit == old->limit;
-  @ ensures \result ==> \forall integer j; partition_at(ret_new, j, SOME) && partition_at(old, ITS, SOME) ==>
-  @         ret_new->extents[j].owner == (start <= SOME < end ? owner : old->extents[ITS].owner);
+  @ ensures \result && asked(old, start, end, owner) ==>
+  @         \forall integer j; partition_at(ret_new, j, SOME) ==> ret_new->extents[j].owner == WHOSE;
   @*/
 must_check bool partition_set(const struct partition *old, uint64_t start, uint64_t end,
 			      enum owner owner, struct partition *ret_new);
-
-/* Extents in order, aligned, neighbours differ: NULL, or what is wrong. */
-const char *partition_check(const struct partition *p);

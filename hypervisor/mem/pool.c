@@ -11,11 +11,13 @@
 static struct {
 	uint8_t *start;
 	uint64_t physical;
-	size_t pages, first, left; /* first: behind the bits */
-	size_t hint;		   /* no free page lies below it */
+	size_t pages, first; /* first: behind the bits */
+	size_t hint;	     /* no free page lies below it */
 	uint64_t *used, *retired;
 	bool lock;
 } pool;
+
+uintptr_t pool_offset;
 
 static bool bit(const uint64_t *map, size_t i)
 {
@@ -35,6 +37,7 @@ void pool_init(void *start, uint64_t physical_start, size_t size)
 	memset(&pool, 0, sizeof(pool));
 	pool.start = start;
 	pool.physical = physical_start;
+	pool_offset = (uintptr_t)start - physical_start;
 	pool.pages = size / PAGE_SIZE;
 	pool.first = PAGE_UP(words * 2 * sizeof(uint64_t)) / PAGE_SIZE;
 	assert(pool.first < pool.pages);
@@ -43,7 +46,6 @@ void pool_init(void *start, uint64_t physical_start, size_t size)
 	pool.retired = pool.used + words;
 	for (size_t i = 0; i < pool.first; i++)
 		flip(pool.used, i);
-	pool.left = pool.pages - pool.first;
 	pool.hint = pool.first;
 }
 
@@ -69,7 +71,6 @@ void *pool_pages(size_t count)
 			continue;
 		for (size_t i = 0; i < count; i++)
 			flip(pool.used, at + i);
-		pool.left -= count;
 		page = pool.start + at * PAGE_SIZE;
 		break;
 	}
@@ -101,7 +102,6 @@ void pool_put(void *page)
 	i = index_of(page);
 	flip(pool.used, i);
 	pool.hint = MIN(pool.hint, i);
-	pool.left++;
 	mem_unlock(&pool.lock);
 }
 
@@ -110,25 +110,6 @@ void pool_retire(void *page)
 	mem_lock(&pool.lock);
 	flip(pool.retired, index_of(page));
 	mem_unlock(&pool.lock);
-}
-
-void pool_reclaim(void)
-{
-	mem_lock(&pool.lock);
-	for (size_t w = 0; w < pool.pages / 64 + 1; w++) {
-		if (!pool.retired[w])
-			continue;
-		pool.left += (size_t)__builtin_popcountll(pool.retired[w]);
-		pool.used[w] &= ~pool.retired[w];
-		pool.retired[w] = 0;
-		pool.hint = MIN(pool.hint, MAX(w * 64, pool.first));
-	}
-	mem_unlock(&pool.lock);
-}
-
-size_t pool_left(void)
-{
-	return __atomic_load_n(&pool.left, __ATOMIC_RELAXED);
 }
 
 uint64_t pool_physical(const void *page)
@@ -145,9 +126,4 @@ void *pool_virtual(uint64_t address)
 	    address - pool.physical >= pool.pages * PAGE_SIZE)
 		return NULL;
 	return pool.start + (address - pool.physical);
-}
-
-bool pool_overlaps(uint64_t start, uint64_t end)
-{
-	return start < pool.physical + pool.pages * PAGE_SIZE && end > pool.physical;
 }

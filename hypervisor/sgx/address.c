@@ -29,8 +29,11 @@ bool linux_mapping(uint64_t cr3, unsigned int levels, uint64_t linear,
 
 		if (!page)
 			return false;
-		entry = __atomic_load_n(&page[(linear >> (12 + 9 * (level - 1))) % 512],
-					__ATOMIC_RELAXED);
+		page += (linear >> (12 + 9 * (level - 1))) % 512;
+		entry = __atomic_load_n(page, __ATOMIC_RELAXED);
+		ret_mapping->entries[levels - level] = page;
+		ret_mapping->values[levels - level] = entry;
+		ret_mapping->count = levels - level + 1;
 		all &= entry;
 		no_exec |= entry & LEAF_NO_EXEC;
 		if (!(entry & LEAF_PRESENT))
@@ -175,9 +178,28 @@ void sgx_nested_fault(struct vcpu *v)
 	epc_unlock();
 }
 
-size_t sgx_read_code(struct vcpu *v, uint64_t linear, uint8_t *to, size_t size)
+static inline bool code_known(const struct enclave_entry *e, uint64_t linear)
 {
-	struct enclave_entry *e = v->enclave;
+	const struct code_page *c = &e->code;
+
+	return c->space == e->space && c->tables_freed == space_tables_freed &&
+	       c->linear == PAGE_DOWN(linear) && *c->leaf == c->leaf_value &&
+	       linear % PAGE_SIZE <= PAGE_SIZE - FETCH_MAX;
+}
+
+static void code_learn(struct enclave_entry *e, uint64_t linear, const uint8_t *memory)
+{
+	const uint64_t *leaf = space_leaf_place(e->space, linear);
+
+	if (leaf)
+		e->code = (struct code_page){ e->space, PAGE_DOWN(linear),
+					      *leaf,	space_tables_freed,
+					      leaf,	memory };
+}
+
+static __attribute__((noinline)) size_t
+read_code_by_tables(struct enclave_entry *e, uint64_t linear, uint8_t *to, size_t size)
+{
 	size_t done = 0;
 
 	epc_lock();
@@ -185,24 +207,42 @@ size_t sgx_read_code(struct vcpu *v, uint64_t linear, uint8_t *to, size_t size)
 		uint64_t at = linear + done,
 			 leaf = at - e->secs->base < e->secs->size ? space_leaf(e->space, at) : 0;
 		size_t part = MIN(size - done, PAGE_SIZE - at % PAGE_SIZE);
-		const uint8_t *page;
+		const struct epcm_entry *entry;
 
-		if (!leaf || (leaf & LEAF_NO_EXEC) || !epcm_of(leaf & LEAF_ADDRESS))
+		if (!leaf || (leaf & LEAF_NO_EXEC))
 			break;
-		page = epc_page(epcm_of(leaf & LEAF_ADDRESS));
-		memcpy(to + done, page + at % PAGE_SIZE, part);
+		entry = epcm_of(leaf & LEAF_ADDRESS);
+		if (!entry)
+			break;
+		memcpy(to + done, (const uint8_t *)epc_page(entry) + at % PAGE_SIZE, part);
+		code_learn(e, at, epc_page(entry));
 		done += part;
 	}
 	epc_unlock();
 	return done;
 }
 
+size_t sgx_read_code(struct vcpu *v, uint64_t linear, uint8_t *to, size_t size)
+{
+	struct enclave_entry *e = v->enclave;
+	bool known = false;
+
+	if (size == FETCH_MAX) {
+		epc_lock();
+		known = code_known(e, linear);
+		if (known)
+			__builtin_memcpy(to, e->code.memory + linear % PAGE_SIZE, FETCH_MAX);
+		epc_unlock();
+	}
+	return known ? size : read_code_by_tables(e, linear, to, size);
+}
+
 uint64_t sgx_enclave_cr3(const struct vcpu *v)
 {
-	return space_root(v->enclave->space);
+	return v->enclave->cr3;
 }
 
 uint64_t sgx_enclave_npt(const struct vcpu *v)
 {
-	return npt_root(space_npt(v->enclave->space));
+	return v->enclave->npt_root;
 }

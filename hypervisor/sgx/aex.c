@@ -11,14 +11,6 @@
 #include "hypervisor/sgx/sgx.h"
 
 #define VECTOR_BR 5
-#define RFLAGS_CF (1ULL << 0)
-#define RFLAGS_PF (1ULL << 2)
-#define RFLAGS_AF (1ULL << 4)
-#define RFLAGS_ZF (1ULL << 6)
-#define RFLAGS_SF (1ULL << 7)
-#define RFLAGS_TF (1ULL << 8)
-#define RFLAGS_OF (1ULL << 11)
-#define RFLAGS_RF (1ULL << 16)
 
 /* EXITINFO (SDM 3D, 37.9.2.1). */
 static uint32_t exit_info(const struct secs *secs, uint8_t vector, uint32_t error)
@@ -87,7 +79,7 @@ void sgx_aex(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t address, b
 
 	epc_lock();
 	save_registers(e, r, is_exception && vector != VECTOR_DB);
-	ssa_save(&e->frame, xfrm, e->xsave);
+	ssa_save(&e->frame, xfrm);
 	g->exit_info = info;
 	if (info && (e->secs->miscselect & MISC_EXINFO) &&
 	    (vector == VECTOR_PF || vector == VECTOR_GP)) {
@@ -110,7 +102,7 @@ void sgx_aex(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t address, b
 	r->rip = aep;
 	r->rflags &= ~(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF |
 		       RFLAGS_RF);
-	ssa_synthetic(xfrm, vector, is_exception, e->xsave);
+	ssa_synthetic(xfrm, vector, is_exception);
 	e->tcs->cssa++;
 	enclave_leave(v);
 	epc_unlock();

@@ -1,92 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The SGX architecture's structures and numbers (Intel SDM volume 3D: "37.x" are its chapters on structures, "38.x" the access
- * rules, "39.x" the life of pages, "40.x" the leaves). All little endian, no bitfields; each size and offset is pinned. Nothing
- * here is ours, except struct epcm_entry (the architecture leaves it to the processor) and the tail of the SECS (the SDM:
- * "reserved", used by the processor).
+ * rules, "39.x" the life of pages, "40.x" the leaves). All little endian, no bitfields; each size and offset is pinned
+ * (tests/leaves/layout_test.c). Nothing here is ours, except struct epcm_entry (the architecture leaves it to the processor) and
+ * the tail of the SECS (the SDM: "reserved", used by the processor).
  */
 #pragma once
 
 #include "lib/base/types.h"
 
+/* clang-format off */
 /* --- Leaves (SDM 3D, tables 36-1 to 36-3): EAX at ENCLS and ENCLU ----------------------------- */
 enum encls_leaf {
-	ENCLS_ECREATE = 0x00,
-	ENCLS_EADD = 0x01,
-	ENCLS_EINIT = 0x02,
-	ENCLS_EREMOVE = 0x03,
-	ENCLS_EDBGRD = 0x04,
-	ENCLS_EDBGWR = 0x05,
-	ENCLS_EEXTEND = 0x06,
-	ENCLS_ELDB = 0x07,
-	ENCLS_ELDU = 0x08,
-	ENCLS_EBLOCK = 0x09,
-	ENCLS_EPA = 0x0a,
-	ENCLS_EWB = 0x0b,
-	ENCLS_ETRACK = 0x0c,
-	ENCLS_EAUG = 0x0d,
-	ENCLS_EMODPR = 0x0e,
-	ENCLS_EMODT = 0x0f,
-	ENCLS_ERDINFO = 0x10,
-	ENCLS_ETRACKC = 0x11,
-	ENCLS_ELDBC = 0x12,
-	ENCLS_ELDUC = 0x13,
+	ENCLS_ECREATE = 0x00, ENCLS_EADD = 0x01, ENCLS_EINIT = 0x02, ENCLS_EREMOVE = 0x03,
+	ENCLS_EDBGRD = 0x04, ENCLS_EDBGWR = 0x05, ENCLS_EEXTEND = 0x06, ENCLS_ELDB = 0x07,
+	ENCLS_ELDU = 0x08, ENCLS_EBLOCK = 0x09, ENCLS_EPA = 0x0a, ENCLS_EWB = 0x0b,
+	ENCLS_ETRACK = 0x0c, ENCLS_EAUG = 0x0d, ENCLS_EMODPR = 0x0e, ENCLS_EMODT = 0x0f,
+	ENCLS_ERDINFO = 0x10, ENCLS_ETRACKC = 0x11, ENCLS_ELDBC = 0x12, ENCLS_ELDUC = 0x13,
 };
 enum enclu_leaf {
-	ENCLU_EREPORT = 0x00,
-	ENCLU_EGETKEY = 0x01,
-	ENCLU_EENTER = 0x02,
-	ENCLU_ERESUME = 0x03,
-	ENCLU_EEXIT = 0x04,
-	ENCLU_EACCEPT = 0x05,
-	ENCLU_EMODPE = 0x06,
-	ENCLU_EACCEPTCOPY = 0x07,
-	ENCLU_EVERIFYREPORT2 = 0x08,
-	ENCLU_EDECCSSA = 0x09,
+	ENCLU_EREPORT = 0x00, ENCLU_EGETKEY = 0x01, ENCLU_EENTER = 0x02, ENCLU_ERESUME = 0x03,
+	ENCLU_EEXIT = 0x04, ENCLU_EACCEPT = 0x05, ENCLU_EMODPE = 0x06, ENCLU_EACCEPTCOPY = 0x07,
+	ENCLU_EVERIFYREPORT2 = 0x08, ENCLU_EDECCSSA = 0x09,
 };
 
 /* --- Codes that leaves return in RAX (SDM 3D, table 40-5 "error codes") ----------------------- */
 enum sgx_code {
-	SGX_OK = 0,
-	SGX_INVALID_SIG_STRUCT = 1,
-	SGX_INVALID_ATTRIBUTE = 2,
-	SGX_BLKSTATE = 3,
-	SGX_INVALID_MEASUREMENT = 4,
-	SGX_NOTBLOCKABLE = 5,
-	SGX_PG_INVLD = 6,
-	SGX_EPC_PAGE_CONFLICT = 7,
-	SGX_INVALID_SIGNATURE = 8,
-	SGX_MAC_COMPARE_FAIL = 9,
-	SGX_PAGE_NOT_BLOCKED = 10,
-	SGX_NOT_TRACKED = 11,
-	SGX_VA_SLOT_OCCUPIED = 12,
-	SGX_CHILD_PRESENT = 13,
-	SGX_ENCLAVE_ACT = 14,
-	SGX_ENTRYEPOCH_LOCKED = 15,
-	SGX_INVALID_EINITTOKEN = 16,
-	SGX_PREV_TRK_INCMPL = 17,
-	SGX_PG_IS_SECS = 18,
-	SGX_PAGE_ATTRIBUTES_MISMATCH = 19,
-	SGX_PAGE_NOT_MODIFIABLE = 20,
-	SGX_PAGE_NOT_DEBUGGABLE = 21,
-	SGX_INVALID_COUNTER = 25,
-	SGX_PG_NONEPC = 26,
-	SGX_TRACK_NOT_REQUIRED = 27,
-	SGX_INVALID_CPUSVN = 32,
-	SGX_INVALID_ISVSVN = 64,
-	SGX_UNMASKED_EVENT = 128,
-	SGX_INVALID_KEYNAME = 256,
+	SGX_OK = 0, SGX_INVALID_SIG_STRUCT = 1, SGX_INVALID_ATTRIBUTE = 2, SGX_BLKSTATE = 3,
+	SGX_INVALID_MEASUREMENT = 4, SGX_NOTBLOCKABLE = 5, SGX_PG_INVLD = 6,
+	SGX_EPC_PAGE_CONFLICT = 7, SGX_INVALID_SIGNATURE = 8, SGX_MAC_COMPARE_FAIL = 9,
+	SGX_PAGE_NOT_BLOCKED = 10, SGX_NOT_TRACKED = 11, SGX_VA_SLOT_OCCUPIED = 12,
+	SGX_CHILD_PRESENT = 13, SGX_ENCLAVE_ACT = 14, SGX_ENTRYEPOCH_LOCKED = 15,
+	SGX_INVALID_EINITTOKEN = 16, SGX_PREV_TRK_INCMPL = 17, SGX_PG_IS_SECS = 18,
+	SGX_PAGE_ATTRIBUTES_MISMATCH = 19, SGX_PAGE_NOT_MODIFIABLE = 20,
+	SGX_PAGE_NOT_DEBUGGABLE = 21, SGX_INVALID_COUNTER = 25, SGX_PG_NONEPC = 26,
+	SGX_TRACK_NOT_REQUIRED = 27, SGX_INVALID_CPUSVN = 32, SGX_INVALID_ISVSVN = 64,
+	SGX_UNMASKED_EVENT = 128, SGX_INVALID_KEYNAME = 256,
 };
+/* clang-format on */
 
 /* --- ATTRIBUTES (SDM 3D, 37.7.1) -------------------------------------------------------------- */
-#define ATTRIBUTE_INIT (1ULL << 0)
-#define ATTRIBUTE_DEBUG (1ULL << 1)
-#define ATTRIBUTE_MODE64BIT (1ULL << 2)
-#define ATTRIBUTE_PROVISIONKEY (1ULL << 4)
-#define ATTRIBUTE_EINITTOKENKEY (1ULL << 5)
-#define ATTRIBUTE_CET (1ULL << 6)
-#define ATTRIBUTE_KSS (1ULL << 7)
-#define ATTRIBUTE_AEXNOTIFY (1ULL << 10)
+/* clang-format off */
+enum {
+	ATTRIBUTE_INIT = 1 << 0, ATTRIBUTE_DEBUG = 1 << 1, ATTRIBUTE_MODE64BIT = 1 << 2,
+	ATTRIBUTE_PROVISIONKEY = 1 << 4, ATTRIBUTE_EINITTOKENKEY = 1 << 5, ATTRIBUTE_CET = 1 << 6,
+	ATTRIBUTE_KSS = 1 << 7, ATTRIBUTE_AEXNOTIFY = 1 << 10,
+};
+/* clang-format on */
 struct attributes {
 	uint64_t flags;
 	uint64_t xfrm; /* layout of XCR0 (37.7.2) */
@@ -97,32 +57,23 @@ struct attributes {
 
 /* --- SECS (37.7): 4096 bytes, the page of type PT_SECS ---------------------------------------- */
 struct secs {
-	uint64_t size;
-	uint64_t base;
+	uint64_t size, base;
 	uint32_t ssa_frame_size; /* pages */
 	uint32_t miscselect;
 	uint64_t cet_legacy_bitmap_offset;
-	uint8_t cet_attributes;
-	uint8_t reserved1[15];
+	uint8_t cet_attributes, reserved1[15];
 	struct attributes attributes;
-	uint8_t mrenclave[32];
-	uint8_t reserved2[32];
-	uint8_t mrsigner[32];
-	uint8_t reserved3[32];
-	uint8_t config_id[64];
-	uint16_t isv_prod_id;
-	uint16_t isv_svn;
-	uint16_t config_svn;
+	uint8_t mrenclave[32], reserved2[32], mrsigner[32], reserved3[32], config_id[64];
+	uint16_t isv_prod_id, isv_svn, config_svn;
 	/*
 	 * From here on reserved for software and zero in what ECREATE is given; the processor (we) keeps its own state there. It is
 	 * evicted and reloaded with the page by EWB and ELDU, except `run`, which EWB clears: it is a pointer.
 	 */
 	uint8_t reserved4[2];
 	uint64_t eid;
-	uint8_t isv_ext_prod_id[16];
-	uint8_t isv_family_id[16];
-	uint8_t padding
-		[352]; /* top 352 bytes of the decoded signature (EINIT; input of key derivation) */
+	uint8_t isv_ext_prod_id[16], isv_family_id[16];
+	/* top 352 bytes of the decoded signature (EINIT; input of key derivation) */
+	uint8_t padding[352];
 	uint64_t measure[16]; /* struct sha256_state while not initialised */
 	uint64_t children;    /* valid pages with this SECS */
 	/* Tracking (39.5.x; sgx/epcm.h): */
@@ -132,71 +83,48 @@ struct secs {
 	uint64_t run; /* struct enclave * of sgx/address.c, or 0: what is needed to run it, while it is in EPC */
 	uint8_t reserved5[4096 - 824];
 };
-_Static_assert(sizeof(struct secs) == 4096, "SECS");
-_Static_assert(offsetof(struct secs, ssa_frame_size) == 16, "SECS");
-_Static_assert(offsetof(struct secs, miscselect) == 20, "SECS");
-_Static_assert(offsetof(struct secs, cet_attributes) == 32, "SECS");
-_Static_assert(offsetof(struct secs, attributes) == 48, "SECS");
-_Static_assert(offsetof(struct secs, mrenclave) == 64, "SECS");
-_Static_assert(offsetof(struct secs, mrsigner) == 128, "SECS");
-_Static_assert(offsetof(struct secs, config_id) == 192, "SECS");
-_Static_assert(offsetof(struct secs, isv_prod_id) == 256, "SECS");
-_Static_assert(offsetof(struct secs, config_svn) == 260, "SECS");
-_Static_assert(offsetof(struct secs, reserved4) == 262, "SECS");
 
 /* --- PAGEINFO, SECINFO, PCMD, RDINFO (37.8 - 37.12) ------------------------------------------- */
 struct page_info {
-	uint64_t linear;
-	uint64_t source;
+	uint64_t linear, source;
 	uint64_t secinfo; /* or PCMD */
 	uint64_t secs;
 };
-_Static_assert(sizeof(struct page_info) == 32, "PAGEINFO");
 
 struct secinfo {
 	uint64_t flags;
 	uint8_t reserved[56];
 };
-_Static_assert(sizeof(struct secinfo) == 64, "SECINFO");
-#define SECINFO_R (1ULL << 0)
-#define SECINFO_W (1ULL << 1)
-#define SECINFO_X (1ULL << 2)
+/* clang-format off */
+enum {
+	SECINFO_R = 1 << 0, SECINFO_W = 1 << 1, SECINFO_X = 1 << 2,
+};
+/* clang-format on */
 #define SECINFO_RWX (SECINFO_R | SECINFO_W | SECINFO_X)
-#define SECINFO_PENDING (1ULL << 3)
-#define SECINFO_MODIFIED (1ULL << 4)
-#define SECINFO_PR (1ULL << 5)
+/* clang-format off */
+enum {
+	SECINFO_PENDING = 1 << 3, SECINFO_MODIFIED = 1 << 4, SECINFO_PR = 1 << 5,
+};
+/* clang-format on */
 #define SECINFO_TYPE_SHIFT 8
 #define SECINFO_TYPE(flags) ((uint8_t)((flags) >> SECINFO_TYPE_SHIFT))
 #define SECINFO_RESERVED                                                   \
 	(~(SECINFO_RWX | SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR | \
 	   (0xffULL << SECINFO_TYPE_SHIFT)))
 
-enum page_type {
-	PT_SECS = 0,
-	PT_TCS = 1,
-	PT_REG = 2,
-	PT_VA = 3,
-	PT_TRIM = 4,
-	PT_SS_FIRST = 5,
-	PT_SS_REST = 6
-}; /* 37.11.2 */
+/* 37.11.2 */
+enum page_type { PT_SECS, PT_TCS, PT_REG, PT_VA, PT_TRIM, PT_SS_FIRST, PT_SS_REST };
 
 struct pcmd {
 	struct secinfo secinfo;
 	uint64_t enclave_id;
-	uint8_t reserved[40];
-	uint8_t mac[16];
+	uint8_t reserved[40], mac[16];
 };
-_Static_assert(sizeof(struct pcmd) == 128 && offsetof(struct pcmd, mac) == 112, "PCMD");
 
 struct rdinfo {
-	uint64_t status;
-	uint64_t flags;
-	uint64_t enclave_context;
+	uint64_t status, flags, enclave_context;
 };
-_Static_assert(sizeof(struct rdinfo) == 24, "RDINFO");
 #define RDINFO_CHILDPRESENT (1ULL << 0)
-#define RDINFO_VIRTCHILDPRESENT (1ULL << 1)
 /* FLAGS as SECINFO.FLAGS, with */
 #define RDINFO_BLOCKED (1ULL << 6)
 
@@ -205,42 +133,26 @@ _Static_assert(sizeof(struct rdinfo) == 24, "RDINFO");
 /* --- TCS, SSA (37.8, 37.9) -------------------------------------------------------------------- */
 struct tcs {
 	uint64_t state; /* 1: a processor is inside by it */
-	uint64_t flags;
-	uint64_t ossa;
-	uint32_t cssa;
-	uint32_t nssa;
-	uint64_t oentry;
-	uint64_t aep;
-	uint64_t ofs_base;
-	uint64_t ogs_base;
-	uint32_t fs_limit;
-	uint32_t gs_limit;
+	uint64_t flags, ossa;
+	uint32_t cssa, nssa;
+	uint64_t oentry, aep, ofs_base, ogs_base;
+	uint32_t fs_limit, gs_limit;
 	uint8_t reserved[4096 - 72];
 };
-_Static_assert(sizeof(struct tcs) == 4096, "TCS");
-_Static_assert(offsetof(struct tcs, ossa) == 16 && offsetof(struct tcs, nssa) == 28, "TCS");
-_Static_assert(offsetof(struct tcs, oentry) == 32 && offsetof(struct tcs, reserved) == 72, "TCS");
 #define TCS_INACTIVE 0ULL
 #define TCS_ACTIVE 1ULL
 #define TCS_DBGOPTIN (1ULL << 0)
 #define TCS_AEXNOTIFY (1ULL << 1)
-#define TCS_FLAGS_RESERVED (~(TCS_DBGOPTIN | TCS_AEXNOTIFY))
+/* AEX-Notify is not offered (CPUID.12H.1:EAX[10]), so its flag is reserved. */
+#define TCS_FLAGS_RESERVED (~TCS_DBGOPTIN)
 
 struct gprsgx { /* the last 184 bytes of an SSA frame (37.9.2) */
 	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rflags, rip, ursp, urbp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rflags, rip, ursp, urbp;
 	uint32_t exit_info;
-	uint8_t reserved[3];
-	uint8_t aex_notify;
+	uint8_t reserved[3], aex_notify;
 	uint64_t fs_base, gs_base;
 };
-_Static_assert(sizeof(struct gprsgx) == 184, "GPRSGX");
-_Static_assert(offsetof(struct gprsgx, rflags) == 128 && offsetof(struct gprsgx, ursp) == 144,
-	       "GPRSGX");
-_Static_assert(offsetof(struct gprsgx, aex_notify) == 167 &&
-		       offsetof(struct gprsgx, gs_base) == 176,
-	       "GPRSGX");
 /* EXITINFO (37.9.2.1) */
 #define EXITINFO_VALID (1U << 31)
 #define EXITINFO_TYPE_HARDWARE (3U << 8)
@@ -248,10 +160,8 @@ _Static_assert(offsetof(struct gprsgx, aex_notify) == 167 &&
 
 struct exinfo { /* directly below GPRSGX, if MISC_EXINFO (37.9.3) */
 	uint64_t maddr;
-	uint32_t error;
-	uint32_t reserved;
+	uint32_t error, reserved;
 };
-_Static_assert(sizeof(struct exinfo) == 16, "EXINFO");
 
 /* --- SIGSTRUCT, EINITTOKEN (37.14, 37.15) ----------------------------------------------------- */
 struct sigstruct {
@@ -260,35 +170,16 @@ struct sigstruct {
 	uint32_t date;	 /* BCD, yyyymmdd */
 	uint8_t header2[16];
 	uint32_t sw_defined;
-	uint8_t reserved1[84];
-	uint8_t modulus[384];
+	uint8_t reserved1[84], modulus[384];
 	uint32_t exponent; /* 3 */
 	uint8_t signature[384];
-	uint32_t miscselect;
-	uint32_t misc_mask;
-	uint8_t cet_attributes;
-	uint8_t cet_attributes_mask;
-	uint8_t reserved2[2];
-	uint8_t isv_family_id[16];
-	struct attributes attributes;
-	struct attributes attribute_mask;
-	uint8_t enclave_hash[32];
-	uint8_t reserved3[16];
-	uint8_t isv_ext_prod_id[16];
-	uint16_t isv_prod_id;
-	uint16_t isv_svn;
-	uint8_t reserved4[12];
-	uint8_t q1[384];
-	uint8_t q2[384];
+	uint32_t miscselect, misc_mask;
+	uint8_t cet_attributes, cet_attributes_mask, reserved2[2], isv_family_id[16];
+	struct attributes attributes, attribute_mask;
+	uint8_t enclave_hash[32], reserved3[16], isv_ext_prod_id[16];
+	uint16_t isv_prod_id, isv_svn;
+	uint8_t reserved4[12], q1[384], q2[384];
 };
-_Static_assert(sizeof(struct sigstruct) == 1808, "SIGSTRUCT");
-_Static_assert(offsetof(struct sigstruct, modulus) == 128, "SIGSTRUCT");
-_Static_assert(offsetof(struct sigstruct, signature) == 516, "SIGSTRUCT");
-_Static_assert(offsetof(struct sigstruct, miscselect) == 900, "SIGSTRUCT");
-_Static_assert(offsetof(struct sigstruct, isv_family_id) == 912, "SIGSTRUCT");
-_Static_assert(offsetof(struct sigstruct, enclave_hash) == 960, "SIGSTRUCT");
-_Static_assert(offsetof(struct sigstruct, isv_prod_id) == 1024, "SIGSTRUCT");
-_Static_assert(offsetof(struct sigstruct, q1) == 1040, "SIGSTRUCT");
 /* What is signed: [0, 128) and [900, 1028). */
 #define SIGSTRUCT_SIGNED1 128
 #define SIGSTRUCT_SIGNED2 900
@@ -300,102 +191,57 @@ struct einittoken {
 	uint32_t valid; /* bit 0 */
 	uint8_t reserved1[44];
 	struct attributes attributes;
-	uint8_t mrenclave[32];
-	uint8_t reserved2[32];
-	uint8_t mrsigner[32];
-	uint8_t reserved3[32];
+	uint8_t mrenclave[32], reserved2[32], mrsigner[32], reserved3[32];
 	/* the MAC covers what is above */
 	uint8_t cpu_svn_le[16];
-	uint16_t isv_prod_id_le;
-	uint16_t isv_svn_le;
+	uint16_t isv_prod_id_le, isv_svn_le;
 	uint8_t reserved4[24];
 	uint32_t masked_miscselect_le;
 	struct attributes masked_attributes_le;
-	uint8_t key_id[32];
-	uint8_t mac[16];
+	uint8_t key_id[32], mac[16];
 };
-_Static_assert(sizeof(struct einittoken) == 304, "EINITTOKEN");
-_Static_assert(offsetof(struct einittoken, mrenclave) == 64, "EINITTOKEN");
-_Static_assert(offsetof(struct einittoken, cpu_svn_le) == 192, "EINITTOKEN");
-_Static_assert(offsetof(struct einittoken, masked_miscselect_le) == 236, "EINITTOKEN");
-_Static_assert(offsetof(struct einittoken, key_id) == 256, "EINITTOKEN");
 #define EINITTOKEN_MACED 192
 
 /* --- REPORT, TARGETINFO, KEYREQUEST (37.16 - 37.18) ------------------------------------------- */
 struct report {
 	uint8_t cpu_svn[16];
 	uint32_t miscselect;
-	uint8_t cet_attributes;
-	uint8_t reserved1[11];
-	uint8_t isv_ext_prod_id[16];
+	uint8_t cet_attributes, reserved1[11], isv_ext_prod_id[16];
 	struct attributes attributes;
-	uint8_t mrenclave[32];
-	uint8_t reserved2[32];
-	uint8_t mrsigner[32];
-	uint8_t reserved3[32];
-	uint8_t config_id[64];
-	uint16_t isv_prod_id;
-	uint16_t isv_svn;
-	uint16_t config_svn;
-	uint8_t reserved4[42];
-	uint8_t isv_family_id[16];
-	uint8_t report_data[64];
+	uint8_t mrenclave[32], reserved2[32], mrsigner[32], reserved3[32], config_id[64];
+	uint16_t isv_prod_id, isv_svn, config_svn;
+	uint8_t reserved4[42], isv_family_id[16], report_data[64];
 	/* the MAC covers what is above */
-	uint8_t key_id[32];
-	uint8_t mac[16];
+	uint8_t key_id[32], mac[16];
 };
-_Static_assert(sizeof(struct report) == 432, "REPORT");
-_Static_assert(offsetof(struct report, isv_ext_prod_id) == 32, "REPORT");
-_Static_assert(offsetof(struct report, config_id) == 192, "REPORT");
-_Static_assert(offsetof(struct report, isv_family_id) == 304, "REPORT");
-_Static_assert(offsetof(struct report, key_id) == 384, "REPORT");
 #define REPORT_MACED 384
 
 struct targetinfo {
 	uint8_t measurement[32];
 	struct attributes attributes;
-	uint8_t cet_attributes;
-	uint8_t reserved1;
+	uint8_t cet_attributes, reserved1;
 	uint16_t config_svn;
 	uint32_t miscselect;
-	uint8_t reserved2[8];
-	uint8_t config_id[64];
-	uint8_t reserved3[384];
+	uint8_t reserved2[8], config_id[64], reserved3[384];
 };
-_Static_assert(sizeof(struct targetinfo) == 512, "TARGETINFO");
-_Static_assert(offsetof(struct targetinfo, config_svn) == 50, "TARGETINFO");
-_Static_assert(offsetof(struct targetinfo, config_id) == 64, "TARGETINFO");
 
 struct keyrequest {
-	uint16_t key_name;
-	uint16_t key_policy;
-	uint16_t isv_svn;
-	uint8_t cet_attributes_mask;
-	uint8_t reserved1;
-	uint8_t cpu_svn[16];
+	uint16_t key_name, key_policy, isv_svn;
+	uint8_t cet_attributes_mask, reserved1, cpu_svn[16];
 	struct attributes attribute_mask;
 	uint8_t key_id[32];
 	uint32_t misc_mask;
 	uint16_t config_svn;
 	uint8_t reserved2[434];
 } __attribute__((packed, aligned(8)));
-_Static_assert(sizeof(struct keyrequest) == 512, "KEYREQUEST");
-_Static_assert(offsetof(struct keyrequest, attribute_mask) == 24, "KEYREQUEST");
-_Static_assert(offsetof(struct keyrequest, key_id) == 40, "KEYREQUEST");
-_Static_assert(offsetof(struct keyrequest, reserved2) == 78, "KEYREQUEST");
-enum key_name {
-	KEY_EINITTOKEN = 0,
-	KEY_PROVISION = 1,
-	KEY_PROVISION_SEAL = 2,
-	KEY_REPORT = 3,
-	KEY_SEAL = 4
+enum key_name { KEY_EINITTOKEN, KEY_PROVISION, KEY_PROVISION_SEAL, KEY_REPORT, KEY_SEAL };
+/* clang-format off */
+enum {
+	KEYPOLICY_MRENCLAVE = 1 << 0, KEYPOLICY_MRSIGNER = 1 << 1, KEYPOLICY_NOISVPRODID = 1 << 2,
+	KEYPOLICY_CONFIGID = 1 << 3, KEYPOLICY_ISVFAMILYID = 1 << 4,
+	KEYPOLICY_ISVEXTPRODID = 1 << 5,
 };
-#define KEYPOLICY_MRENCLAVE (1U << 0)
-#define KEYPOLICY_MRSIGNER (1U << 1)
-#define KEYPOLICY_NOISVPRODID (1U << 2)
-#define KEYPOLICY_CONFIGID (1U << 3)
-#define KEYPOLICY_ISVFAMILYID (1U << 4)
-#define KEYPOLICY_ISVEXTPRODID (1U << 5)
+/* clang-format on */
 #define KEYPOLICY_RESERVED 0xffc0U
 #define KEYPOLICY_KSS                                                         \
 	(KEYPOLICY_NOISVPRODID | KEYPOLICY_CONFIGID | KEYPOLICY_ISVFAMILYID | \
@@ -403,10 +249,14 @@ enum key_name {
 
 /* --- MSRs (SDM 4, table 2-2) and CPUID (SDM 2A, CPUID; 3D, 36.7.2) ---------------------------- */
 #define MSR_FEATURE_CONTROL 0x3a
-#define FEATURE_CONTROL_LOCKED (1ULL << 0)
-#define FEATURE_CONTROL_SGX_LC (1ULL << 17)
-#define FEATURE_CONTROL_SGX (1ULL << 18)
-#define MSR_SGX_LE_HASH0 0x8c /* .. 0x8f */
+/* clang-format off */
+enum {
+	FEATURE_CONTROL_LOCKED = 1 << 0, FEATURE_CONTROL_SGX_LC = 1 << 17,
+	FEATURE_CONTROL_SGX = 1 << 18,
+};
+/* clang-format on */
+#define MSR_SGX_LE_HASH0 0x8c	   /* .. 0x8f */
+#define MSR_SGX_OWNER_EPOCH 0x300U /* and 0x301 */
 #define CPUID_7_EBX_SGX (1U << 2)
 #define CPUID_7_ECX_SGX_LC (1U << 30)
 #define CPUID_SGX 0x12
@@ -425,4 +275,3 @@ struct epcm_entry {
 	uint8_t rights; /* SECINFO_R | SECINFO_W | SECINFO_X */
 	uint8_t reserved;
 };
-_Static_assert(sizeof(struct epcm_entry) == 32, "EPCM");

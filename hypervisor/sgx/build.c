@@ -55,20 +55,14 @@ static bool ecreate_is_legal(const struct secs *s)
 	       (is_zero(s->config_id, sizeof(s->config_id)) && !s->config_svn);
 }
 
-int leaf_ecreate(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_ecreate(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target;
 	struct page_info info;
 	struct secinfo secinfo;
 	struct secs *secs;
-	void *data;
 
-	(void)rdx;
-	if (operand_aligned(v, rbx, sizeof(info)) ||
-	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
-	    operand_read(v, rbx, &info, sizeof(info)))
-		return -EFAULT;
-	if (operand_aligned(v, info.source, PAGE_SIZE) ||
+	if (operand_read(v, o->rbx, &info, sizeof(info)) ||
+	    operand_aligned(v, info.source, PAGE_SIZE) ||
 	    operand_aligned(v, info.secinfo, sizeof(secinfo)))
 		return -EFAULT;
 	if (info.linear || info.secs)
@@ -79,8 +73,8 @@ int leaf_ecreate(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	if (!is_zero(secinfo.reserved, sizeof(secinfo.reserved)) ||
 	    (secinfo.flags & SECINFO_RESERVED) || SECINFO_TYPE(secinfo.flags) != PT_SECS)
 		return fault_gp(v);
-	if (target->valid)
-		return fault_epcm(v, rcx);
+	if (o->page->valid)
+		return fault_epcm(v, o->rcx);
 	if (operand_read(v, info.source, page_copy, PAGE_SIZE))
 		return -EFAULT;
 	secs = (struct secs *)page_copy;
@@ -93,8 +87,8 @@ int leaf_ecreate(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	secs->isv_prod_id = 0;
 	secs->eid = next_eid++;
 	measure_ecreate(secs);
-	memcpy(data, secs, PAGE_SIZE);
-	epcm_fill(target, PT_SECS, 0, 0, 0);
+	memcpy(o->data, secs, PAGE_SIZE);
+	epcm_fill(o->page, PT_SECS, 0, 0, 0);
 	return 0;
 }
 
@@ -123,25 +117,20 @@ static bool eadd_prepare(const struct secs *secs, struct secinfo *secinfo, uint8
 	return true;
 }
 
-int leaf_eadd(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_eadd(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target, *owner;
+	struct epcm_entry *owner;
 	struct page_info info;
 	struct secinfo secinfo;
 	struct secs *secs;
-	void *data, *secs_data;
+	void *secs_data;
 
-	(void)rdx;
-	if (operand_aligned(v, rbx, sizeof(info)) ||
-	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
-	    operand_read(v, rbx, &info, sizeof(info)))
-		return -EFAULT;
-	if (operand_aligned(v, info.source, PAGE_SIZE) ||
+	if (operand_read(v, o->rbx, &info, sizeof(info)) ||
+	    operand_aligned(v, info.source, PAGE_SIZE) ||
 	    operand_aligned(v, info.secs, PAGE_SIZE) ||
 	    operand_aligned(v, info.secinfo, sizeof(secinfo)) ||
-	    operand_aligned(v, info.linear, PAGE_SIZE))
-		return -EFAULT;
-	if (operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner, &secs_data) ||
+	    operand_aligned(v, info.linear, PAGE_SIZE) ||
+	    operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner, &secs_data) ||
 	    operand_read(v, info.secinfo, &secinfo, sizeof(secinfo)))
 		return -EFAULT;
 	if (!is_zero(secinfo.reserved, sizeof(secinfo.reserved)) ||
@@ -149,8 +138,8 @@ int leaf_eadd(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	     (SECINFO_RESERVED | SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR)) ||
 	    (SECINFO_TYPE(secinfo.flags) != PT_REG && SECINFO_TYPE(secinfo.flags) != PT_TCS))
 		return fault_gp(v);
-	if (target->valid)
-		return fault_epcm(v, rcx);
+	if (o->page->valid)
+		return fault_epcm(v, o->rcx);
 	if (!owner->valid || owner->type != PT_SECS)
 		return fault_epcm(v, info.secs);
 	secs = secs_data;
@@ -160,95 +149,88 @@ int leaf_eadd(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	    (secs->attributes.flags & ATTRIBUTE_INIT))
 		return fault_gp(v);
 
-	memcpy(data, page_copy, PAGE_SIZE);
+	memcpy(o->data, page_copy, PAGE_SIZE);
 	measure_eadd(secs, info.linear - secs->base, &secinfo);
-	epcm_fill(target, SECINFO_TYPE(secinfo.flags), secinfo.flags, epc_physical(owner),
+	epcm_fill(o->page, SECINFO_TYPE(secinfo.flags), secinfo.flags, epc_physical(owner),
 		  info.linear);
 	return 0;
 }
 
-int leaf_eextend(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_eextend(struct vcpu *v, const struct encls_operands *o)
 {
 	struct epcm_entry *owner, *target;
 	struct secs *secs;
 	void *secs_data, *chunk;
 
-	(void)rdx;
-	if (operand_aligned(v, rbx, PAGE_SIZE) ||
-	    operand_epc(v, rbx, PAGE_SIZE, ACCESS_READ, &owner, &secs_data) ||
-	    operand_epc(v, rcx, 256, ACCESS_READ, &target, &chunk))
+	if (operand_aligned(v, o->rbx, PAGE_SIZE) ||
+	    operand_epc(v, o->rbx, PAGE_SIZE, ACCESS_READ, &owner, &secs_data) ||
+	    operand_epc(v, o->rcx, 256, ACCESS_READ, &target, &chunk))
 		return -EFAULT;
 	if (!target->valid || (target->type != PT_REG && target->type != PT_TCS))
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, o->rcx);
 	if (target->secs != epc_physical(owner))
 		return fault_gp(v);
 	secs = secs_data;
 	if (secs->attributes.flags & ATTRIBUTE_INIT)
 		return fault_gp(v);
-	measure_eextend(secs, target->address - secs->base + (rcx & (PAGE_SIZE - 1)), chunk);
+	measure_eextend(secs, target->address - secs->base + (o->rcx & (PAGE_SIZE - 1)), chunk);
 	return 0;
 }
 
-int leaf_eremove(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_eremove(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target;
-	void *data;
+	struct epcm_entry *page = o->page;
 
-	(void)rbx, (void)rdx;
-	if (operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data))
-		return -EFAULT;
-	if (!target->valid)
+	(void)v;
+	if (!page->valid)
 		return SGX_OK;
-	if (target->type == PT_VA || (target->type == PT_TRIM && !target->modified)) {
-		epcm_clear(target);
+	if (page->type == PT_VA || (page->type == PT_TRIM && !page->modified)) {
+		epcm_clear(page);
 		return SGX_OK;
 	}
-	if (target->type == PT_SECS && epcm_secs(target)->children)
+	if (page->type == PT_SECS && epcm_secs(page)->children)
 		return SGX_CHILD_PRESENT;
-	if (track_active(epcm_secs(target)))
+	if (track_active(epcm_secs(page)))
 		return SGX_ENCLAVE_ACT;
-	epcm_clear(target);
+	epcm_clear(page);
 	return SGX_OK;
 }
 
-int leaf_epa(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_epa(struct vcpu *v, const struct encls_operands *o)
 {
 	struct epcm_entry *target;
 	void *data;
 
-	(void)rdx;
-	if (rbx != PT_VA)
+	if (o->rbx != PT_VA)
 		return fault_gp(v);
-	if (operand_epc(v, rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data))
+	if (operand_epc(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data))
 		return -EFAULT;
 	if (target->valid)
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, o->rcx);
 	memset(data, 0, PAGE_SIZE);
 	epcm_fill(target, PT_VA, 0, 0, 0);
 	return 0;
 }
 
-int leaf_eaug(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_eaug(struct vcpu *v, const struct encls_operands *o)
 {
 	struct epcm_entry *target, *owner;
 	struct page_info info;
 	struct secs *secs;
 	void *data, *secs_data;
 
-	(void)rdx;
-	if (operand_aligned(v, rbx, sizeof(info)) || operand_aligned(v, rcx, PAGE_SIZE) ||
-	    operand_read(v, rbx, &info, sizeof(info)))
-		return -EFAULT;
-	if (operand_aligned(v, info.secs, PAGE_SIZE) || operand_aligned(v, info.linear, PAGE_SIZE))
+	if (operand_aligned(v, o->rbx, sizeof(info)) || operand_aligned(v, o->rcx, PAGE_SIZE) ||
+	    operand_read(v, o->rbx, &info, sizeof(info)) ||
+	    operand_aligned(v, info.secs, PAGE_SIZE) || operand_aligned(v, info.linear, PAGE_SIZE))
 		return -EFAULT;
 	/* A SECINFO is only for shadow stacks, which need CET: not here. */
 	if (info.secinfo || info.source)
 		return fault_gp(v);
-	if (operand_epc(v, rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
+	if (operand_epc(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
 	    operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner, &secs_data))
 		return -EFAULT;
 	if (target->valid)
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, o->rcx);
 	if (!owner->valid || owner->type != PT_SECS)
 		return fault_epcm(v, info.secs);
 	secs = secs_data;

@@ -55,8 +55,8 @@ static int check_token(const struct einittoken *token, const struct secs *secs,
 	if (!cpu_svn_ok(token->cpu_svn_le))
 		return SGX_INVALID_CPUSVN;
 	key_einittoken(token, (const uint8_t *)le_pubkey_hash, key);
-	same = !aes_cmac(key, token, EINITTOKEN_MACED, mac) &&
-	       ct_equal(mac, token->mac, sizeof(mac));
+	aes_cmac(key, token, EINITTOKEN_MACED, mac);
+	same = ct_equal(mac, token->mac, sizeof(mac));
 	secure_zero(key, sizeof(key));
 	secure_zero(mac, sizeof(mac));
 	if (!same)
@@ -78,24 +78,20 @@ static void commit(struct secs *secs, const uint8_t signer[32], const uint8_t mr
 	secs->isv_svn = sig.isv_svn;
 	memcpy(secs->isv_ext_prod_id, sig.isv_ext_prod_id, sizeof(secs->isv_ext_prod_id));
 	memcpy(secs->isv_family_id, sig.isv_family_id, sizeof(secs->isv_family_id));
-	sigstruct_padding(secs->padding);
+	rsa3072_padding(secs->padding);
 	memset(secs->measure, 0, sizeof(secs->measure));
 	secs->attributes.flags |= ATTRIBUTE_INIT;
 }
 
-int leaf_einit(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_einit(struct vcpu *v, const struct encls_operands *o)
 {
 	uint8_t signer[32], mrenclave[32];
-	struct epcm_entry *target;
 	struct einittoken token;
 	struct secs *secs;
-	void *data;
 	int code;
 
-	if (operand_aligned(v, rbx, PAGE_SIZE) || operand_aligned(v, rcx, PAGE_SIZE) ||
-	    operand_aligned(v, rdx, 512) ||
-	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data) ||
-	    operand_read(v, rbx, &sig, sizeof(sig)) || operand_read(v, rdx, &token, sizeof(token)))
+	if (operand_read(v, o->rbx, &sig, sizeof(sig)) ||
+	    operand_read(v, o->rdx, &token, sizeof(token)))
 		return -EFAULT;
 	code = sigstruct_check_format(&sig);
 	if (code)
@@ -103,9 +99,9 @@ int leaf_einit(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	code = sigstruct_verify(&sig, signer);
 	if (code)
 		return code;
-	if (!target->valid || target->type != PT_SECS)
-		return fault_epcm(v, rcx);
-	secs = data;
+	if (!o->page->valid || o->page->type != PT_SECS)
+		return fault_epcm(v, o->rcx);
+	secs = o->data;
 	if (!(secs->attributes.flags & ATTRIBUTE_KSS) &&
 	    (!is_zero(sig.isv_family_id, sizeof(sig.isv_family_id)) ||
 	     !is_zero(sig.isv_ext_prod_id, sizeof(sig.isv_ext_prod_id))))

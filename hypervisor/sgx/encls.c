@@ -12,21 +12,6 @@
 
 #include <linux/errno.h>
 
-#define CR0_PE (1ULL << 0)
-#define CR0_PG (1ULL << 31)
-#define RFLAGS_CF (1ULL << 0)
-#define RFLAGS_PF (1ULL << 2)
-#define RFLAGS_AF (1ULL << 4)
-#define RFLAGS_ZF (1ULL << 6)
-#define RFLAGS_SF (1ULL << 7)
-#define RFLAGS_OF (1ULL << 11)
-#define RFLAGS_VM (1ULL << 17)
-
-bool is_canonical(uint64_t linear)
-{
-	return (int64_t)(linear << 16) >> 16 == (int64_t)linear;
-}
-
 bool is_zero(const void *p, size_t size)
 {
 	const uint8_t *b = p;
@@ -99,8 +84,12 @@ int operand_epc(struct vcpu *v, uint64_t linear, unsigned int align, uint32_t ac
 		return err;
 	entry = epcm_of(address);
 	if (!entry) {
-		/* Not an EPCM violation: the SDM's #PF(DS:RCX) of an operand that does not resolve to EPC. */
-		vcpu_inject_page_fault(v, linear, PF_PRESENT | access);
+		/*
+		 * No fault of paging: bit 15 (SDM 3A, 4.7). Without it Linux takes the fault of a present, writable page for
+		 * spurious, and executes the leaf for ever.
+		 */
+		vcpu_inject_page_fault(v, linear,
+				       PF_PRESENT | PF_SGX | (access & (PF_WRITE | PF_USER)));
 		return -EFAULT;
 	}
 	*ret_entry = entry;
@@ -129,21 +118,55 @@ int operand_secs(struct vcpu *v, uint64_t linear, struct epcm_entry **ret_entry,
 	return 0;
 }
 
+/* What a leaf wants of its operands, in this order, before anything else: it need not look at them again. */
+enum { PAGE_NONE, PAGE_READ, PAGE_WRITE };
 static const struct {
 	encls_function *run;
-	bool codes; /* RAX and flags are written */
+	bool codes;	   /* RAX and flags are written */
+	uint16_t rbx, rdx; /* aligned so; 0: the leaf looks itself, or not at all */
+	uint8_t page;	   /* RCX: a page of EPC, for this access */
+	bool va;	   /* RDX: a slot in a page of EPC */
 } leaves[] = {
-	[ENCLS_ECREATE] = { leaf_ecreate, false }, [ENCLS_EADD] = { leaf_eadd, false },
-	[ENCLS_EINIT] = { leaf_einit, true },	   [ENCLS_EREMOVE] = { leaf_eremove, true },
-	[ENCLS_EDBGRD] = { leaf_edbgrd, true },	   [ENCLS_EDBGWR] = { leaf_edbgwr, true },
-	[ENCLS_EEXTEND] = { leaf_eextend, false }, [ENCLS_ELDB] = { leaf_eldb, true },
-	[ENCLS_ELDU] = { leaf_eldu, true },	   [ENCLS_EBLOCK] = { leaf_eblock, true },
-	[ENCLS_EPA] = { leaf_epa, false },	   [ENCLS_EWB] = { leaf_ewb, true },
-	[ENCLS_ETRACK] = { leaf_etrack, true },	   [ENCLS_EAUG] = { leaf_eaug, false },
-	[ENCLS_EMODPR] = { leaf_emodpr, true },	   [ENCLS_EMODT] = { leaf_emodt, true },
-	[ENCLS_ERDINFO] = { leaf_erdinfo, true },  [ENCLS_ETRACKC] = { leaf_etrackc, true },
-	[ENCLS_ELDBC] = { leaf_eldb, true },	   [ENCLS_ELDUC] = { leaf_eldu, true },
+	[ENCLS_ECREATE] = { leaf_ecreate, false, 32, 0, PAGE_WRITE, false },
+	[ENCLS_EADD] = { leaf_eadd, false, 32, 0, PAGE_WRITE, false },
+	[ENCLS_EINIT] = { leaf_einit, true, PAGE_SIZE, 512, PAGE_READ, false },
+	[ENCLS_EREMOVE] = { leaf_eremove, true, 0, 0, PAGE_READ, false },
+	[ENCLS_EDBGRD] = { leaf_edbgrd, true, 0, 0, PAGE_NONE, false },
+	[ENCLS_EDBGWR] = { leaf_edbgwr, true, 0, 0, PAGE_NONE, false },
+	[ENCLS_EEXTEND] = { leaf_eextend, false, 0, 0, PAGE_NONE, false },
+	[ENCLS_ELDB] = { leaf_eldb, true, 32, 8, PAGE_WRITE, true },
+	[ENCLS_ELDU] = { leaf_eldu, true, 32, 8, PAGE_WRITE, true },
+	[ENCLS_EBLOCK] = { leaf_eblock, true, 0, 0, PAGE_READ, false },
+	[ENCLS_EPA] = { leaf_epa, false, 0, 0, PAGE_NONE, false },
+	[ENCLS_EWB] = { leaf_ewb, true, 32, 8, PAGE_READ, true },
+	[ENCLS_ETRACK] = { leaf_etrack, true, 0, 0, PAGE_NONE, false },
+	[ENCLS_EAUG] = { leaf_eaug, false, 0, 0, PAGE_NONE, false },
+	[ENCLS_EMODPR] = { leaf_emodpr, true, 64, 0, PAGE_READ, false },
+	[ENCLS_EMODT] = { leaf_emodt, true, 64, 0, PAGE_READ, false },
+	[ENCLS_ERDINFO] = { leaf_erdinfo, true, 32, 0, PAGE_NONE, false },
+	[ENCLS_ETRACKC] = { leaf_etrackc, true, 0, 0, PAGE_READ, false },
+	[ENCLS_ELDBC] = { leaf_eldb, true, 32, 8, PAGE_WRITE, true },
+	[ENCLS_ELDUC] = { leaf_eldu, true, 32, 8, PAGE_WRITE, true },
 };
+
+static int run_leaf(struct vcpu *v, uint32_t leaf, struct encls_operands *o)
+{
+	uint16_t rbx = leaves[leaf].rbx, rdx = leaves[leaf].rdx;
+	uint8_t page = leaves[leaf].page;
+	void *slot;
+
+	if ((rbx && operand_aligned(v, o->rbx, rbx)) || (rdx && operand_aligned(v, o->rdx, rdx)) ||
+	    (page &&
+	     operand_epc(v, o->rcx, PAGE_SIZE, page == PAGE_WRITE ? ACCESS_WRITE : ACCESS_READ,
+			 &o->page, &o->data)))
+		return -EFAULT;
+	if (leaves[leaf].va) {
+		if (operand_epc(v, o->rdx, 8, ACCESS_WRITE, &o->va, &slot))
+			return -EFAULT;
+		o->slot = slot;
+	}
+	return leaves[leaf].run(v, o);
+}
 
 void sgx_encls(struct vcpu *v, unsigned int instruction_size)
 {
@@ -160,9 +183,11 @@ void sgx_encls(struct vcpu *v, unsigned int instruction_size)
 		(void)fault_gp(v);
 		return;
 	}
+	struct encls_operands o = { .rbx = r->gpr[REG_RBX] & mask,
+				    .rcx = r->gpr[REG_RCX] & mask,
+				    .rdx = r->gpr[REG_RDX] & mask };
 	epc_lock();
-	code = leaves[leaf].run(v, r->gpr[REG_RBX] & mask, r->gpr[REG_RCX] & mask,
-				r->gpr[REG_RDX] & mask);
+	code = run_leaf(v, leaf, &o);
 	epc_unlock();
 	if (code < 0)
 		return;

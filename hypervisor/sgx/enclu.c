@@ -11,25 +11,10 @@
 
 #include <asm-generic/errno-base.h>
 
-#define CR0_PE (1ULL << 0)
-#define CR0_TS (1ULL << 3)
-#define CR0_NE (1ULL << 5)
-#define CR0_PG (1ULL << 31)
-#define RFLAGS_RF (1ULL << 16)
-#define RFLAGS_VM (1ULL << 17)
-
 int fault_own(struct vcpu *v, uint64_t linear, uint32_t access)
 {
 	vcpu_inject_page_fault(v, linear, PF_PRESENT | PF_USER | PF_SGX | access);
 	return -EFAULT;
-}
-
-bool epcm_allows(const struct epcm_entry *entry, uint64_t secs_physical, uint64_t linear,
-		 uint64_t rights)
-{
-	return entry->valid && entry->type == PT_REG && entry->secs == secs_physical &&
-	       entry->address == (linear & ~(PAGE_SIZE - 1)) && !entry->blocked &&
-	       !entry->pending && !entry->modified && (entry->rights & rights) == rights;
 }
 
 int operand_own(struct vcpu *v, uint64_t linear, uint64_t align, uint32_t access,

@@ -27,14 +27,11 @@
 #define CR4_LA57 (1ULL << 12)
 #define CR4_OSXSAVE (1ULL << 18)
 #define DR7_RESET 0x400ULL /* no breakpoint */
-#define RFLAGS_TF (1ULL << 8)
-#define RFLAGS_IF (1ULL << 9)
-#define RFLAGS_IOPL (3ULL << 12)
-#define RFLAGS_RF (1ULL << 16)
 /* CF PF AF ZF SF DF OF NT RF AC ID: what ERESUME takes from the SSA. */
 #define RFLAGS_RESUMED 0x00254cd5ULL
 
 static struct enclave_entry *entries[PROCESSORS_MAX];
+_Static_assert(sizeof(struct enclave_entry) <= PAGE_SIZE, "a page of the pool");
 
 static struct enclave_entry *entry_of(const struct vcpu *v)
 {
@@ -55,19 +52,9 @@ static struct enclave_entry *entry_of(const struct vcpu *v)
 		return NULL;
 	}
 	e->xsave = scratch;
+	e->memo.tcs_linear = 1;
 	entries[v->index] = e;
 	return e;
-}
-
-void enter_reset(void)
-{
-	for (unsigned int i = 0; i < PROCESSORS_MAX; i++) {
-		if (!entries[i])
-			continue;
-		pool_put(entries[i]->xsave);
-		pool_put(entries[i]);
-		entries[i] = NULL;
-	}
 }
 
 struct plan {
@@ -78,6 +65,8 @@ struct plan {
 	struct gprsgx saved; /* ERESUME: a copy, as the enclave's other threads may write there */
 	uint64_t rip, fs_base, gs_base;
 	bool restore; /* ERESUME, and not to notify of the exit instead */
+	struct entry_memo *memo;
+	bool remembered; /* it holds */
 };
 
 /* The TCS: a page fit to enter by, of an enclave that this processor can run now. */
@@ -104,19 +93,107 @@ static int plan_tcs(struct vcpu *v, uint64_t rbx, const struct epcm_entry *entry
 		return fault_gp(v);
 	if (r->cr4 & CR4_OSXSAVE ? (xfrm & ~r->xcr0) != 0 : xfrm != 3)
 		return fault_gp(v);
-	if (!(p->tcs->flags & TCS_DBGOPTIN) &&
-	    !(p->tcs->flags & TCS_AEXNOTIFY) != !(flags & ATTRIBUTE_AEXNOTIFY))
-		return fault_gp(v);
+	return 0;
+}
+
+/* --- Where the last entry found its pages (struct entry_memo) --- */
+
+static bool memo_holds(const struct vcpu *v, const struct entry_memo *m, uint64_t tcs_linear)
+{
+	const struct guest_regs *r = &v->regs;
+	uint64_t difference = (m->tcs_linear ^ tcs_linear) | (m->cr0 ^ r->cr0) | (m->cr3 ^ r->cr3) |
+			      (m->cr4 ^ r->cr4) | (m->efer ^ r->efer) |
+			      (m->generation ^ owner_generation());
+
+	if (difference)
+		return false;
+	for (const struct watched *w = m->watched, *end = w + m->watched_count; w < end; w++)
+		difference |= __atomic_load_n(w->entry, __ATOMIC_RELAXED) ^ w->value;
+	return !difference;
+}
+
+/* False: Linux's tables do not say now what they said when the page was found, or a protection key has a word in it. */
+static bool memo_watch(struct entry_memo *m, const struct guest_regs *r, uint64_t linear,
+		       const struct epcm_entry *entry, bool write)
+{
+	struct linux_mapping found;
+
+	if (!linux_mapping(r->cr3, r->cr4 & CR4_LA57 ? 5 : 4, linear, &found) || found.key ||
+	    found.page != epc_physical(entry) || (write && !found.write))
+		return false;
+	for (unsigned int i = 0; i < found.count; i++) {
+		unsigned int j = 0;
+
+		while (j < m->watched_count && m->watched[j].entry != found.entries[i])
+			j++;
+		if (j == m->watched_count) {
+			m->watched[m->watched_count].entry = found.entries[i];
+			m->watched[m->watched_count++].value = found.values[i];
+		} else if (m->watched[j].value != found.values[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The frame is one page, and this one. */
+static void memo_learn(const struct vcpu *v, struct entry_memo *m, uint64_t tcs_linear,
+		       struct epcm_entry *tcs, uint64_t ssa_linear, struct epcm_entry *ssa)
+{
+	const struct guest_regs *r = &v->regs;
+
+	*m = (struct entry_memo){ .tcs_linear = 1,
+				  .ssa_linear = ssa_linear,
+				  .cr0 = r->cr0,
+				  .cr3 = r->cr3,
+				  .cr4 = r->cr4,
+				  .efer = r->efer,
+				  .generation = owner_generation(),
+				  .tcs = tcs,
+				  .ssa = ssa };
+	if (memo_watch(m, r, tcs_linear, tcs, false) && memo_watch(m, r, ssa_linear, ssa, true))
+		m->tcs_linear = tcs_linear;
+}
+
+/* The TCS's page: from the memo, or as any operand. */
+static int locate_tcs(struct vcpu *v, uint64_t rbx, struct plan *p, struct epcm_entry **ret_entry)
+{
+	void *data;
+
+	p->remembered = memo_holds(v, p->memo, rbx);
+	if (!p->remembered)
+		return operand_epc(v, rbx, PAGE_SIZE, ACCESS_READ | ACCESS_USER, ret_entry, &data);
+	*ret_entry = p->memo->tcs;
+	return 0;
+}
+
+/* The SSA frame: from the memo, found with the TCS; or by walking. The EPCM's checks are the same. */
+static int locate_frame(struct vcpu *v, struct plan *p, uint64_t rbx, struct epcm_entry *tcs,
+			uint32_t index)
+{
+	uint64_t linear = p->secs->base + p->tcs->ossa +
+			  ((uint64_t)p->secs->ssa_frame_size << PAGE_SHIFT) * index;
+	bool one_page = p->secs->ssa_frame_size == 1;
+
+	if (!one_page || !p->remembered || p->memo->ssa_linear != linear) {
+		if (ssa_locate(v, v->regs.cr3, p->secs, p->secs_physical, p->tcs, index, &p->frame))
+			return -EFAULT;
+		if (one_page)
+			memo_learn(v, p->memo, rbx, tcs, linear, ssa_entry(&p->frame));
+		return 0;
+	}
+	if (!epcm_allows(p->memo->ssa, p->secs_physical, linear, SECINFO_R | SECINFO_W))
+		return fault_own(v, linear, ACCESS_WRITE);
+	ssa_frame_at(p->memo->ssa, &p->frame);
 	return 0;
 }
 
 static int plan(struct vcpu *v, const struct enclu_operands *o, bool resume, struct plan *p)
 {
-	uint64_t cr3 = v->regs.cr3, base;
 	struct epcm_entry *entry;
-	void *data;
+	uint64_t base;
 
-	if (operand_epc(v, o->rbx, PAGE_SIZE, ACCESS_READ | ACCESS_USER, &entry, &data))
+	if (locate_tcs(v, o->rbx, p, &entry))
 		return -EFAULT;
 	if (!is_canonical(o->rcx))
 		return fault_gp(v);
@@ -127,19 +204,14 @@ static int plan(struct vcpu *v, const struct enclu_operands *o, bool resume, str
 	if (resume) {
 		if (!p->tcs->cssa)
 			return fault_gp(v);
-		if (ssa_locate(v, cr3, p->secs, p->secs_physical, p->tcs, p->tcs->cssa - 1,
-			       &p->frame))
+		if (locate_frame(v, p, o->rbx, entry, p->tcs->cssa - 1))
 			return -EFAULT;
 		memcpy(&p->saved, p->frame.gpr, sizeof(p->saved));
-		/*
-		 * AEX-Notify: the enclave is told of the exit in a new frame, by its entry point.
-		 */
-		p->restore = !((p->tcs->flags & TCS_AEXNOTIFY) && (p->saved.aex_notify & 1));
 	}
 	if (!p->restore) {
 		if (p->tcs->cssa >= p->tcs->nssa)
 			return fault_gp(v);
-		if (ssa_locate(v, cr3, p->secs, p->secs_physical, p->tcs, p->tcs->cssa, &p->frame))
+		if (locate_frame(v, p, o->rbx, entry, p->tcs->cssa))
 			return -EFAULT;
 	}
 	p->rip = p->restore ? p->saved.rip : base + p->tcs->oentry;
@@ -211,26 +283,35 @@ static int enter(struct vcpu *v, const struct enclu_operands *o, bool resume)
 {
 	struct guest_regs *r = &v->regs;
 	struct enclave_entry *e = entry_of(v);
+	struct entry_memo none;
 	struct plan p;
 
+	none.tcs_linear = 1;
+	p.memo = e ? &e->memo : &none;
 	if (plan(v, o, resume, &p))
 		return -EFAULT;
 	if (!e)
 		return fault_gp(v);
-	if (p.restore && ssa_fetch(&p.frame, p.secs->attributes.xfrm, e->xsave))
+	if (p.restore && ssa_fetch(&p.frame, p.secs->attributes.xfrm, e->xsave)) {
+		ssa_wipe(p.secs->attributes.xfrm, e->xsave);
 		return fault_gp(v);
+	}
 	e->space = space_enter(p.secs, p.secs_physical, r->cr3, r->cr4 & CR4_LA57 ? 5 : 4);
 	if (!e->space) {
 		hv_log("sgx: no memory for an enclave's tables\n");
+		if (p.restore)
+			ssa_wipe(p.secs->attributes.xfrm, e->xsave);
 		return fault_gp(v);
 	}
+	e->cr3 = space_root(e->space);
+	e->npt_root = space_npt_root(e->space);
 	commit(v, o, &p, e);
 	if (p.restore) {
 		restore_registers(r, &p.saved);
 		arch_xrstor(e->xsave, p.secs->attributes.xfrm);
 		p.tcs->cssa--;
 		secure_zero(&p.saved, sizeof(p.saved));
-		secure_zero(e->xsave, PAGE_SIZE);
+		ssa_wipe(p.secs->attributes.xfrm, e->xsave);
 	} else {
 		r->rflags &= ~RFLAGS_RF;
 		r->gpr[REG_RAX] = p.tcs->cssa;
@@ -240,14 +321,23 @@ static int enter(struct vcpu *v, const struct enclu_operands *o, bool resume)
 	return 0;
 }
 
+/* The owners are held all the while: what memo and space remember of Linux's tables is read again only while they are Linux's. */
 int leaf_eenter(struct vcpu *v, const struct enclu_operands *o)
 {
-	return enter(v, o, false);
+	unsigned int hold = owner_hold();
+	int r = enter(v, o, false);
+
+	owner_release(hold);
+	return r;
 }
 
 int leaf_eresume(struct vcpu *v, const struct enclu_operands *o)
 {
-	return enter(v, o, true);
+	unsigned int hold = owner_hold();
+	int r = enter(v, o, true);
+
+	owner_release(hold);
+	return r;
 }
 
 void enclave_leave(struct vcpu *v)

@@ -14,16 +14,60 @@
 
 #include "hypervisor/sgx/arch.h"
 
-void epc_lock(void);
-void epc_unlock(void);
+extern volatile uint32_t epc_held;
+static inline void epc_lock(void)
+{
+	while (__atomic_exchange_n(&epc_held, 1, __ATOMIC_ACQUIRE))
+		while (__atomic_load_n(&epc_held, __ATOMIC_RELAXED))
+			__builtin_ia32_pause();
+}
+
+static inline void epc_unlock(void)
+{
+	__atomic_store_n(&epc_held, 0, __ATOMIC_RELEASE);
+}
+
+/* The EPC, one piece of memory; set by sgx_init, then only read. */
+extern struct epc_pages {
+	uint64_t start, size; /* physical */
+	struct epcm_entry *entries;
+	uint8_t *memory; /* where the hypervisor sees it */
+} epc_pages;
 
 /* The EPCM entry of the page that holds a physical address; NULL: not EPC. No lock needed. */
-struct epcm_entry *epcm_of(uint64_t physical_address);
+static inline struct epcm_entry *epcm_of(uint64_t physical_address)
+{
+	uint64_t offset = physical_address - epc_pages.start;
+
+	return offset < epc_pages.size ? &epc_pages.entries[offset >> PAGE_SHIFT] : NULL;
+}
 /* The page itself, as the hypervisor sees it. */
-void *epc_page(const struct epcm_entry *entry);
-uint64_t epc_physical(const struct epcm_entry *entry);
+static inline void *epc_page(const struct epcm_entry *entry)
+{
+	return epc_pages.memory + ((uint64_t)(entry - epc_pages.entries) << PAGE_SHIFT);
+}
+
+static inline uint64_t epc_physical(const struct epcm_entry *entry)
+{
+	return epc_pages.start + ((uint64_t)(entry - epc_pages.entries) << PAGE_SHIFT);
+}
+
+/* The entry of a page that epc_page gave. */
+static inline struct epcm_entry *epcm_entry_of(const void *page)
+{
+	return &epc_pages.entries[(size_t)((const uint8_t *)page - epc_pages.memory) >> PAGE_SHIFT];
+}
+
 /* The SECS of an enclave's page, or of a SECS page itself; NULL for VA. */
-struct secs *epcm_secs(const struct epcm_entry *entry);
+static inline struct secs *epcm_secs(const struct epcm_entry *entry)
+{
+	if (entry->type == PT_SECS)
+		return epc_page(entry);
+	return entry->secs
+		       ? (struct secs *)(void *)(epc_pages.memory + (entry->secs - epc_pages.start))
+		       : NULL;
+}
+
 uint64_t epcm_flags(const struct epcm_entry *entry); /* as SECINFO.FLAGS */
 
 /* A page becomes valid / invalid; secs->children follows. Becoming invalid forgets the enclave's translation of it. */
@@ -32,8 +76,20 @@ void epcm_fill(struct epcm_entry *entry, uint8_t type, uint64_t flags, uint64_t 
 void epcm_clear(struct epcm_entry *entry);
 
 /* EENTER, ERESUME: returns the epoch to remember. EEXIT, AEX: hands it back. */
-uint64_t track_enter(struct secs *secs);
-void track_leave(struct secs *secs, uint64_t epoch);
+static inline uint64_t track_enter(struct secs *secs)
+{
+	secs->threads++;
+	return secs->epoch;
+}
+
+static inline void track_leave(struct secs *secs, uint64_t epoch)
+{
+	uint64_t *count = epoch == secs->epoch ? &secs->threads : &secs->threads_previous;
+
+	assert(*count);
+	--*count;
+}
+
 /* Any processor inside? */
 bool track_active(const struct secs *secs);
 /* EBLOCK, EMODPR, EMODT: the translations of this page are old from now on. */
@@ -54,7 +110,10 @@ void enclave_forget(struct secs *secs);
 
 /* --- What leaves share (sgx/encls.c) ---------------------------------------------------------- */
 struct vcpu;
-bool is_canonical(uint64_t linear);
+static inline bool is_canonical(uint64_t linear)
+{
+	return (int64_t)(linear << 16) >> 16 == (int64_t)linear;
+}
 bool is_zero(const void *p, size_t size);
 /* RAX, ZF := code (0: cleared), CF, PF, AF, OF, SF := 0. */
 void leaf_result(struct vcpu *v, uint64_t code);
@@ -80,14 +139,19 @@ bool cpu_svn_ok(const uint8_t svn[16]);
 void paging_wipe(void);
 
 /* sgx/msr_cpuid.c */
-extern uint64_t le_pubkey_hash[4];  /* MSRs 8CH-8FH */
-extern uint64_t feature_control;    /* MSR 3AH */
-bool feature_control_ok(void);	    /* locked, and SGX on */
+extern uint64_t le_pubkey_hash[4];	    /* MSRs 8CH-8FH */
+extern uint64_t feature_control;	    /* MSR 3AH */
+static inline bool feature_control_ok(void) /* locked, and SGX on */
+{
+	const uint64_t want = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_SGX;
+
+	return (feature_control & want) == want;
+}
 extern uint64_t sgx_xfrm_allowed;   /* components of XCR0 that enclaves may have */
 uint32_t xsave_size(uint64_t xfrm); /* standard format (SDM 3D, 42.7.2.2) */
 #define SGX_ATTRIBUTES_ALLOWED                                            \
 	(ATTRIBUTE_DEBUG | ATTRIBUTE_MODE64BIT | ATTRIBUTE_PROVISIONKEY | \
-	 ATTRIBUTE_EINITTOKENKEY | ATTRIBUTE_KSS | ATTRIBUTE_AEXNOTIFY)
+	 ATTRIBUTE_EINITTOKENKEY | ATTRIBUTE_KSS)
 #define SGX_MISC_ALLOWED MISC_EXINFO
 /* CPUID.12H.0:EDX: SIZE must be below 2 to this */
 #define SGX_SIZE_LOG2_64 40

@@ -12,10 +12,11 @@
 #include "hypervisor/crypto/crypto.h"
 #include "hypervisor/sgx/leaves.h"
 #include "hypervisor/sgx/run.h"
+#include "hypervisor/sgx/signer.h"
 
 #include "lib/base/string.h"
 
-#include <asm-generic/errno-base.h>
+#include <asm-generic/errno.h>
 
 /* Raised when a flaw in the hypervisor is mended that could have shown keys. */
 #define SECURITY_VERSION 1
@@ -54,7 +55,6 @@ static void from_secret(const char *label, const uint8_t secret[32], uint8_t ret
 	sha256_update(&s, name, sizeof(name));
 	sha256_update(&s, secret, 32);
 	sha256_finish(&s, ret_bytes);
-	secure_zero(&s, sizeof(s));
 }
 
 void sgx_set_root_secret(const uint8_t secret[32])
@@ -81,11 +81,12 @@ bool cpu_svn_ok(const uint8_t svn[16])
 	return svn[0] <= cpu_svn[0] && is_zero(svn + 1, 15);
 }
 
-static void derive(const struct key_dependencies *d, bool seal_fuses, uint8_t ret_key[16])
+/* The rest of d, and the key; d is wiped. */
+static void derive(struct key_dependencies *d, bool seal_fuses, uint8_t ret_key[16])
 {
-	int err = aes_cmac(base_keys[seal_fuses], d, sizeof(*d), ret_key);
-
-	assert(!err); /* the arena has room for one block cipher */
+	rsa3072_padding(d->padding);
+	aes_cmac(base_keys[seal_fuses], d, sizeof(*d), ret_key);
+	secure_zero(d, sizeof(*d));
 }
 
 void key_einittoken(const struct einittoken *token, const uint8_t mrsigner[32], uint8_t ret_key[16])
@@ -102,9 +103,7 @@ void key_einittoken(const struct einittoken *token, const uint8_t mrsigner[32], 
 	memcpy(d.key_id, token->key_id, sizeof(d.key_id));
 	memcpy(d.cpu_svn, token->cpu_svn_le, sizeof(d.cpu_svn));
 	memcpy(d.owner_epoch, owner_epoch, sizeof(d.owner_epoch));
-	sigstruct_padding(d.padding);
 	derive(&d, true, ret_key);
-	secure_zero(&d, sizeof(d));
 }
 
 /* The REPORT key of an enclave, as TARGETINFO or its own SECS describe it. */
@@ -123,7 +122,6 @@ static void key_report(const struct targetinfo *t, const uint8_t key_id[32], uin
 	memcpy(d.key_id, key_id, sizeof(d.key_id));
 	memcpy(d.cpu_svn, cpu_svn, sizeof(d.cpu_svn));
 	memcpy(d.owner_epoch, owner_epoch, sizeof(d.owner_epoch));
-	sigstruct_padding(d.padding);
 	derive(&d, true, ret_key);
 }
 
@@ -134,7 +132,6 @@ int leaf_ereport(struct vcpu *v, const struct enclu_operands *o)
 	struct targetinfo target;
 	uint8_t key[16];
 	void *target_data, *report_data, *out;
-	int err;
 
 	if (operand_data(v, o->rbx, 512, SECINFO_R, &target_data) ||
 	    operand_data(v, o->rcx, 128, SECINFO_R, &report_data) ||
@@ -161,11 +158,44 @@ int leaf_ereport(struct vcpu *v, const struct enclu_operands *o)
 	memcpy(report.report_data, report_data, sizeof(report.report_data));
 	memcpy(report.key_id, report_key_id, sizeof(report.key_id));
 	key_report(&target, report_key_id, key);
-	err = aes_cmac(key, &report, REPORT_MACED, report.mac);
-	assert(!err);
+	aes_cmac(key, &report, REPORT_MACED, report.mac);
 	secure_zero(key, sizeof(key));
 	memcpy(out, &report, sizeof(report));
 	return 0;
+}
+
+/* --- The hypervisor as a target of reports (signer.h) --- */
+
+uint32_t sgx_security_version(void)
+{
+	return cpu_svn[0];
+}
+
+/* No INIT and no XFRM: no enclave's attributes. */
+static const struct targetinfo signer = { .measurement = "cloister hypervisor signer" };
+
+void sgx_signer_target(uint8_t ret_target_info[REPORT_SGX_TARGETINFO_SIZE])
+{
+	memcpy(ret_target_info, &signer, sizeof(signer));
+}
+
+int sgx_signer_check(const uint8_t bytes[REPORT_SGX_SIZE], bool *ret_debug)
+{
+	struct report report;
+	uint8_t key[16], mac[16];
+	bool same;
+
+	memcpy(&report, bytes, sizeof(report));
+	/* The root secret outlives a start; what an enclave said in an earlier one does not. */
+	if (memcmp(report.key_id, report_key_id, sizeof(report.key_id)))
+		return -EBADMSG;
+	key_report(&signer, report_key_id, key);
+	aes_cmac(key, &report, REPORT_MACED, mac);
+	same = ct_equal(mac, report.mac, sizeof(mac));
+	secure_zero(key, sizeof(key));
+	secure_zero(mac, sizeof(mac));
+	*ret_debug = report.attributes.flags & ATTRIBUTE_DEBUG;
+	return same ? 0 : -EBADMSG;
 }
 
 /* What of the key table (SDM 3D, 40.4, EGETKEY) applies to a key name. */
@@ -245,7 +275,6 @@ static void depend_on(struct key_dependencies *d, const struct secs *secs,
 		memcpy(d->key_id, q->key_id, sizeof(d->key_id));
 	if (row & ROW_OWNER)
 		memcpy(d->owner_epoch, owner_epoch, sizeof(d->owner_epoch));
-	memcpy(d->padding, secs->padding, sizeof(d->padding));
 }
 
 /* The code, or SGX_OK and the key. */
@@ -281,7 +310,6 @@ static int key_make(const struct secs *secs, const struct keyrequest *q, uint8_t
 		return SGX_INVALID_ISVSVN;
 	depend_on(&d, secs, q, row);
 	derive(&d, row & ROW_SEAL, ret_key);
-	secure_zero(&d, sizeof(d));
 	return SGX_OK;
 }
 

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the files of the ENCLS leaves: each leaf is one function of the three operands; see encls.c. */
+/* Between the files of the ENCLS leaves: each leaf is one function of its operands; see encls.c. */
 #pragma once
 
 #include "hypervisor/sgx/epcm.h"
 
 /*
- * A leaf: operands as in RBX, RCX, RDX. The EPC's lock is held. -EFAULT: the fault is injected and nothing has changed. Else
+ * A leaf. The EPC's lock is held. -EFAULT: the fault is injected and nothing has changed. Else
  * the code for RAX, with LEAF_CF where the SDM reports it by CF instead of ZF; leaves that return no codes: 0.
  */
 struct vcpu;
-typedef int encls_function(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx);
+struct encls_operands {
+	uint64_t rbx, rcx, rdx;
+	struct epcm_entry *page,
+		*va; /* of RCX and RDX, with `data` and `slot` in them: if encls.c's table says so */
+	void *data;
+	uint64_t *slot;
+};
+typedef int encls_function(struct vcpu *v, const struct encls_operands *o);
 #define LEAF_CF (1 << 16)
 encls_function leaf_ecreate, leaf_eadd, leaf_eextend, leaf_eremove, leaf_epa,
 	leaf_eaug;	   /* build.c */
@@ -23,7 +30,6 @@ void cpuid_init(void);	/* what of XCR0 enclaves may have, sizes of its component
 
 uint64_t epc_first(void);
 uint64_t epc_bytes(void);
-const char *epcm_check(void); /* tests: NULL, or which invariant is broken */
 
 /* operand: aligned, canonical, else #GP. */
 must_check int operand_aligned(struct vcpu *v, uint64_t linear, uint64_t align);
@@ -46,4 +52,3 @@ void measure_final(const struct secs *secs, uint8_t ret_mrenclave[32]);
 int sigstruct_check_format(const struct sigstruct *sig);
 int sigstruct_verify(const struct sigstruct *sig, uint8_t ret_signer[32]);
 /* The 352 bytes of PKCS #1 padding that every valid signature decodes to, for SECS.PADDING. */
-void sigstruct_padding(uint8_t ret_padding[352]);

@@ -25,25 +25,21 @@ static bool is_initialised(const struct epcm_entry *page)
 	return epcm_secs(page)->attributes.flags & ATTRIBUTE_INIT;
 }
 
-int leaf_emodpr(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_emodpr(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target;
+	struct epcm_entry *target = o->page;
 	struct secinfo secinfo;
-	void *data;
 
-	(void)rdx;
-	if (operand_aligned(v, rbx, sizeof(secinfo)) || operand_aligned(v, rcx, PAGE_SIZE) ||
-	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data) ||
-	    read_secinfo(v, rbx, &secinfo))
+	if (read_secinfo(v, o->rbx, &secinfo))
 		return -EFAULT;
 	if ((secinfo.flags & SECINFO_W) && !(secinfo.flags & SECINFO_R))
 		return fault_gp(v);
 	if (!target->valid)
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, o->rcx);
 	if (target->pending || target->modified)
 		return SGX_PAGE_NOT_MODIFIABLE;
 	if (target->type != PT_REG)
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, o->rcx);
 	if (!is_initialised(target))
 		return fault_gp(v);
 	target->pr = true;
@@ -52,25 +48,21 @@ int leaf_emodpr(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	return SGX_OK;
 }
 
-int leaf_emodt(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_emodt(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target;
+	struct epcm_entry *target = o->page;
 	struct secinfo secinfo;
 	uint8_t type;
-	void *data;
 
-	(void)rdx;
-	if (operand_aligned(v, rbx, sizeof(secinfo)) || operand_aligned(v, rcx, PAGE_SIZE) ||
-	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data) ||
-	    read_secinfo(v, rbx, &secinfo))
+	if (read_secinfo(v, o->rbx, &secinfo))
 		return -EFAULT;
 	type = SECINFO_TYPE(secinfo.flags);
 	if (type != PT_TCS && type != PT_TRIM)
 		return fault_gp(v);
 	if (!target->valid)
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, o->rcx);
 	if (target->type != PT_REG && !(target->type == PT_TCS && type == PT_TRIM))
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, o->rcx);
 	if (target->pending || target->modified)
 		return SGX_PAGE_NOT_MODIFIABLE;
 	if (!is_initialised(target))
@@ -114,7 +106,7 @@ static int debug_target(struct vcpu *v, uint64_t rcx, bool write, struct epcm_en
 	return SGX_OK;
 }
 
-int leaf_edbgrd(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_edbgrd(struct vcpu *v, const struct encls_operands *o)
 {
 	size_t size = v->regs.long_mode_code ? 8 : 4;
 	struct epcm_entry *target;
@@ -122,8 +114,7 @@ int leaf_edbgrd(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	void *data;
 	int code;
 
-	(void)rbx, (void)rdx;
-	code = debug_target(v, rcx, false, &target, &data);
+	code = debug_target(v, o->rcx, false, &target, &data);
 	if (code)
 		return code;
 	if (target->type == PT_VA) {
@@ -138,30 +129,27 @@ int leaf_edbgrd(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	return SGX_OK;
 }
 
-int leaf_edbgwr(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_edbgwr(struct vcpu *v, const struct encls_operands *o)
 {
 	size_t size = v->regs.long_mode_code ? 8 : 4;
 	struct epcm_entry *target;
 	void *data;
 	int code;
 
-	(void)rdx;
-	code = debug_target(v, rcx, true, &target, &data);
+	code = debug_target(v, o->rcx, true, &target, &data);
 	if (code)
 		return code;
-	memcpy(data, &rbx, size);
+	memcpy(data, &o->rbx, size);
 	return SGX_OK;
 }
 
-int leaf_erdinfo(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_erdinfo(struct vcpu *v, const struct encls_operands *o)
 {
 	struct rdinfo info = { 0 };
 	struct epcm_entry *target;
 	uint64_t address;
 
-	(void)rdx;
-	if (operand_aligned(v, rbx, 32) || operand_aligned(v, rcx, PAGE_SIZE) ||
-	    operand_walk(v, rcx, ACCESS_READ, &address))
+	if (operand_aligned(v, o->rcx, PAGE_SIZE) || operand_walk(v, o->rcx, ACCESS_READ, &address))
 		return -EFAULT;
 	target = epcm_of(address);
 	if (!target)
@@ -174,5 +162,5 @@ int leaf_erdinfo(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	/* ENCLAVECONTEXT: what ESETCONTEXT (ENCLV) would have set; ECREATE's default is the SECS page's own address. */
 	if (target->type != PT_VA)
 		info.enclave_context = target->secs ? target->secs : epc_physical(target);
-	return guest_write(v, rbx, &info, sizeof(info), ACCESS_WRITE) ? -EFAULT : SGX_OK;
+	return guest_write(v, o->rbx, &info, sizeof(info), ACCESS_WRITE) ? -EFAULT : SGX_OK;
 }

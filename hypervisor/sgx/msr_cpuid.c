@@ -53,17 +53,9 @@ uint32_t xsave_size(uint64_t xfrm)
 {
 	uint32_t size = 576; /* legacy area and header (SDM 1, 13.4) */
 
-	for (unsigned int i = 2; i < 63; i++)
-		if (xfrm >> i & 1)
-			size = MAX(size, component_end[i]);
+	for (uint64_t left = xfrm & ~3ULL & ~(1ULL << 63); left; left &= left - 1)
+		size = MAX(size, component_end[__builtin_ctzll(left)]);
 	return size;
-}
-
-bool feature_control_ok(void)
-{
-	uint64_t want = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_SGX;
-
-	return (feature_control & want) == want;
 }
 
 static void cpuid_sgx(uint32_t subleaf, uint32_t r[4])
@@ -127,6 +119,11 @@ bool sgx_wrmsr(uint32_t msr, uint64_t value, bool *ret_ok)
 		return false;
 	if (msr == MSR_FEATURE_CONTROL) {
 		*ret_ok = false; /* locked */
+		return true;
+	}
+	/* SGXOWNEREPOCH0, 1: to be written only, and without effect once SGX is on (SDM 4, table 2-2), as it is here from the start. */
+	if (msr - MSR_SGX_OWNER_EPOCH < 2) {
+		*ret_ok = true;
 		return true;
 	}
 	if (msr - MSR_SGX_LE_HASH0 >= 4)

@@ -40,14 +40,11 @@ void paging_wipe(void)
 	secure_zero(page_copy, sizeof(page_copy));
 }
 
-int leaf_eblock(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_eblock(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target;
-	void *data;
+	struct epcm_entry *target = o->page;
 
-	(void)rbx, (void)rdx;
-	if (operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data))
-		return -EFAULT;
+	(void)v;
 	if (!target->valid)
 		return SGX_PG_INVLD;
 	if (target->type == PT_SECS)
@@ -61,31 +58,24 @@ int leaf_eblock(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	return SGX_OK;
 }
 
-int leaf_etrack(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_etrack(struct vcpu *v, const struct encls_operands *o)
 {
 	struct epcm_entry *target;
 	struct secs *secs;
 
-	(void)rbx, (void)rdx;
-	if (operand_secs(v, rcx, &target, &secs))
+	if (operand_secs(v, o->rcx, &target, &secs))
 		return -EFAULT;
 	return track_begin(secs);
 }
 
 /* Takes any page of the enclave. */
-int leaf_etrackc(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_etrackc(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target;
-	void *data;
-
-	(void)rbx, (void)rdx;
-	if (operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data))
-		return -EFAULT;
-	if (!target->valid)
-		return fault_epcm(v, rcx);
-	if (target->type == PT_VA)
+	if (!o->page->valid)
+		return fault_epcm(v, o->rcx);
+	if (o->page->type == PT_VA)
 		return SGX_TRACK_NOT_REQUIRED | LEAF_CF;
-	return track_begin(epcm_secs(target));
+	return track_begin(epcm_secs(o->page));
 }
 
 static void make_iv(uint64_t version, uint8_t ret_iv[12])
@@ -94,12 +84,9 @@ static void make_iv(uint64_t version, uint8_t ret_iv[12])
 	memcpy(ret_iv + 4, &version, 8);
 }
 
-/* What both EWB and ELD want of the VA page. */
-static int va_slot(struct vcpu *v, uint64_t rdx, const struct epcm_entry *va)
+static bool is_va(const struct epcm_entry *page)
 {
-	if (!va->valid || va->type != PT_VA)
-		return fault_epcm(v, rdx);
-	return 0;
+	return page->valid && page->type == PT_VA;
 }
 
 static bool is_child(const struct epcm_entry *page)
@@ -121,7 +108,7 @@ static int may_leave(const struct epcm_entry *page)
 }
 
 /* Seals the page into page_copy and *ret_pcmd. */
-static int seal(const struct epcm_entry *page, uint64_t version, struct pcmd *ret_pcmd)
+static void seal(const struct epcm_entry *page, uint64_t version, struct pcmd *ret_pcmd)
 {
 	struct mac_header header = { .linear = page->address, .flags = epcm_flags(page) };
 	uint8_t iv[12];
@@ -137,28 +124,21 @@ static int seal(const struct epcm_entry *page, uint64_t version, struct pcmd *re
 	if (page->type == PT_SECS)
 		((struct secs *)page_copy)->run =
 			0; /* a pointer of ours: nobody's business, and stale when it is back */
-	return aes_gcm_seal(paging_key, iv, &header, sizeof(header), page_copy, PAGE_SIZE,
-			    page_copy, ret_pcmd->mac);
+	aes_gcm_seal(paging_key, iv, &header, sizeof(header), page_copy, PAGE_SIZE, ret_pcmd->mac);
 }
 
-int leaf_ewb(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_ewb(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target, *va;
+	struct epcm_entry *target = o->page;
 	struct page_info info;
-	void *data, *slot_data;
-	uint64_t *slot, version;
+	uint64_t version;
 	struct pcmd pcmd;
 	bool occupied;
 	int code;
 
-	if (operand_aligned(v, rbx, sizeof(info)) || operand_aligned(v, rcx, PAGE_SIZE) ||
-	    operand_aligned(v, rdx, 8) ||
-	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_READ, &target, &data) ||
-	    operand_epc(v, rdx, 8, ACCESS_WRITE, &va, &slot_data))
-		return -EFAULT;
-	if (target == va)
+	if (target == o->va)
 		return fault_gp(v);
-	if (operand_read(v, rbx, &info, sizeof(info)))
+	if (operand_read(v, o->rbx, &info, sizeof(info)))
 		return -EFAULT;
 	if (info.linear || info.secs)
 		return fault_gp(v);
@@ -166,51 +146,46 @@ int leaf_ewb(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 	    operand_aligned(v, info.source, PAGE_SIZE))
 		return -EFAULT;
 	if (!target->valid)
-		return fault_epcm(v, rcx);
-	if (va_slot(v, rdx, va))
-		return -EFAULT;
+		return fault_epcm(v, o->rcx);
+	if (!is_va(o->va))
+		return fault_epcm(v, o->rdx);
 	code = may_leave(target);
 	if (code)
 		return code;
 
 	version =
 		++last_version; /* before it is used: a fault below must not let it be used again */
-	if (seal(target, version, &pcmd))
-		panic("EWB: sealing failed");
+	seal(target, version, &pcmd);
 	info.linear = target->address;
 	if (guest_write(v, info.source, page_copy, PAGE_SIZE, ACCESS_WRITE) ||
 	    guest_write(v, info.secinfo, &pcmd, sizeof(pcmd), ACCESS_WRITE) ||
-	    guest_write(v, rbx, &info.linear, sizeof(info.linear), ACCESS_WRITE))
+	    guest_write(v, o->rbx, &info.linear, sizeof(info.linear), ACCESS_WRITE))
 		return -EFAULT;
-	slot = slot_data;
-	occupied = *slot != 0;
-	*slot = version;
+	occupied = *o->slot != 0;
+	*o->slot = version;
 	epcm_clear(target);
 	return occupied ? SGX_VA_SLOT_OCCUPIED | LEAF_CF : SGX_OK;
 }
 
-static int load(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx, bool blocked)
+static int load(struct vcpu *v, const struct encls_operands *o, bool blocked)
 {
-	struct epcm_entry *target, *va, *owner = NULL;
+	struct epcm_entry *target = o->page, *owner = NULL;
 	struct mac_header header = { 0 };
 	struct page_info info;
-	void *data, *slot_data;
 	struct secs *secs;
 	struct pcmd pcmd;
 	uint8_t iv[12], type;
 	int err;
 
-	if (operand_aligned(v, rbx, sizeof(info)) || operand_aligned(v, rcx, PAGE_SIZE) ||
-	    operand_aligned(v, rdx, 8) ||
-	    operand_epc(v, rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
-	    operand_epc(v, rdx, 8, ACCESS_WRITE, &va, &slot_data) ||
-	    operand_read(v, rbx, &info, sizeof(info)) ||
+	if (operand_read(v, o->rbx, &info, sizeof(info)) ||
 	    operand_aligned(v, info.secinfo, sizeof(pcmd)) ||
 	    operand_aligned(v, info.source, PAGE_SIZE))
 		return -EFAULT;
 	if (target->valid)
-		return fault_epcm(v, rcx);
-	if (va_slot(v, rdx, va) || operand_read(v, info.secinfo, &pcmd, sizeof(pcmd)))
+		return fault_epcm(v, o->rcx);
+	if (!is_va(o->va))
+		return fault_epcm(v, o->rdx);
+	if (operand_read(v, info.secinfo, &pcmd, sizeof(pcmd)))
 		return -EFAULT;
 	type = SECINFO_TYPE(pcmd.secinfo.flags);
 	header.linear = info.linear;
@@ -224,18 +199,17 @@ static int load(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx, bool b
 	}
 	if (operand_read(v, info.source, page_copy, PAGE_SIZE))
 		return -EFAULT;
-	make_iv(*(const uint64_t *)slot_data, iv);
+	make_iv(*o->slot, iv);
 	/* An empty slot holds version 0, which nothing was ever sealed with. */
-	err = !*(const uint64_t *)slot_data
-		      ? -EBADMSG
-		      : aes_gcm_open(paging_key, iv, &header, sizeof(header), page_copy, PAGE_SIZE,
-				     pcmd.mac, page_copy);
+	err = !*o->slot ? -EBADMSG
+			: aes_gcm_open(paging_key, iv, &header, sizeof(header), page_copy,
+				       PAGE_SIZE, pcmd.mac);
 	if (err)
 		return SGX_MAC_COMPARE_FAIL;
 
-	memcpy(data, page_copy, PAGE_SIZE);
+	memcpy(o->data, page_copy, PAGE_SIZE);
 	secure_zero(page_copy, PAGE_SIZE);
-	*(uint64_t *)slot_data = 0;
+	*o->slot = 0;
 	epcm_fill(target, type, pcmd.secinfo.flags, owner ? epc_physical(owner) : 0, info.linear);
 	if (blocked && owner) {
 		target->blocked = true;
@@ -244,12 +218,12 @@ static int load(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx, bool b
 	return SGX_OK;
 }
 
-int leaf_eldu(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_eldu(struct vcpu *v, const struct encls_operands *o)
 {
-	return load(v, rbx, rcx, rdx, false);
+	return load(v, o, false);
 }
 
-int leaf_eldb(struct vcpu *v, uint64_t rbx, uint64_t rcx, uint64_t rdx)
+int leaf_eldb(struct vcpu *v, const struct encls_operands *o)
 {
-	return load(v, rbx, rcx, rdx, true);
+	return load(v, o, true);
 }

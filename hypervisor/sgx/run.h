@@ -44,8 +44,13 @@ int fault_own(struct vcpu *v, uint64_t linear, uint32_t access);
  * An enclave's regular page at this linear address, with these rights, and nothing under way (SDM
  * 3D, 38.3)?
  */
-bool epcm_allows(const struct epcm_entry *entry, uint64_t secs_physical, uint64_t linear,
-		 uint64_t rights);
+static inline bool epcm_allows(const struct epcm_entry *entry, uint64_t secs_physical,
+			       uint64_t linear, uint64_t rights)
+{
+	return entry->valid && entry->type == PT_REG && entry->secs == secs_physical &&
+	       entry->address == (linear & ~(PAGE_SIZE - 1)) && !entry->blocked &&
+	       !entry->pending && !entry->modified && (entry->rights & rights) == rights;
+}
 /* No lock wanted. v->inject is set while the enclave runs: the exit that hardware makes of it. */
 void enclave_fault(struct vcpu *v);
 
@@ -57,7 +62,31 @@ struct ssa_frame {	  /* where it lies; found at entry: an exit cannot fault (SDM
 };
 
 struct space;
+/* Code of the enclave that was read last: good while our own leaf entry says the same. */
+struct code_page {
+	const struct space *space; /* NULL: none */
+	uint64_t linear, leaf_value, tables_freed;
+	const uint64_t *leaf;
+	const uint8_t *memory;
+};
+/*
+ * Where the TCS and the SSA frame of the last entry here were found: the entries of Linux's tables that led there, and what they said. While they say
+ * the same (and no memory changed its owner), walking again would end there again. The EPCM is asked anew each time.
+ */
+#define ENTRY_WATCHED_MAX 10
+struct entry_memo {
+	uint64_t tcs_linear, ssa_linear; /* tcs_linear 1: none */
+	uint64_t cr0, cr3, cr4, efer, generation;
+	struct epcm_entry *tcs, *ssa;
+	unsigned int watched_count;
+	struct watched {
+		const uint64_t *entry;
+		uint64_t value;
+	} watched[ENTRY_WATCHED_MAX];
+};
 struct enclave_entry {
+	struct entry_memo memo;
+	struct code_page code;
 	struct tcs *tcs;
 	struct secs *secs;
 	uint64_t tcs_linear, secs_physical;
@@ -67,7 +96,8 @@ struct enclave_entry {
 	uint64_t linux_cr3, linux_fs_base, linux_gs_base, linux_xcr0, linux_dr7;
 	uint64_t linux_trap; /* RFLAGS.TF at entry, if opted out of debugging */
 	bool debug_opt_in;
-	uint8_t *xsave; /* a page: copies of XSAVE areas on their way */
+	uint64_t cr3, npt_root; /* what it runs on: space_root and that of its nested tables */
+	uint8_t *xsave;		/* a page: copies of XSAVE areas on their way */
 };
 /* Linux's state comes back, except what EEXIT and AEX do differently: RIP and general registers. */
 void enclave_leave(struct vcpu *v);
@@ -80,16 +110,21 @@ void enclave_leave(struct vcpu *v);
 must_check int ssa_locate(struct vcpu *v, uint64_t cr3, const struct secs *secs,
 			  uint64_t secs_physical, const struct tcs *tcs, uint32_t index,
 			  struct ssa_frame *ret_frame);
+/* A frame of one page: where everything is in it, and back. */
+void ssa_frame_at(const struct epcm_entry *entry, struct ssa_frame *ret_frame);
+struct epcm_entry *ssa_entry(const struct ssa_frame *frame);
 /* The extended state into the frame. */
-void ssa_save(const struct ssa_frame *frame, uint64_t xfrm, uint8_t *scratch);
+void ssa_save(const struct ssa_frame *frame, uint64_t xfrm);
 /* The frame's extended state into scratch, and whether XRSTOR would take it: 0 or -EINVAL. */
 must_check int ssa_fetch(const struct ssa_frame *frame, uint64_t xfrm, uint8_t *scratch);
+/* What ssa_fetch left there. */
+void ssa_wipe(uint64_t xfrm, uint8_t *scratch);
 /* What an exit leaves in the registers (SDM 3D, 40.3 "synthetic state"). */
-void ssa_synthetic(uint64_t xfrm, uint8_t vector, bool is_exception, uint8_t *scratch);
+void ssa_synthetic(uint64_t xfrm, uint8_t vector, bool is_exception);
 
 /* --- The enclave's address space (space.c) --- */
 /*
- * For one processor that enters; what Linux's tables no longer say is forgotten. NULL: no memory.
+ * For one processor that enters, with the owners held (owner_hold); what Linux's tables no longer say is forgotten. NULL: no memory.
  */
 struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr3,
 			  unsigned int levels);
@@ -99,20 +134,16 @@ must_check int space_map(struct space *space, uint64_t linear, uint64_t leaf,
 			 unsigned int npt_rights);
 /* The leaf entry for an address, 0: none. */
 uint64_t space_leaf(const struct space *space, uint64_t linear);
+/* Where that entry is, NULL: there is no table for it. Good until space_tables_freed moves. */
+const uint64_t *space_leaf_place(const struct space *space, uint64_t linear);
+extern uint64_t space_tables_freed;
 /* Forgets all of it; the tables stay. */
 void space_forget(struct space *space);
 uint64_t space_root(const struct space *space);
+uint64_t space_npt_root(const struct space *space);
 /* Physical address of a page of ones; 0: no memory. */
 uint64_t space_abort_page(struct space *space);
 struct npt *space_npt(const struct space *space);
-/*
- * Tests: NULL, or what is wrong with any space: a page that is neither its enclave's by the EPCM
- * nor Linux's, or rights too wide.
- */
-const char *space_check(void);
-/* Tests: forgets all enclaves and processors, as after boot. */
-void space_reset(void);
-void enter_reset(void);
 
 /* Page table entries of ours and Linux's (AMD APM 2, 5.3). */
 #define LEAF_PRESENT (1ULL << 0)
@@ -132,6 +163,10 @@ struct linux_mapping {
 	bool write, exec; /* write: and dirty is set already */
 	uint64_t key;	  /* LEAF_KEY */
 	uint64_t cache;	  /* LEAF_CACHE: for Linux's memory, that is devices */
+	/* How it was found, top down, the last one maps the page. */
+	unsigned int count;
+	const uint64_t *entries[5];
+	uint64_t values[5];
 };
 /* False: not present, not the user's, not accessed yet, or a table is not in Linux's memory. */
 must_check bool linux_mapping(uint64_t cr3, unsigned int levels, uint64_t linear,

@@ -12,6 +12,11 @@
  * page that the EPCM takes away is dropped in all spaces at once. What no processor uses is freed
  * when memory or slots run out.
  *
+ * Holding against Linux's tables is what an entry costs, so the list remembers where Linux's leaf
+ * entry of each mapping is and what it said, and the space remembers all entries above those: while
+ * each of them still reads the same (and no memory changed its owner), walking again would end the
+ * same. Where one differs, the walk is done.
+ *
  * Invariants, checked by space_check (tests):
  *	1. A leaf inside ELRANGE is an EPC page that the EPCM gives this enclave at this address,
  *	with no more rights than it says.
@@ -34,9 +39,10 @@
 
 #define ENCLAVES 128
 #define SPACES 192
-#define RECORD_PAGES 2
-#define RECORDS_A_PAGE (PAGE_SIZE / sizeof(uint64_t))
+#define RECORD_PAGES 11
+#define RECORDS_A_PAGE (PAGE_SIZE / sizeof(struct record))
 #define RECORDS (RECORD_PAGES * RECORDS_A_PAGE)
+#define UPPERS 32
 #define TABLES_MAX 256	    /* of one space */
 #define BORROWED_MAX 16384U /* pages of Linux in nested tables, before they are made anew */
 #define TABLE_ENTRIES 512U
@@ -48,8 +54,25 @@ struct enclave {
 	struct secs *secs; /* NULL: free */
 	uint64_t secs_physical;
 	struct npt *npt;
+	uint64_t npt_root;
 	unsigned int running, borrowed;
-	uint64_t used; /* clock, for who goes first */
+	uint64_t used;	    /* clock, for who goes first */
+	struct space *last; /* entered last; may be another's by now */
+};
+
+/* A mapping, and Linux's leaf entry that it was made or last held against. It holds while both entries read the same. */
+struct record {
+	uint64_t linear;
+	uint64_t *leaf; /* ours */
+	uint64_t leaf_value;
+	const uint64_t *linux_leaf; /* NULL: not known yet */
+	uint64_t linux_value;
+};
+
+/* An entry of Linux's tables above leaves. */
+struct upper {
+	const uint64_t *entry;
+	uint64_t value;
 };
 
 struct space {
@@ -57,14 +80,21 @@ struct space {
 	uint64_t cr3;
 	unsigned int levels, running, tables, count;
 	uint64_t used;
-	uint64_t *root;
-	uint64_t *records[RECORD_PAGES]; /* linear addresses */
+	uint64_t *root, root_physical;
+	struct record *records[RECORD_PAGES];
+	/* All entries above the leaves of records whose linux_leaf is known; more than fit: none is known. */
+	struct upper uppers[UPPERS];
+	unsigned int upper_count;
+	uint64_t generation; /* owner_generation when the first of them was read */
+	bool changed; /* a leaf of ours, since the last entry; or not every linux_leaf is known */
 };
 
 static struct enclave enclaves[ENCLAVES];
 static struct space spaces[SPACES];
 static uint64_t now;
 static void *abort_page; /* all ones: what an enclave reads where Linux maps EPC outside ELRANGE */
+
+uint64_t space_tables_freed;
 
 static void entry_write(uint64_t *entry, uint64_t value)
 {
@@ -86,6 +116,7 @@ static void table_free(struct space *s, uint64_t *table, unsigned int level)
 	}
 	npt_unmap(s->enclave->npt, pool_physical(table), PAGE_SIZE);
 	pool_put(table);
+	space_tables_freed++;
 }
 
 static void space_free(struct space *s)
@@ -189,14 +220,14 @@ static uint64_t *leaf_at(struct space *s, uint64_t linear, bool grow)
 			entry_write(entry, pool_physical(below) | LEAF_PRESENT | LEAF_WRITE |
 						   LEAF_USER | LEAF_ACCESSED);
 		}
-		table = pool_virtual(*entry & LEAF_ADDRESS);
+		table = pool_own(*entry & LEAF_ADDRESS);
 	}
 	return &table[index_at(linear, 1)];
 }
 
 /* --- The list of what is mapped --- */
 
-static uint64_t *record_at(struct space *s, unsigned int i)
+static struct record *record_at(struct space *s, unsigned int i)
 {
 	return &s->records[i / RECORDS_A_PAGE][i % RECORDS_A_PAGE];
 }
@@ -204,15 +235,12 @@ static uint64_t *record_at(struct space *s, unsigned int i)
 void space_forget(struct space *s)
 {
 	for (unsigned int i = 0; i < s->count; i++) {
-		uint64_t *leaf = leaf_at(s, *record_at(s, i), false);
-
-		if (leaf)
-			entry_write(leaf, 0);
+		entry_write(record_at(s, i)->leaf, 0);
 	}
-	s->count = 0;
+	s->count = s->upper_count = 0;
 }
 
-static int record_add(struct space *s, uint64_t linear)
+static int record_add(struct space *s, uint64_t linear, uint64_t *leaf)
 {
 	if (s->count == RECORDS)
 		space_forget(s);
@@ -223,21 +251,22 @@ static int record_add(struct space *s, uint64_t linear)
 			return -ENOMEM;
 		s->records[s->count / RECORDS_A_PAGE] = page;
 	}
-	*record_at(s, s->count++) = linear;
+	*record_at(s, s->count++) = (struct record){ .linear = linear, .leaf = leaf };
 	return 0;
 }
 
 /* Whether a leaf still is what Linux's tables and the EPCM say. */
-static bool leaf_holds(const struct space *s, uint64_t linear, uint64_t leaf)
+static bool leaf_holds(const struct space *s, uint64_t linear, uint64_t leaf,
+		       struct linux_mapping *ret_mapping)
 {
 	const struct enclave *e = s->enclave;
 	uint64_t page = leaf & LEAF_ADDRESS;
-	struct linux_mapping m;
+	struct linux_mapping *m = ret_mapping;
 
-	if (!linux_mapping(s->cr3, s->levels, linear, &m) || m.page != page ||
-	    m.key != (leaf & LEAF_KEY))
+	if (!linux_mapping(s->cr3, s->levels, linear, m) || m->page != page ||
+	    m->key != (leaf & LEAF_KEY))
 		return false;
-	if (((leaf & LEAF_WRITE) && !m.write) || (!(leaf & LEAF_NO_EXEC) && !m.exec))
+	if (((leaf & LEAF_WRITE) && !m->write) || (!(leaf & LEAF_NO_EXEC) && !m->exec))
 		return false;
 	if (linear - e->secs->base < e->secs->size) {
 		const struct epcm_entry *entry = epcm_of(page);
@@ -246,23 +275,113 @@ static bool leaf_holds(const struct space *s, uint64_t linear, uint64_t leaf)
 					    SECINFO_R | (leaf & LEAF_WRITE ? SECINFO_W : 0) |
 						    (leaf & LEAF_NO_EXEC ? 0 : SECINFO_X));
 	}
-	return owner_of(page) == OWNER_LINUX && m.cache == (leaf & LEAF_CACHE);
+	return owner_of(page) == OWNER_LINUX && m->cache == (leaf & LEAF_CACHE);
+}
+
+/* False: no room, or it reads otherwise than it did for another leaf: the next entry asks anew. */
+static bool upper_add(struct space *s, const uint64_t *entry, uint64_t value)
+{
+	for (unsigned int i = 0; i < s->upper_count; i++) {
+		if (s->uppers[i].entry == entry)
+			return s->uppers[i].value == value;
+	}
+	if (s->upper_count == UPPERS)
+		return false;
+	s->uppers[s->upper_count++] = (struct upper){ entry, value };
+	return true;
+}
+
+/* The record holds by this walk. */
+static void record_learn(struct space *s, struct record *r, uint64_t leaf_value,
+			 const struct linux_mapping *m)
+{
+	r->linux_leaf = NULL;
+	for (unsigned int i = 0; i + 1 < m->count; i++) {
+		if (!upper_add(s, m->entries[i], m->values[i]))
+			return;
+	}
+	r->leaf_value = leaf_value;
+	r->linux_leaf = m->entries[m->count - 1];
+	r->linux_value = m->values[m->count - 1];
+}
+
+/* Nothing above any leaf changed since it was walked through: else what is known is worth nothing. */
+static void uppers_check(struct space *s)
+{
+	uint64_t generation = owner_generation();
+	bool same = s->generation == generation;
+
+	for (unsigned int i = 0; i < s->upper_count && same; i++)
+		same = __atomic_load_n(s->uppers[i].entry, __ATOMIC_RELAXED) == s->uppers[i].value;
+	if (same)
+		return;
+	s->upper_count = 0;
+	s->generation = generation;
+	for (unsigned int i = 0; i < s->count; i++)
+		record_at(s, i)->linux_leaf = NULL;
+}
+
+static bool record_holds(const struct record *r)
+{
+	return r->linux_leaf && *r->leaf == r->leaf_value &&
+	       __atomic_load_n(r->linux_leaf, __ATOMIC_RELAXED) == r->linux_value;
+}
+
+/* False: the mapping is gone. */
+static bool record_renew(struct space *s, struct record *r)
+{
+	uint64_t leaf = *r->leaf;
+	struct linux_mapping m;
+
+	if (!(leaf & LEAF_PRESENT) || !leaf_holds(s, r->linear, leaf, &m)) {
+		entry_write(r->leaf, 0);
+		return false;
+	}
+	record_learn(s, r, leaf, &m);
+	return true;
+}
+
+/* Nothing that any mapping was held against reads otherwise: the usual case, and what an entry's cost hangs on. */
+static bool space_same(const struct space *s)
+{
+	uint64_t difference = (s->generation ^ owner_generation()) | s->changed;
+	unsigned int left = s->count;
+
+	for (const struct upper *u = s->uppers, *end = u + s->upper_count; u < end; u++)
+		difference |= __atomic_load_n(u->entry, __ATOMIC_RELAXED) ^ u->value;
+	if (difference)
+		return false;
+	for (unsigned int page = 0; left; page++) {
+		const struct record *r = s->records[page];
+		unsigned int here = MIN(left, (unsigned int)RECORDS_A_PAGE);
+
+		left -= here;
+		for (const struct record *end = r + here; r < end; r++)
+			difference |= __atomic_load_n(r->linux_leaf, __ATOMIC_RELAXED) ^
+				      r->linux_value;
+	}
+	return !difference;
 }
 
 /* What an entry does instead of forgetting everything. */
-static void space_renew(struct space *s)
+static __attribute__((noinline)) void space_renew(struct space *s)
 {
-	unsigned int kept = 0;
+	unsigned int kept = 0, end;
 
-	for (unsigned int i = 0; i < s->count; i++) {
-		uint64_t linear = *record_at(s, i), *leaf = leaf_at(s, linear, false);
+	s->changed = false;
+	uppers_check(s);
+	for (unsigned int first = 0; first < s->count; first = end) {
+		struct record *r = s->records[first / RECORDS_A_PAGE];
 
-		if (!leaf)
-			continue;
-		if ((*leaf & LEAF_PRESENT) && leaf_holds(s, linear, *leaf))
-			*record_at(s, kept++) = linear;
-		else
-			entry_write(leaf, 0);
+		end = MIN(first + (unsigned int)RECORDS_A_PAGE, s->count);
+		for (unsigned int i = first; i < end; i++, r++) {
+			if (!record_holds(r) && !record_renew(s, r))
+				continue;
+			s->changed |= !r->linux_leaf;
+			if (kept != i)
+				*record_at(s, kept) = *r;
+			kept++;
+		}
 	}
 	s->count = kept;
 }
@@ -300,24 +419,35 @@ int space_map(struct space *s, uint64_t linear, uint64_t leaf, unsigned int npt_
 	if (!at)
 		return -ENOMEM;
 	if (!(*at & LEAF_LISTED)) {
-		err = record_add(s, linear);
+		err = record_add(s, linear, at);
 		if (err)
 			return err;
 	}
 	entry_write(at, leaf | LEAF_LISTED | LEAF_ACCESSED | LEAF_DIRTY);
+	s->changed = true;
 	return 0;
+}
+
+const uint64_t *space_leaf_place(const struct space *s, uint64_t linear)
+{
+	return leaf_at((struct space *)(uintptr_t)s, linear, false);
 }
 
 uint64_t space_leaf(const struct space *s, uint64_t linear)
 {
-	uint64_t *at = leaf_at((struct space *)(uintptr_t)s, linear, false);
+	const uint64_t *at = space_leaf_place(s, linear);
 
 	return at && (*at & LEAF_PRESENT) ? *at & ~LEAF_LISTED : 0;
 }
 
 uint64_t space_root(const struct space *s)
 {
-	return pool_physical(s->root);
+	return s->root_physical;
+}
+
+uint64_t space_npt_root(const struct space *s)
+{
+	return s->enclave->npt_root;
 }
 
 struct npt *space_npt(const struct space *s)
@@ -340,16 +470,11 @@ uint64_t space_abort_page(struct space *s)
 
 /* --- Slots --- */
 
-static struct enclave *enclave_of(struct secs *secs, uint64_t secs_physical)
+static __attribute__((noinline)) struct enclave *enclave_new(struct secs *secs,
+							     uint64_t secs_physical)
 {
-	struct enclave *e = (struct enclave *)(uintptr_t)secs->run, *slot = NULL;
+	struct enclave *slot = NULL;
 
-	if (e) {
-		assert(e >= enclaves && e < enclaves + ENCLAVES && e->secs == secs);
-		if (e->borrowed <= BORROWED_MAX || e->running)
-			return e;
-		enclave_free(e);
-	}
 	while (!slot) {
 		for (unsigned int i = 0; i < ENCLAVES && !slot; i++) {
 			if (!enclaves[i].secs)
@@ -363,13 +488,28 @@ static struct enclave *enclave_of(struct secs *secs, uint64_t secs_physical)
 	} while (!slot->npt && reclaim(NULL));
 	if (!slot->npt)
 		return NULL;
+	slot->npt_root = npt_root(slot->npt);
 	slot->secs = secs;
 	slot->secs_physical = secs_physical;
 	secs->run = (uintptr_t)slot;
 	return slot;
 }
 
-static struct space *space_new(struct enclave *e, uint64_t cr3, unsigned int levels)
+static inline struct enclave *enclave_of(struct secs *secs, uint64_t secs_physical)
+{
+	struct enclave *e = (struct enclave *)(uintptr_t)secs->run;
+
+	if (e) {
+		assert(e >= enclaves && e < enclaves + ENCLAVES && e->secs == secs);
+		if (e->borrowed <= BORROWED_MAX || e->running)
+			return e;
+		enclave_free(e);
+	}
+	return enclave_new(secs, secs_physical);
+}
+
+static __attribute__((noinline)) struct space *space_new(struct enclave *e, uint64_t cr3,
+							 unsigned int levels)
 {
 	struct space *s = NULL;
 
@@ -386,12 +526,19 @@ static struct space *space_new(struct enclave *e, uint64_t cr3, unsigned int lev
 	s->levels = levels;
 	s->running = 1; /* not to be reclaimed for its own tables */
 	s->root = table_new(s);
+	s->root_physical = s->root ? pool_physical(s->root) : 0;
 	s->running = 0;
 	if (!s->root) {
 		memset(s, 0, sizeof(*s));
 		return NULL;
 	}
 	return s;
+}
+
+static bool is_space(const struct space *s, const struct enclave *e, uint64_t cr3,
+		     unsigned int levels)
+{
+	return s && s->enclave == e && s->cr3 == cr3 && s->levels == levels;
 }
 
 struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr3,
@@ -403,16 +550,19 @@ struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr
 	if (!e)
 		return NULL;
 	cr3 &= LEAF_ADDRESS;
+	if (is_space(e->last, e, cr3, levels))
+		s = e->last;
 	for (unsigned int i = 0; i < SPACES && !s; i++) {
-		if (spaces[i].enclave == e && spaces[i].cr3 == cr3 && spaces[i].levels == levels)
+		if (is_space(&spaces[i], e, cr3, levels))
 			s = &spaces[i];
 	}
-	if (s)
+	if (s && !space_same(s))
 		space_renew(s);
-	else
+	if (!s)
 		s = space_new(e, cr3, levels);
 	if (!s)
 		return NULL;
+	e->last = s;
 	s->running++;
 	e->running++;
 	s->used = e->used = ++now;
@@ -441,8 +591,10 @@ void enclave_forget_page(const struct epcm_entry *entry)
 							: NULL;
 
 		/* It stays listed: space_renew takes it off. */
-		if (leaf && (*leaf & LEAF_PRESENT) && (*leaf & LEAF_ADDRESS) == page)
+		if (leaf && (*leaf & LEAF_PRESENT) && (*leaf & LEAF_ADDRESS) == page) {
 			entry_write(leaf, LEAF_LISTED);
+			spaces[i].changed = true;
+		}
 	}
 	npt_unmap(e->npt, page, PAGE_SIZE);
 }
@@ -454,90 +606,4 @@ void enclave_forget(struct secs *secs)
 	if (e)
 		enclave_free(e);
 	secs->run = 0;
-}
-
-/* --- Tests --- */
-
-static const char *leaf_check(const struct space *s, uint64_t linear, uint64_t leaf)
-{
-	const struct enclave *e = s->enclave;
-	uint64_t page = leaf & LEAF_ADDRESS, found;
-	const struct epcm_entry *entry = epcm_of(page);
-	unsigned int have = npt_lookup(e->npt, page, &found);
-
-	if (have && found != page)
-		return "a nested mapping that is not identical";
-	if (linear - e->secs->base < e->secs->size) {
-		if (!entry)
-			return "a page in ELRANGE that is not EPC";
-		if (!epcm_allows(entry, e->secs_physical, linear, SECINFO_R))
-			return "a page in ELRANGE that the EPCM does not give";
-		if (((leaf & LEAF_WRITE) && !(entry->rights & SECINFO_W)) ||
-		    (!(leaf & LEAF_NO_EXEC) && !(entry->rights & SECINFO_X)))
-			return "rights that the EPCM does not give";
-		return NULL;
-	}
-	if (!(leaf & LEAF_NO_EXEC))
-		return "code outside ELRANGE";
-	if (abort_page && page == pool_physical(abort_page))
-		return leaf & LEAF_WRITE ? "a writable abort page" : NULL;
-	/*
-	 * Not in the nested tables: it was taken from Linux, and an access finds nothing
-	 * (sgx_nested_fault).
-	 */
-	return owner_of(page) == OWNER_LINUX || !have
-		       ? NULL
-		       : "a page outside ELRANGE that is not Linux's";
-}
-
-static const char *table_check(const struct space *s, uint64_t *table, unsigned int level,
-			       uint64_t linear)
-{
-	const char *wrong = NULL;
-
-	for (unsigned int i = 0; i < TABLE_ENTRIES && !wrong; i++) {
-		uint64_t at = linear | (uint64_t)i << (12 + 9 * (level - 1));
-
-		if (!(table[i] & LEAF_PRESENT))
-			continue;
-		if (level == 1)
-			wrong = leaf_check(s, at, table[i]);
-		else
-			wrong = table_check(s, pool_virtual(table[i] & LEAF_ADDRESS), level - 1,
-					    at);
-	}
-	return wrong;
-}
-
-const char *space_check(void)
-{
-	for (unsigned int i = 0; i < SPACES; i++) {
-		const struct space *s = &spaces[i];
-		const char *wrong = s->enclave ? table_check(s, s->root, s->levels, 0) : NULL;
-
-		if (wrong)
-			return wrong;
-	}
-	for (unsigned int i = 0; i < ENCLAVES; i++) {
-		const struct enclave *e = &enclaves[i];
-
-		if (e->secs && e->secs->run != (uintptr_t)e)
-			return "a slot that its SECS does not know";
-	}
-	return NULL;
-}
-
-void space_reset(void)
-{
-	for (unsigned int i = 0; i < SPACES; i++) {
-		spaces[i].running = 0;
-	}
-	for (unsigned int i = 0; i < ENCLAVES; i++) {
-		enclaves[i].running = 0;
-		if (enclaves[i].secs)
-			enclave_free(&enclaves[i]);
-	}
-	if (abort_page)
-		pool_put(abort_page);
-	abort_page = NULL;
 }

@@ -3,6 +3,7 @@
  * The program's memory from inside, memory that grows and shrinks (EDMM), many enclaves, more enclaves than there is EPC.
  */
 #include <asm/sgx.h>
+#include <cpuid.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -336,6 +337,19 @@ struct overcommit {
 	int errors;
 };
 
+/* Pages of EPC: as our driver tells; Linux's own, which does not, has all that CPUID names (SDM 3D, 36.7.2). */
+static uint64_t epc_pages(void)
+{
+	uint64_t total = driver_number("epc_total");
+	unsigned int a, b, c, d;
+
+	if (total != ~0ULL)
+		return total;
+	if (!__get_cpuid_count(0x12, 2, &a, &b, &c, &d) || (a & 15) != 1)
+		return 0;
+	return ((uint64_t)(d & 0xfffff) << 32 | (c & 0xfffff000U)) / PAGE_SIZE;
+}
+
 /* Every enclave's heap, from two sides at once. */
 static void *verify_all(void *argument)
 {
@@ -354,7 +368,7 @@ static void *verify_all(void *argument)
 
 static void test_overcommit(void)
 {
-	uint64_t epc = driver_number("epc_total"), evicted = driver_number("epc_evicted"),
+	uint64_t epc = epc_pages(), evicted = driver_number("epc_evicted"),
 		 reloaded = driver_number("epc_reloaded");
 	struct overcommit sides[2] = { 0 };
 	struct enclave **all;
@@ -362,10 +376,6 @@ static void test_overcommit(void)
 	struct enclave *e;
 	unsigned int count, made;
 
-	if (epc == ~0ULL) {
-		printf("SKIP: the driver does not tell how much EPC there is\n");
-		return;
-	}
 	e = make_checks(NULL);
 	count = (unsigned int)(4 * epc / (enclave_layout(e)->page_count + 2)) + 1;
 	if (count % 7 == 0)
@@ -396,8 +406,10 @@ static void test_overcommit(void)
 	}
 	printf("%u enclaves in %lu pages of EPC, %lu evicted, %lu loaded again\n", made, epc,
 	       driver_number("epc_evicted") - evicted, driver_number("epc_reloaded") - reloaded);
-	EXPECT(driver_number("epc_evicted") - evicted >= 3 * epc);
-	EXPECT(driver_number("epc_reloaded") - reloaded >= epc);
+	if (evicted != ~0ULL) {
+		EXPECT(driver_number("epc_evicted") - evicted >= 3 * epc);
+		EXPECT(driver_number("epc_reloaded") - reloaded >= epc);
+	}
 	while (made)
 		enclave_destroy(all[--made]);
 	free(all);
@@ -440,7 +452,7 @@ static void *work(void *argument)
 
 static void test_pressure(void)
 {
-	uint64_t epc = driver_number("epc_total"), evicted = driver_number("epc_evicted");
+	uint64_t epc = epc_pages(), evicted = driver_number("epc_evicted");
 	struct worker workers[3] = { 0 };
 	struct enclave *e = make_checks(NULL), *others[64];
 	unsigned int count;
@@ -470,7 +482,7 @@ static void test_pressure(void)
 		EXPECT_EQUAL(workers[i].wrong, 0);
 		EXPECT_EQUAL(workers[i].errors, 0);
 	}
-	EXPECT(driver_number("epc_evicted") > evicted);
+	EXPECT(evicted == ~0ULL || driver_number("epc_evicted") > evicted);
 	enclave_destroy(e);
 }
 

@@ -15,7 +15,13 @@ struct test {
 	const char *name;
 	void (*run)(void);
 };
-extern const struct test memory_tests[], run_tests[], interface_tests[]; /* end with a name NULL */
+/* Each ends with a name NULL. */
+extern const struct test memory_tests[], run_tests[], interface_tests[];
+/* Linux's kernel as the attacker, by encls.ko: only below this hypervisor. */
+extern const struct test attack_leaf_tests[], attack_memory_tests[], attack_race_tests[];
+
+/* By /dev/cloister_hypervisor; for boot/trust.sh. */
+extern const struct test trust_tests[];
 
 extern int failures;
 extern const char *folder; /* of the enclaves */
@@ -42,5 +48,8 @@ void open_file(const char *name, struct enclave_file *ret_file);
 struct enclave *make_checks(const struct enclave_options *options);
 /* A call that must succeed: its value. */
 uint64_t call(struct enclave *e, uint64_t function, uint64_t a, uint64_t b);
+/* The file's enclave signed anew, with these attributes beside its own. 0 or negative errno. */
+int sign_with(const struct enclave_file *file, uint64_t attributes,
+	      struct sigstruct *ret_sigstruct);
 /* A number of the driver's from /sys; ~0: it has none. */
 uint64_t driver_number(const char *name);

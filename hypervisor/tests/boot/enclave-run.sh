@@ -12,7 +12,7 @@ for t in calls threads busy busy-tcs ocalls nested exceptions exception-lost epc
 done
 (exec 3</dev/sgx_enclave && exec sleep 1000) &
 holder=$!
-sleep 1
+until [ -e /proc/$holder/fd/3 ]; do :; done
 rmmod cloister 2>/dev/null && fail "given back with an enclave's file open"
 equal "status" "$(cat /sys/kernel/cloister/status)" guest
 kill $holder

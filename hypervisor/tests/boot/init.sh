@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 2
-# INIT and SIPI go nowhere: hotplug is refused, and a hand-made INIT does not take a processor out of the hypervisor.
+# INIT and SIPI take no processor out of the hypervisor, wherever they are sent and however they are made (hotplug.sh: those that are carried out).
 insmod /attack.ko || fail attack
 enter
-echo 0 > /sys/devices/system/cpu/cpu1/online 2>/dev/null && fail "processor 1 went offline"
-equal "online" "$(cat /sys/devices/system/cpu/cpu1/online)" 1
-equal "INIT" "$(taskset 1 sh -c 'echo init 1 > /proc/attack && cat /proc/attack')" ok
-equal "SIPI" "$(taskset 1 sh -c 'echo sipi 1 > /proc/attack && cat /proc/attack')" ok
+equal "SIPI to a processor that runs" "$(taskset 1 sh -c 'echo sipi 1 > /proc/attack && cat /proc/attack')" ok
+equal "INIT to nobody" "$(attack init 77)" ok
+equal "SIPI to nobody" "$(attack sipi 77)" ok
 equal "INIT in a local vector" "$(attack lvt)" ok
 for cpu in 1 2; do
 	equal "name, mask $cpu" "$(taskset $cpu probe hypervisor)" "CloisterHv  "

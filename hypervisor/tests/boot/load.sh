@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 1 2
-# timeout: 600
-# In and out 50 times while programs run, fork and compute.
+# timeout: 2400
+# In and out while programs run, fork and compute: 50 times with one processor, 200 times with two.
 load() {
 	while [ ! -e /tmp/stop ]; do
 		dd if=/bin/busybox bs=64k count=8 2>/dev/null | sha256sum
@@ -19,8 +19,8 @@ forks() {
 load 1 &
 load 2 &
 forks &
-i=0
-while [ $i -lt 50 ]; do
+i=0 rounds=$(($(cpus) == 1 ? 50 : 200))
+while [ $i -lt $rounds ]; do
 	enter
 	[ "$(probe hypervisor)" = "CloisterHv  " ] || fail "round $i"
 	[ "$(counter faults_own)" = 0 ] || fail "own faults"
@@ -32,6 +32,6 @@ touch /tmp/stop
 wait
 equal "sums" "$(sort -u /tmp/sums.1 /tmp/sums.2 | wc -l)" 1
 [ ! -e /tmp/forks ] || fail "forks"
-echo "50 rounds; $(cat /tmp/forked) forks"
+echo "$rounds rounds; $(cat /tmp/forked) forks"
 dmesg | grep -E 'BUG|Oops|WARNING|lockup' && fail "Linux complains"
 true

@@ -16,6 +16,14 @@ equal "copy" "$(attack copy $epc $START)" "ok 0"
 equal "read after" "$(attack read $epc)" "ok ffffffffffffffff"
 # what lies outside is Linux's as ever
 equal "TPM locality 2" "$(attack read 0xfed42000)" "ok ffffffffffffffff"
+# as a program of root's sees it; a kernel that lets nobody have /dev/mem is as good
+mknod /tmp/mem c 1 1
+if dd if=/tmp/mem of=/tmp/seen bs=4096 skip=$((START / 4096)) count=1 2>/dev/null; then
+	equal "/dev/mem" "$(hexdump -v -e '8/1 "%02x"' /tmp/seen | sed 's/f//g')" ""
+	dd if=/dev/zero of=/tmp/mem bs=4096 seek=$((START / 4096)) count=1 conv=notrunc 2>/dev/null
+else
+	echo "/dev/mem is closed"
+fi
 differ "abort page" "$(counter abort_page)" 0
 equal "hypervisor lives" "$(probe hypervisor)" "CloisterHv  "
 equal "own faults" "$(counter faults_own)" 0

@@ -19,9 +19,11 @@ says 'no image'
 dd if=/lib/firmware/cloister-hypervisor of=/tmp/image bs=1000 count=1 2>/dev/null
 no start=$START size=$SIZE image=/tmp/image
 says 'did not start'
+# A processor that is offline could be woken outside of the hypervisor, by an NMI.
 echo 0 > /sys/devices/system/cpu/cpu1/online || fail offline
-enter image=/lib/firmware/cloister-hypervisor
-echo 1 > /sys/devices/system/cpu/cpu1/online 2>/dev/null && fail "processor 1 came online"
-equal "still in" "$(probe hypervisor)" "CloisterHv  "
-leave
+no start=$START size=$SIZE
+says '1 of 2 processors are online'
 echo 1 > /sys/devices/system/cpu/cpu1/online || fail online
+enter image=/lib/firmware/cloister-hypervisor
+equal "in" "$(probe hypervisor)" "CloisterHv  "
+leave

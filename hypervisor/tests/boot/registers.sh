@@ -22,14 +22,29 @@ equal "VM_CR reads" "$(attack rdmsr c0010114)" "ok 18"
 equal "VM_CR" "$(attack wrmsr c0010114 0)" gp
 equal "VM_HSAVE_PA reads" "$(attack rdmsr c0010117)" "ok 0"
 equal "VM_HSAVE_PA" "$(attack wrmsr c0010117 1000)" gp
+equal "VM_HSAVE_PA as it is" "$(attack wrmsr c0010117 0)" "ok 0"
 base=$(attack rdmsr 1b | cut -d' ' -f2)
 equal "APIC base as it is" "$(attack wrmsr 1b "$base")" "ok $base"
 equal "APIC base" "$(attack wrmsr 1b "$(printf %x $((0x$base + 0x1000)))")" gp
 equal "SYSCFG" "$(attack wrmsr c0010010 800000)" gp
+# memory types: as the firmware made them
+type=$(attack rdmsr 200 | cut -d' ' -f2)
+equal "MTRR as it is" "$(attack wrmsr 200 "$type")" "ok $type"
+equal "MTRR base" "$(attack wrmsr 200 "$(printf %x $((0x$type ^ START)))")" gp
+equal "MTRR mask" "$(attack wrmsr 201 "$(printf %x $((SIZE | 0x800)))")" gp
+equal "MTRR, fixed" "$(attack wrmsr 250 0101010101010101)" gp
+type=$(attack rdmsr 2ff)
+equal "MTRRs off" "$(attack wrmsr 2ff 0)" "ok 0"
+equal "MTRRs are on" "$(attack rdmsr 2ff)" "$type"
+pat=$(attack rdmsr 277)
+equal "PAT is the guest's own" "$(attack wrmsr 277 0606060606060606)" "ok 606060606060606"
+equal "PAT back" "$(attack wrmsr 277 "${pat#ok }")" "$pat"
+equal "owner epoch, written" "$(attack wrmsr 300 5)" "ok 5"
+equal "owner epoch, read" "$(attack rdmsr 300)" gp
 for instruction in vmrun vmload vmsave stgi clgi skinit invlpga; do # INVD: QEMU 7.2 takes its intercept for that of WBINVD
 	equal $instruction "$(attack $instruction)" fault
 done
-equal "VMMCALL, kernel" "$(attack vmmcall 434c5300)" "ok 1"
+equal "VMMCALL, kernel" "$(attack vmmcall 434c5300)" "ok 2"
 equal "VMMCALL, unknown" "$(attack vmmcall 7)" "ok ffffffffffffffea"
 equal "VMMCALL, program" "$(probe vmmcall 434c5300)" "signal 4"
 equal "VMMCALL leave, program" "$(probe vmmcall 434c5302)" "signal 4"

@@ -105,7 +105,7 @@ static void test_entry(bool resume)
 	ROW("TCS not canonical", GP, r->rbx = NOT_CANONICAL);
 	ROW("TCS not mapped", PF, machine_unmap(AT(P_TCS)));
 	ROW("TCS mapped for the kernel only", PF, run_map(P_TCS, PTE_P | PTE_W));
-	ROW("TCS not in EPC", PF, r->rbx = USER_BUFFER);
+	ROW("TCS not in EPC", PF_EPCM, r->rbx = USER_BUFFER);
 	ROW("AEP not canonical", GP, r->rcx = NOT_CANONICAL);
 	ROW("TCS page not valid", PF_EPCM,
 	    (machine_map(AT(P_TCS), MACHINE_EPC + P_FREE * PAGE_SIZE, USER_RW)));
@@ -121,7 +121,7 @@ static void test_entry(bool resume)
 	ROW("OFSBASE not aligned", GP, tcs_of(P_TCS)->ofs_base |= 0x10);
 	ROW("OGSBASE not aligned", GP, tcs_of(P_TCS)->ogs_base |= 0x10);
 	ROW("reserved FLAGS in the TCS", GP, tcs_of(P_TCS)->flags |= 4);
-	ROW("FLAGS.AEXNOTIFY without the attribute", GP, tcs_of(P_TCS)->flags |= TCS_AEXNOTIFY);
+	ROW("FLAGS.AEXNOTIFY, which is not offered", GP, tcs_of(P_TCS)->flags |= TCS_AEXNOTIFY);
 	ROW("code of 32 bits: the TCS's address has 32 bits, and no enclave is there", PF,
 	    r->v->regs.long_mode_code = false);
 	ROW("enclave of 32 bits", GP,

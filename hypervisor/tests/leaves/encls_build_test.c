@@ -71,7 +71,7 @@ static void ecreate(void)
 	CASE("target not page aligned", GP, s->rcx += 8);
 	CASE("PAGEINFO not canonical", GP, s->rbx = NOT_CANONICAL);
 	CASE("target not canonical", GP, s->rcx = NOT_CANONICAL);
-	CASE("target not in EPC", PF, s->rcx = s->spare_at);
+	CASE("target not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("target not mapped", PF, s->rcx = UNMAPPED);
 	CASE("PAGEINFO not mapped", PF, s->rbx = UNMAPPED);
 	CASE("SRCPGE not page aligned", GP, s->info->source += 256);
@@ -107,6 +107,8 @@ static void ecreate(void)
 	CASE("base not aligned to SIZE", GP, SECS->base += 0x1000);
 	CASE("ATTRIBUTES.INIT", GP, SECS->attributes.flags |= ATTRIBUTE_INIT);
 	CASE("ATTRIBUTES reserved bit 3", GP, SECS->attributes.flags |= 8);
+	CASE("ATTRIBUTES.AEXNOTIFY, which is not offered", GP,
+	     SECS->attributes.flags |= ATTRIBUTE_AEXNOTIFY);
 	CASE("ATTRIBUTES.CET without CET", GP, SECS->attributes.flags |= ATTRIBUTE_CET);
 	CASE("ATTRIBUTES bit 63", GP, SECS->attributes.flags |= 1ULL << 63);
 	CASE("reserved byte 33", GP, SECS->reserved1[0] = 1);
@@ -159,14 +161,14 @@ static void eadd_addresses(void)
 	});
 	CASE("PAGEINFO not aligned to 32", GP, s->rbx += 8);
 	CASE("target not page aligned", GP, s->rcx += 8);
-	CASE("target not in EPC", PF, s->rcx = s->spare_at);
+	CASE("target not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("target mapped read only", PF, *machine_pte(s->rcx) &= ~PTE_W);
 	CASE("PAGEINFO not mapped", PF, s->rbx = UNMAPPED);
 	CASE("SRCPGE not page aligned", GP, s->info->source += 64);
 	CASE("SECS not page aligned", GP, s->info->secs += 64);
 	CASE("SECINFO not aligned to 64", GP, s->info->secinfo += 32);
 	CASE("LINADDR not page aligned", GP, s->info->linear += 0x800);
-	CASE("SECS not in EPC", PF, s->info->secs = s->spare_at);
+	CASE("SECS not in EPC", PF_EPCM, s->info->secs = s->spare_at);
 	CASE("SECINFO not mapped", PF, s->info->secinfo = UNMAPPED);
 	CASE("SRCPGE not mapped", PF, s->info->source = UNMAPPED);
 	CASE("SECINFO reserved byte set", GP, s->secinfo->reserved[0] = 1);
@@ -224,7 +226,7 @@ static void eadd_tcs(void)
 			struct tcs *tcs = tcs_source();
 
 			tcs->state = 1;
-			tcs->flags = TCS_DBGOPTIN | TCS_AEXNOTIFY;
+			tcs->flags = TCS_DBGOPTIN;
 			tcs->cssa = 3;
 			tcs->aep = 0x1234;
 			tcs->nssa = 9;
@@ -234,10 +236,11 @@ static void eadd_tcs(void)
 			struct tcs *tcs = epc_memory(REG_PAGE);
 
 			EXPECT(entry(REG_PAGE)->type == PT_TCS && !entry(REG_PAGE)->rights);
-			EXPECT(!tcs->state && tcs->flags == TCS_AEXNOTIFY && !tcs->cssa &&
-			       !tcs->aep && tcs->nssa == 9);
+			EXPECT(!tcs->state && !tcs->flags && !tcs->cssa && !tcs->aep &&
+			       tcs->nssa == 9);
 		});
 	CASE("a TCS with a reserved flag", GP, tcs_source()->flags = 4);
+	CASE("a TCS with AEXNOTIFY, which is not offered", GP, tcs_source()->flags = TCS_AEXNOTIFY);
 	CASE("a TCS with reserved byte 72", GP, tcs_source()->reserved[0] = 1);
 	CASE("a TCS with reserved byte 4095", GP, (tcs_source(), s->source[4095] = 1));
 #undef prepare
@@ -285,9 +288,9 @@ static void eextend(void)
 	CASE("last chunk of a page", OK, s->rcx += 0xf00);
 	CASE("of a TCS", OK, s->rcx = epc(TCS_PAGE));
 	CASE("SECS not page aligned", GP, s->rbx += 256);
-	CASE("SECS not in EPC", PF, s->rbx = s->spare_at);
+	CASE("SECS not in EPC", PF_EPCM, s->rbx = s->spare_at);
 	CASE("chunk not aligned to 256", GP, s->rcx += 128);
-	CASE("chunk not in EPC", PF, s->rcx = s->spare_at);
+	CASE("chunk not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("page invalid", PF_EPCM, s->rcx = epc(FREE_PAGE));
 	CASE("page of type VA", PF_EPCM, s->rcx = epc(VA_PAGE));
 	CASE("page of type SECS", PF_EPCM, s->rcx = epc(SECS_PAGE));
@@ -339,7 +342,7 @@ static void eremove(void)
 		},
 		EXPECT(!entry(REG_PAGE)->valid));
 	CASE("not page aligned", GP, s->rcx += 8);
-	CASE("not in EPC", PF, s->rcx = s->spare_at);
+	CASE("not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("not mapped", PF, s->rcx = UNMAPPED);
 	CASE("a SECS with children", CODE(SGX_CHILD_PRESENT), s->rcx = epc(SECS_PAGE));
 	CASE("a page while a thread is inside", CODE(SGX_ENCLAVE_ACT),
@@ -367,7 +370,7 @@ static void epa(void)
 	});
 	CASE("RBX is not PT_VA", GP, s->rbx = PT_REG);
 	CASE("not page aligned", GP, s->rcx += 8);
-	CASE("not in EPC", PF, s->rcx = s->spare_at);
+	CASE("not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("already valid", PF_EPCM, must_epa(FREE_PAGE));
 #undef prepare
 }
@@ -405,8 +408,8 @@ static void eaug(void)
 	CASE("LINADDR not page aligned", GP, s->info->linear += 8);
 	CASE("SRCPGE not 0", GP, s->info->source = s->source_at);
 	CASE("SECINFO for a shadow stack without CET", GP, s->info->secinfo = s->secinfo_at);
-	CASE("target not in EPC", PF, s->rcx = s->spare_at);
-	CASE("SECS not in EPC", PF, s->info->secs = s->spare_at);
+	CASE("target not in EPC", PF_EPCM, s->rcx = s->spare_at);
+	CASE("SECS not in EPC", PF_EPCM, s->info->secs = s->spare_at);
 	CASE("target already valid", PF_EPCM, must_epa(FREE_PAGE));
 	CASE("SECS operand is no SECS", PF_EPCM, s->info->secs = epc(VA_PAGE));
 	CASE("SECS page invalid", PF_EPCM, s->info->secs = epc(OTHER_SECS));

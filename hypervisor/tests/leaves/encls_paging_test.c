@@ -47,7 +47,7 @@ static void eblock(void)
 	CASE("a trimmed page", OK, modify(ENCLS_EMODT, REG_PAGE, (uint64_t)PT_TRIM << 8));
 	CASE("a page of a running enclave", OK, track_enter(secs_of(SECS_PAGE)));
 	CASE("not page aligned", GP, s->rcx += 16);
-	CASE("not in EPC", PF, s->rcx = s->spare_at);
+	CASE("not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("page invalid", CODE(SGX_PG_INVLD), s->rcx = epc(FREE_PAGE));
 	CASE("a SECS", CODE_CF(SGX_PG_IS_SECS), s->rcx = epc(SECS_PAGE));
 	CASE("a VA page", CODE_CF(SGX_NOTBLOCKABLE), s->rcx = epc(VA_PAGE));
@@ -80,7 +80,7 @@ static void etrack(void)
 		track_leave(secs_of(SECS_PAGE), epoch);
 	});
 	CASE("not page aligned", GP, s->rcx += 16);
-	CASE("not in EPC", PF, s->rcx = s->spare_at);
+	CASE("not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("page invalid", PF_EPCM, s->rcx = epc(FREE_PAGE));
 	CASE("not a SECS", PF_EPCM, s->rcx = epc(REG_PAGE));
 	CASE("a thread of the cycle before is still inside", CODE(SGX_PREV_TRK_INCMPL),
@@ -91,7 +91,7 @@ static void etrack(void)
 	CASE_THEN("a page of the enclave", OK, , EXPECT(secs_of(SECS_PAGE)->epoch == 1));
 	CASE("the SECS", OK, s->rcx = epc(SECS_PAGE));
 	CASE("not page aligned", GP, s->rcx += 16);
-	CASE("not in EPC", PF, s->rcx = s->spare_at);
+	CASE("not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("page invalid", PF_EPCM, s->rcx = epc(FREE_PAGE));
 	CASE("a VA page", CODE_CF(SGX_TRACK_NOT_REQUIRED), s->rcx = epc(VA_PAGE));
 	CASE("a thread of the cycle before is still inside", CODE(SGX_PREV_TRK_INCMPL),
@@ -133,8 +133,8 @@ static void ewb(void)
 	CASE("PAGEINFO not aligned to 32", GP, s->rbx += 8);
 	CASE("page not page aligned", GP, s->rcx += 8);
 	CASE("slot not aligned to 8", GP, s->rdx += 4);
-	CASE("page not in EPC", PF, s->rcx = s->spare_at);
-	CASE("slot not in EPC", PF, s->rdx = s->spare_at);
+	CASE("page not in EPC", PF_EPCM, s->rcx = s->spare_at);
+	CASE("slot not in EPC", PF_EPCM, s->rdx = s->spare_at);
 	CASE("page and slot in the same page", GP, s->rdx = s->rcx + 8);
 	CASE("PAGEINFO not mapped", PF, s->rbx = UNMAPPED);
 	CASE("LINADDR not 0", GP, s->info->linear = 0x1000);
@@ -241,8 +241,8 @@ static void eldu(void)
 	CASE("PAGEINFO not aligned to 32", GP, s->rbx += 8);
 	CASE("target not page aligned", GP, s->rcx += 8);
 	CASE("slot not aligned to 8", GP, s->rdx += 4);
-	CASE("target not in EPC", PF, s->rcx = s->spare_at);
-	CASE("slot not in EPC", PF, s->rdx = s->spare_at);
+	CASE("target not in EPC", PF_EPCM, s->rcx = s->spare_at);
+	CASE("slot not in EPC", PF_EPCM, s->rdx = s->spare_at);
 	CASE("PAGEINFO not mapped", PF, s->rbx = UNMAPPED);
 	CASE("PCMD not aligned to 128", GP, s->info->secinfo += 64);
 	CASE("SRCPGE not page aligned", GP, s->info->source += 128);
@@ -252,7 +252,7 @@ static void eldu(void)
 	CASE("VA page invalid", PF_EPCM, s->rdx = epc(OTHER_REG));
 	CASE("slot in a page that is no VA", PF_EPCM, s->rdx = epc(SECS_PAGE) + 8);
 	CASE("SECS not page aligned", GP, s->info->secs += 8);
-	CASE("SECS not in EPC", PF, s->info->secs = s->spare_at);
+	CASE("SECS not in EPC", PF_EPCM, s->info->secs = s->spare_at);
 	CASE("SECS page invalid", PF_EPCM, s->info->secs = epc(OTHER_SECS));
 	CASE("SECS operand is a VA page", PF_EPCM, s->info->secs = epc(VA_PAGE));
 	CASE("SECS of another enclave", CODE(SGX_MAC_COMPARE_FAIL),
@@ -353,7 +353,7 @@ static void emodpr(void)
 	CASE("none", OK, s->secinfo->flags = 0);
 	CASE("SECINFO not aligned to 64", GP, s->rbx += 32);
 	CASE("page not page aligned", GP, s->rcx += 32);
-	CASE("page not in EPC", PF, s->rcx = s->spare_at);
+	CASE("page not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("SECINFO not mapped", PF, s->rbx = UNMAPPED);
 	CASE("SECINFO reserved byte", GP, s->secinfo->reserved[3] = 1);
 	CASE("SECINFO reserved flag", GP, s->secinfo->flags |= 1ULL << 40);
@@ -410,7 +410,7 @@ static void emodt(void)
 		  EXPECT(entry(TCS_PAGE)->type == PT_TRIM));
 	CASE("SECINFO not aligned to 64", GP, s->rbx += 32);
 	CASE("page not page aligned", GP, s->rcx += 32);
-	CASE("page not in EPC", PF, s->rcx = s->spare_at);
+	CASE("page not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("SECINFO not mapped", PF, s->rbx = UNMAPPED);
 	CASE("SECINFO reserved byte", GP, s->secinfo->reserved[3] = 1);
 	CASE("SECINFO reserved flag", GP, s->secinfo->flags |= 1ULL << 40);
@@ -467,7 +467,7 @@ static void edbg(void)
 		  EXPECT(s->v->regs.gpr[REG_RBX] == 0x1000));
 	CASE("a TCS beyond its fields", GP, s->rcx = epc(TCS_PAGE) + 72);
 	CASE("not aligned to 8", GP, s->rcx += 4);
-	CASE("not in EPC", PF, s->rcx = s->spare_at);
+	CASE("not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("page invalid", PF_EPCM, s->rcx = epc(FREE_PAGE));
 	CASE("a SECS", PF_EPCM, s->rcx = epc(SECS_PAGE));
 	CASE("a page trimmed and accepted", PF_EPCM,
@@ -488,7 +488,7 @@ static void edbg(void)
 		  EXPECT(((struct tcs *)epc_memory(TCS_PAGE))->flags == TCS_DBGOPTIN));
 	CASE("another field of a TCS", GP, s->rcx = epc(TCS_PAGE) + 16);
 	CASE("not aligned to 8", GP, s->rcx += 4);
-	CASE("not in EPC", PF, s->rcx = s->spare_at);
+	CASE("not in EPC", PF_EPCM, s->rcx = s->spare_at);
 	CASE("page invalid", PF_EPCM, s->rcx = epc(FREE_PAGE));
 	CASE("a SECS", PF_EPCM, s->rcx = epc(SECS_PAGE));
 	CASE("a VA page", PF_EPCM, s->rcx = epc(VA_PAGE));

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "hypervisor/sgx/leaves.h"
+#include "hypervisor/tests/checks/checks.h"
 #include "hypervisor/tests/machine/machine.h"
 
 #define ENCLAVE_BASE 0x7f0000000000UL
@@ -74,7 +75,7 @@ void launch_signer(int which);
 #define CODE(n) (n)
 #define CODE_CF(n) ((n) | LEAF_CF)
 #define GP 0x10000000
-#define PF 0x20000000	   /* of paging, or an operand outside EPC */
+#define PF 0x20000000	   /* of paging */
 #define PF_EPCM 0x30000000 /* with bit 15 */
 #define UD 0x40000000
 #define NM 0x50000000

@@ -15,7 +15,6 @@
 
 static uint8_t memory[MACHINE_RAM] __attribute__((aligned(4096)));
 static struct epcm_entry epcm[MACHINE_EPC_SIZE / PAGE_SIZE];
-static uint8_t crypto_arena[1 << 18] __attribute__((aligned(16)));
 static uint64_t next_page, root;
 unsigned int machine_flushes;
 struct vcpu vcpus[MACHINE_VCPUS];
@@ -24,6 +23,13 @@ unsigned int vcpu_count = MACHINE_VCPUS;
 void *physical(uint64_t address)
 {
 	return address < MACHINE_RAM ? memory + address : NULL;
+}
+
+uint32_t machine_pkru;
+
+uint32_t vcpu_pkru(void)
+{
+	return machine_pkru;
 }
 
 void vcpus_flush(struct vcpu *self)
@@ -60,11 +66,6 @@ void crypto_begin(void)
 
 void crypto_end(void)
 {
-}
-
-void crypto_runtime_init(void *arena, size_t size)
-{
-	(void)arena, (void)size;
 }
 
 uint64_t machine_page(void)
@@ -171,8 +172,8 @@ void machine_init(void)
 		r->long_mode_code = true;
 		machine_system(&vcpus[i]);
 	}
-	if (!started)
-		crypto_init(crypto_arena, sizeof(crypto_arena));
+	if (!started && crypto_init())
+		panic("machine: this processor lacks AES-NI, PCLMULQDQ or RDRAND");
 	started = true;
 	machine_memory_init();
 	sgx_init(MACHINE_EPC, MACHINE_EPC_SIZE, epcm);

@@ -69,3 +69,4 @@ struct outcome machine_enclu(struct vcpu *v, uint32_t leaf, uint64_t rbx, uint64
 void machine_user(struct vcpu *v);
 void machine_system(struct vcpu *v);
 extern unsigned int machine_flushes; /* calls of vcpus_flush */
+extern uint32_t machine_pkru;	     /* of all processors; CR4.PKE is a vcpu's own */

@@ -3,6 +3,7 @@
 #include "hypervisor/core/guest_memory.h"
 #include "hypervisor/mem/iommu.h"
 #include "hypervisor/mem/owner.h"
+#include "hypervisor/tests/checks/checks.h"
 #include "hypervisor/tests/machine/machine.h"
 
 void machine_memory_init(void)

@@ -1,5 +1,5 @@
 # The real mem/ and core/guest_memory.c as ordinary programs: owner_test N for N random operations.
-model_mem := $(filter-out %_test.c %_fuzz.c,$(wildcard hypervisor/mem/*.c))
+model_mem := $(call hv_checked,$(filter-out %_test.c %_fuzz.c,$(wildcard hypervisor/mem/*.c)))
 $(call unit,hypervisor/tests/model/owner,$(model_mem))
 hypervisor_tests += $(O)/unit/owner_test
 $(call unit,hypervisor/tests/model/walk,hypervisor/core/guest_memory.c)

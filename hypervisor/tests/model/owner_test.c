@@ -19,6 +19,7 @@
 #include "hypervisor/core/vcpu.h"
 #include "hypervisor/mem/iommu.h"
 #include "hypervisor/mem/owner_internal.h"
+#include "hypervisor/tests/checks/checks.h"
 
 #define PAGES (3 * 262144UL + 5 * 512 + 7) /* 3 GiB, 10 MiB and 7 pages: no level ends evenly */
 #define LIMIT (PAGES * PAGE_SIZE)

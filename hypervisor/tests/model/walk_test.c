@@ -61,10 +61,14 @@ void *physical(uint64_t address)
 	return address < RAM_PAGES * PAGE_SIZE ? ram + address : NULL;
 }
 
+static uint64_t taken = ~0ULL; /* a page that Linux owned before */
+
 enum owner owner_of(uint64_t address)
 {
 	uint64_t page = address / PAGE_SIZE;
 
+	if (page == taken)
+		return OWNER_HYPERVISOR;
 	if (page < EPC_PAGE || (page >= DEVICE_PAGE && page < 2 * DEVICE_PAGE))
 		return OWNER_LINUX;
 	return page < RAM_PAGES - 4 ? OWNER_EPC : OWNER_PROTECTED;
@@ -75,6 +79,9 @@ static unsigned int held;
 unsigned int owner_hold(void)
 {
 	held++;
+	if (interfere)
+		interfere();
+	owner_begun += !below(8);
 	return 7;
 }
 
@@ -82,6 +89,15 @@ void owner_release(unsigned int hold)
 {
 	CHECK(hold == 7 && held--);
 }
+
+static uint32_t pkru;
+
+uint32_t vcpu_pkru(void)
+{
+	return pkru;
+}
+
+uint64_t owner_begun; /* moves at random, as if owners changed: else walks are remembered */
 
 /* --- The slow walker ----------------------------------------------------------------------------------------------------------- */
 
@@ -109,7 +125,7 @@ static struct expectation slow_walk(const struct vcpu *v, uint64_t cr3, uint64_t
 	     smap = flag(v->regs.cr4, 21), five = flag(v->regs.cr4, 12);
 	bool write = access & 2, user = access & 4, fetch = access & 16;
 	bool writable = true, user_page = true, executable = true, reserved = false, leaf = false,
-	     allowed;
+	     allowed, locked = false;
 	unsigned int top = five ? 56 : 47;
 	uint64_t base = cr3 / 4096 % (1ULL << 40) * 4096;
 
@@ -151,6 +167,12 @@ static struct expectation slow_walk(const struct vcpu *v, uint64_t cr3, uint64_t
 		user_page &= flag(e, 2);
 		executable &= !flag(e, 63);
 		base = e / 4096 % (1ULL << 40) * 4096;
+		if (leaf && flag(v->regs.cr4, 22) && !fetch) {
+			unsigned int key = (unsigned int)(e >> 59 & 15);
+
+			locked = flag(pkru, 2 * key) || (write && flag(pkru, 2 * key + 1) &&
+							 (user || flag(v->regs.cr0, 16)));
+		}
 		if (leaf)
 			x.physical = (base >> size << size) + linear % (1ULL << size);
 	}
@@ -162,8 +184,9 @@ static struct expectation slow_walk(const struct vcpu *v, uint64_t cr3, uint64_t
 	else
 		allowed = (!user_page || !smap || (v->regs.cpl < 3 && flag(v->regs.rflags, 18))) &&
 			  (!write || writable || !flag(v->regs.cr0, 16));
-	x.error |= 1;
-	x.result = allowed ? 0 : -EFAULT;
+	locked = locked && user_page;
+	x.error |= locked ? 33 : 1;
+	x.result = allowed && !locked ? 0 : -EFAULT;
 	return x;
 }
 
@@ -183,6 +206,8 @@ static uint64_t random_entry(void)
 		e |= 0x80 | (below(2) ? below(64) << 21 : below(8) << 30);
 	if (below(16) == 0)
 		e |= 1ULL << 63;
+	if (below(8) == 0)
+		e |= below(16) << 59;
 	if (below(24) == 0)
 		e = (e & ~0x000ffffffffff000ULL) | below(RAM_PAGES + 8) * PAGE_SIZE;
 	if (below(64) == 0)
@@ -217,7 +242,9 @@ static void random_mode(struct vcpu *v)
 {
 	v->regs.cr0 = 1ULL << 31 | (below(2) ? 1 << 16 : 0);
 	v->regs.efer = 1 << 10 | (below(4) ? 1 << 11 : 0);
-	v->regs.cr4 = (rng() & (1 << 12 | 1 << 20 | 1 << 21)) | (rng() & (1 << 17));
+	v->regs.cr4 = (rng() & (1 << 12 | 1 << 20 | 1 << 21 | 1 << 22)) | (rng() & (1 << 17));
+	/* Mostly key 0, which entries seldom differ from. */
+	pkru = below(4) ? (uint32_t)(rng() & ~3ULL) : (uint32_t)rng();
 	v->regs.rflags = below(2) ? 1 << 18 : 0;
 	v->regs.cpl = below(2) ? 3 : 0;
 	if (below(256) == 0)
@@ -231,16 +258,26 @@ static void random_mode(struct vcpu *v)
 	}
 }
 
+/* One bit: P, R/W, U/S, A, D, PS, an address bit, NX. */
+static void entry_change(uint64_t at, uint8_t *before)
+{
+	static const uint8_t bits[] = { 0, 1, 2, 5, 6, 7, 12, 14, 63 };
+
+	*(uint64_t *)(void *)(ram + at) ^= 1ULL << bits[below(sizeof(bits))];
+	memcpy(before + at, ram + at, 8);
+}
+
 static void test_random(unsigned long count)
 {
 	static uint8_t before[TABLES * PAGE_SIZE];
 	static struct vcpu v;
 	unsigned long found = 0;
+	uint64_t linear = 0, cr3 = 0;
 
 	for (walks = 0; walks < count; walks++) {
 		static const uint32_t accesses[] = { 0, 2, 4, 6, 16, 20 };
 		uint32_t access = accesses[below(6)], error = 0xdead;
-		uint64_t linear = random_linear(), cr3, address = 0xdead;
+		uint64_t address = 0xdead;
 		struct expectation x;
 		int r;
 
@@ -250,8 +287,13 @@ static void test_random(unsigned long count)
 		}
 		random_mode(&v);
 		/* PCID and the bits above the address mean nothing to the walk. */
-		cr3 = (below(50) ? below(TABLES) : below(RAM_PAGES + 8)) * PAGE_SIZE | below(4096) |
-		      below(8) << 61;
+		if (below(4) == 0) {
+			linear = random_linear();
+			cr3 = (below(50) ? below(TABLES) : below(RAM_PAGES + 8)) * PAGE_SIZE |
+			      below(4096) | below(8) << 61;
+		} else if (below(4) == 0) {
+			linear ^= below(3 * PAGE_SIZE);
+		}
 		x = slow_walk(&v, cr3, linear, access);
 		r = guest_walk(&v, cr3, linear, access, &address, &error);
 		CHECK(r == x.result && !v.inject);
@@ -267,6 +309,9 @@ static void test_random(unsigned long count)
 			CHECK(!memcmp(before, ram, sizeof(before)));
 		for (unsigned int i = 0; i < x.depth; i++)
 			CHECK(!memcmp(before + x.path[i], ram + x.path[i], 8));
+		/* Now and then one of the entries changes: what was remembered of it is worth nothing. */
+		if (x.depth && below(4) == 0)
+			entry_change(x.path[below(x.depth)], before);
 	}
 	CHECK(found > count / 20 && !held);
 	printf("%lu walks, %lu translated\n", count, found);
@@ -393,7 +438,7 @@ static void test_copies(void)
 	for (unsigned int i = 4; i < 7; i++) {
 		v.inject = false;
 		CHECK(guest_read(&v, i * PAGE_SIZE + 1, to, 8, 0) == -EFAULT && v.inject &&
-		      v.vector == VECTOR_PF && v.error == 1);
+		      v.vector == VECTOR_PF && v.error == (PF_PRESENT | PF_SGX));
 		CHECK(guest_write(&v, i * PAGE_SIZE - 4, from, 8, ACCESS_USER) == -EFAULT);
 	}
 	/* Only accessed and dirty bits differ. */
@@ -410,6 +455,56 @@ static void test_copies(void)
 	CHECK(guest_read(&v, 0, to, 8, 0) == -EFAULT && v.vector == VECTOR_UD);
 }
 
+/* --- What is remembered, when memory changes its owner ---------------------------------------------------------------------------- */
+
+static void test_owners(void)
+{
+	uint64_t address;
+	uint8_t to[FETCH_MAX];
+	uint32_t error;
+	struct vcpu v;
+
+	plain_mode(&v);
+	plain_tables();
+	set_entry(3, 1, 33 * PAGE_SIZE | 7);
+	v.regs.cpl = 3;
+	for (uint64_t page = 0; page < 4; page++) { /* each table on the way */
+		taken = ~0ULL;
+		owner_begun += 2;
+		CHECK(!guest_walk(&v, 0, PAGE_SIZE, ACCESS_USER, &address, &error));
+		CHECK(!guest_walk(&v, 0, PAGE_SIZE, ACCESS_USER, &address, &error));
+		CHECK(guest_fetch(&v, PAGE_SIZE + 8, to) == FETCH_MAX && !v.inject);
+		taken = page;
+		owner_begun += 2;
+		CHECK(guest_walk(&v, 0, PAGE_SIZE, ACCESS_USER, &address, &error) == -EFAULT);
+		CHECK(!guest_fetch(&v, PAGE_SIZE + 8, to) && v.inject && v.vector == VECTOR_PF);
+		v.inject = false;
+	}
+	/* The page itself: found, but not to be read. */
+	taken = ~0ULL;
+	owner_begun += 2;
+	CHECK(guest_fetch(&v, 2 * PAGE_SIZE - 5, to) == 5 && !v.inject);
+	taken = 33;
+	owner_begun += 2;
+	CHECK(!guest_walk(&v, 0, PAGE_SIZE, ACCESS_USER, &address, &error));
+	CHECK(!guest_fetch(&v, PAGE_SIZE, to) && v.inject && v.vector == VECTOR_PF);
+	CHECK(guest_read(&v, PAGE_SIZE, to, 1, ACCESS_USER) == -EFAULT);
+	taken = ~0ULL;
+	owner_begun += 2;
+	/* Code is fetched by its own rules. */
+	v.inject = false;
+	CHECK(guest_fetch(&v, PAGE_SIZE, to) == FETCH_MAX);
+	set_entry(3, 1, 33 * PAGE_SIZE | 7 | 1ULL << 63);
+	CHECK(!guest_fetch(&v, PAGE_SIZE, to) && v.inject && v.error == (1 | 4 | 16));
+	set_entry(3, 1, 33 * PAGE_SIZE | 3);
+	CHECK(!guest_fetch(&v, PAGE_SIZE, to) && v.error == (1 | 4 | 16));
+	v.regs.cpl = 0;
+	CHECK(guest_fetch(&v, PAGE_SIZE, to) == FETCH_MAX);
+	v.regs.cr4 |= 1 << 20; /* SMEP */
+	set_entry(3, 1, 33 * PAGE_SIZE | 7);
+	CHECK(!guest_fetch(&v, PAGE_SIZE, to) && v.error == (1 | 16));
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long count = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000000;
@@ -421,6 +516,7 @@ int main(int argc, char **argv)
 	test_random(count);
 	test_interference();
 	test_copies();
+	test_owners();
 	CHECK(!held);
 	free(ram);
 	return 0;

@@ -6,6 +6,7 @@
 #include "hypervisor/arch/x86/svm/vmcb.h"
 #include "hypervisor/core/vcpu.h"
 
+enum { INSTRUCTION_MAX = 15 }; /* bytes (APM 3, 1.1) */
 enum { STACK_SIZE = 32768, STEP_PAGES_MAX = 4, STEP_TABLES_MAX = 1 + 3 * STEP_PAGES_MAX };
 
 /* One instruction of Linux's with pages replaced by the abort page: see abort_page.c. */
@@ -21,6 +22,7 @@ struct svm_cpu {
 	struct vmcb *vmcb, *host; /* host: what VMLOAD loads for us */
 	void *save_area, *stack, *fault_stacks;
 	uint64_t xcr0_loaded, vm_cr;
+	uint64_t linux_npt; /* the root of Linux's nested tables, which stays */
 	uint64_t counters[HV_COUNTERS];
 	uint64_t event; /* an event whose delivery an exit interrupted; delivered again unless another goes first */
 	bool enclave_before; /* which world ran last */
@@ -33,14 +35,20 @@ struct svm_cpu {
 	bool flush;	     /* forget translations before the next entry */
 	uint32_t apic_id;
 	struct step step;
+	/* The guest's code at RIP, as read for this exit: once, what decoders judge. */
+	uint8_t code[INSTRUCTION_MAX +
+		     FETCH_MAX]; /* room for one fetch behind the last byte that counts */
+	unsigned int code_size;
 	/* flush.c */
 	uint64_t flush_request, flush_done, nmi_sent, nmi_taken;
+	uint64_t nmi_delivered; /* of nmi_sent: the local APIC has it */
 	bool in_guest;
+	uint32_t start; /* start.c */
 	/* tables.c */
 	uint64_t gdt[8];
 	uint8_t tss[104];
 	uint64_t local
-		[8]; /* FS points here: [0] this structure; [5] is the stack protector's canary, for libmbedcrypto.a */
+		[8]; /* FS points here: [0] this structure; [5] is the stack protector's canary, for libbearssl.a */
 	unsigned int vector_users; /* fpu.c */
 	uint8_t vectors[512] __attribute__((aligned(16)));
 };
@@ -72,6 +80,9 @@ noreturn_ void svm_native(const struct svm_native *native, const uint64_t gpr[16
 must_check int msr_read_safe(uint32_t msr, uint64_t *ret_value); /* -EFAULT: #GP */
 must_check int msr_write_safe(uint32_t msr, uint64_t value);
 extern char fixup_start[], fixup_end[], fixup_handler[];
+void interrupt_window(void); /* takes interrupts that are pending, and forgets them */
+void nmi_wait(void);	     /* sleeps until one came, or takes what is pending */
+extern char nmi_wait_halt[];
 void nmi_window(void); /* lets what is pending in (NMI, INIT as #SX), our own handlers count it */
 
 /* tables.c: GDT, TSS, IDT, and what loads them; own page tables */
@@ -95,6 +106,8 @@ void svm_exit(struct vcpu *v);
 void svm_skip(struct vcpu *v, unsigned int size);
 void cpuid_exit(struct vcpu *v);
 void msr_exit(struct vcpu *v);
+/* Memory types by physical address (APM 2, 7.7.2): one processor's idea of ours would differ from another's, and caches would hold what memory does not. */
+bool msr_is_mtrr(uint32_t msr);
 void xsetbv_exit(struct vcpu *v);
 void npf_exit(struct vcpu *v);
 void enclave_exit(struct vcpu *v);
@@ -110,11 +123,20 @@ uint64_t step_root(const struct step *step);
 /* apic.c */
 void apic_init(void);
 void apic_access(struct vcpu *v, uint64_t guest_physical);
-bool apic_command_allowed(struct vcpu *v, uint32_t command);
+/* A command for other processors, as x2APIC has it (destination in the upper half): true if it may go to the hardware, else it is done. */
+bool apic_command(struct vcpu *v, uint64_t command);
+bool apic_vector_allowed(struct vcpu *v, uint32_t value); /* of the local vector table */
+void apic_end_interrupt(void);
+void apic_reset(void); /* this processor's, as INIT leaves it */
 void apic_send_nmi(uint32_t apic_id);
 uint32_t apic_id(void);
 extern uint64_t apic_base;
 extern bool apic_x2;
+
+/* start.c */
+void start_send(struct vcpu *v, uint32_t destination, uint32_t command, bool startup);
+bool start_take(struct vcpu *v); /* an INIT was sent here: true, after the SIPI that followed */
+bool start_any_waits(void);
 
 /* --- instructions --- */
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])

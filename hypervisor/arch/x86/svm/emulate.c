@@ -5,6 +5,7 @@
  * changes nothing is let through as nothing; one that would is #GP.
  */
 #include "hypervisor/arch/x86/svm/cpu.h"
+#include "hypervisor/sgx/arch.h"
 #include "hypervisor/sgx/sgx.h"
 
 static void cpuid_values(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
@@ -38,10 +39,15 @@ static void cpuid_values(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32
 	case 1: /* OSXSAVE and OSPKE mirror CR4, which was ours while the instruction ran; "a hypervisor is here" */
 		regs[2] = (regs[2] & ~(1U << 27)) | (v->regs.cr4 & CR4_OSXSAVE ? 1U << 27 : 0) |
 			  1U << 31;
+		/* The local APIC stays in the mode that it has: a kernel that starts as a guest would switch what it finds here. */
+		if (!apic_x2)
+			regs[2] &= ~(1U << 21);
 		break;
 	case 7:
 		if (subleaf == 0)
-			regs[2] = (regs[2] & ~(1U << 4)) | (v->regs.cr4 & CR4_PKE ? 1U << 4 : 0);
+			/* OSPKE mirrors CR4; PKS, which AMD has not, has an MSR that nobody here would keep apart. */
+			regs[2] = (regs[2] & ~(1U << 4 | 1U << 31)) |
+				  (v->regs.cr4 & CR4_PKE ? 1U << 4 : 0);
 		sgx_cpuid(leaf, subleaf, regs);
 		break;
 	case 0x12:
@@ -83,6 +89,9 @@ static bool read(struct vcpu *v, uint32_t msr, uint64_t *ret_value)
 	case MSR_VM_HSAVE_PA:
 		*ret_value = 0;
 		return true;
+	case MSR_SGX_OWNER_EPOCH: /* to be written only */
+	case MSR_SGX_OWNER_EPOCH + 1:
+		return false;
 	}
 	return sgx_rdmsr(msr, ret_value) || msr_read_safe(msr, ret_value) == 0;
 }
@@ -108,6 +117,12 @@ static bool efer_write(struct vcpu *v, uint64_t value)
 	return true;
 }
 
+bool msr_is_mtrr(uint32_t msr)
+{
+	return (msr >= 0x200 && msr <= 0x20f) || msr == 0x250 || msr == 0x258 || msr == 0x259 ||
+	       (msr >= 0x268 && msr <= 0x26f) || msr == MSR_MTRR_DEFAULT;
+}
+
 static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	uint64_t now;
@@ -115,17 +130,22 @@ static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 	if (msr == MSR_EFER)
 		return efer_write(v, value);
-	if (msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA)
+	if (msr == MSR_VM_HSAVE_PA)
+		return value == 0; /* as it is: Linux does that when it crashes */
+	if (msr == MSR_VM_CR)
 		return false;
 	if (sgx_wrmsr(msr, value, &ok))
 		return ok;
 	if (msr == MSR_X2APIC + 0x30) {
-		if (!apic_command_allowed(v, (uint32_t)value))
+		if (!apic_command(v, value))
 			return true;
 	} else if (msr >= MSR_X2APIC + 0x2f && msr <= MSR_X2APIC + 0x37) {
-		if ((value >> 8 & 7) == 5 && !apic_command_allowed(v, (uint32_t)value))
+		if (!apic_vector_allowed(v, (uint32_t)value))
 			return true;
-	} else if (msr == MSR_APIC_BASE || (msr >= MSR_SYSCFG && msr <= 0xc001001dU) ||
+	} else if (msr == MSR_MTRR_DEFAULT) {
+		return true; /* Linux turns all off and on whenever it looks at them: they stay on */
+	} else if (msr == MSR_APIC_BASE || msr_is_mtrr(msr) ||
+		   (msr >= MSR_SYSCFG && msr <= 0xc001001dU) ||
 		   (msr >= 0xc0010110U && msr <= 0xc001011fU)) {
 		return msr_read_safe(msr, &now) == 0 && now == value;
 	}

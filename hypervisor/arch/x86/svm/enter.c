@@ -7,14 +7,17 @@
 #include "hypervisor/core/memory.h"
 #include "hypervisor/mem/iommu.h"
 #include "hypervisor/mem/owner.h"
+#include "hypervisor/sgx/arch.h"
 #include "hypervisor/sgx/sgx.h"
+#include "hypervisor/trust/trust.h"
 #include "lib/base/string.h"
 
 #include <asm-generic/errno-base.h>
 
 static uint64_t msr_bitmap; /* physical addresses; set up in hypervisor_init */
 static uint64_t io_all;
-static uint32_t leaving, left;
+static uint32_t leaving, left; /* under leave_locked */
+static bool leave_locked;
 
 struct table_pointer {
 	uint16_t limit;
@@ -82,6 +85,10 @@ static int bitmaps_init(void)
 	bitmap_set(msr, 0x3a, true, true);
 	for (uint32_t i = 0x8c; i <= 0x8f; i++)
 		bitmap_set(msr, i, true, true);
+	for (uint32_t i = MSR_SGX_OWNER_EPOCH; i < MSR_SGX_OWNER_EPOCH + 2; i++)
+		bitmap_set(msr, i, true, true);
+	for (uint32_t i = 0; i <= MSR_MTRR_DEFAULT; i++)
+		bitmap_set(msr, i, false, msr_is_mtrr(i));
 	bitmap_set(msr, MSR_X2APIC + 0x30, false, true);
 	for (uint32_t i = MSR_X2APIC + 0x2f; i <= MSR_X2APIC + 0x37; i++)
 		bitmap_set(msr, i, false, true);
@@ -171,6 +178,19 @@ static void capture_registers(struct vcpu *v, const struct hv_entry *entry)
 	m->pat = msr_read(MSR_PAT);
 }
 
+/*
+ * XSAVE as Linux has it, because we save what enclaves leave; RDPKRU wherever the processor has keys (APM 2, 5.6, memory protection keys): they lock nothing
+ * of ours, which is no user page.
+ */
+static uint64_t cr4_ours(const struct vcpu *v)
+{
+	uint32_t regs[4];
+
+	cpuid(7, 0, regs);
+	return CR4_OURS | (v->regs.cr4 & (CR4_OSXSAVE | CR4_SMEP)) |
+	       (regs[2] & 1 << 3 ? CR4_PKE : 0);
+}
+
 void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 {
 	struct svm_cpu *cpu = svm_of(v);
@@ -190,12 +210,13 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	m->msrpm = msr_bitmap;
 	m->nested_control = 1;
 	cpu->apic_id = apic_id();
+	cpu->linux_npt = npt_root(npt_linux());
 	cpu->flush = true;
 
-	/* Ours: paging, write protection, native FPU errors; XSAVE as Linux has it, because we save what enclaves leave. */
+	/* Ours: paging, write protection, native FPU errors. */
 	tables_load(cpu);
 	asm volatile("mov %0, %%cr0" : : "r"(CR0_OURS));
-	asm volatile("mov %0, %%cr4" : : "r"(CR4_OURS | (v->regs.cr4 & (CR4_OSXSAVE | CR4_SMEP))));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4_ours(v)));
 	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME);
 	/* INIT that arrives while GIF is set becomes #SX instead of a reset (APM 2, 15.28); not everybody has it. */
 	if (msr_read_safe(MSR_VM_CR, &cpu->vm_cr) == 0 &&
@@ -206,24 +227,55 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 
 /* --- And back ------------------------------------------------------------------------------------------------------------------------ */
 
-/* All processors are here, none is in a guest. The last one says what happens; 0 or -EBUSY. */
+static void leave_lock(void)
+{
+	while (__atomic_test_and_set(&leave_locked, __ATOMIC_ACQUIRE))
+		asm volatile("pause");
+}
+
+static void leave_unlock(void)
+{
+	__atomic_clear(&leave_locked, __ATOMIC_RELEASE);
+}
+
+/* For the others. A processor that waits for its SIPI cannot come, nor be left behind in what is Linux's memory again: then -EAGAIN, and nobody goes. */
+static int wait_to_leave(uint32_t before)
+{
+	while (__atomic_load_n(&left, __ATOMIC_SEQ_CST) == before) {
+		asm volatile("pause");
+		if (!start_any_waits())
+			continue;
+		leave_lock();
+		bool alone = left == before;
+
+		leaving -= alone;
+		leave_unlock();
+		if (alone)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+/* All processors are here, none is in a guest. The last one says what happens; 0, -EBUSY, -EIO or -EAGAIN. */
 static long meet_to_leave(bool wipe)
 {
 	static long verdict;
-	uint32_t before = __atomic_load_n(&left, __ATOMIC_SEQ_CST);
 
-	if (__atomic_add_fetch(&leaving, 1, __ATOMIC_SEQ_CST) < vcpu_count) {
-		while (__atomic_load_n(&left, __ATOMIC_SEQ_CST) == before)
-			asm volatile("pause");
-		return verdict;
+	leave_lock();
+	uint32_t before = left;
+
+	if (++leaving < vcpu_count) {
+		leave_unlock();
+		return wait_to_leave(before) ? -EAGAIN : verdict;
 	}
-	verdict = !wipe && epc_pages_used() ? -EBUSY : 0;
+	verdict = start_any_waits() ? -EAGAIN : !wipe && epc_pages_used() ? -EBUSY : trust_leave();
 	if (!verdict) {
 		wipe_secrets();
 		iommu_disable();
 	}
-	__atomic_store_n(&leaving, 0, __ATOMIC_SEQ_CST);
+	leaving = 0;
 	__atomic_add_fetch(&left, 1, __ATOMIC_SEQ_CST);
+	leave_unlock();
 	return verdict;
 }
 
@@ -257,6 +309,9 @@ long svm_leave(struct vcpu *v, uint64_t cr3, bool wipe)
 	memcpy(native->idtr, &idt, sizeof(idt));
 	if (msr_write_safe(MSR_VM_CR, cpu->vm_cr) != 0)
 		hv_log("processor %u: VM_CR", v->index);
+	/* Linux's PAT was the VMCB's (APM 2, 15.25.2). */
+	if (msr_write_safe(MSR_PAT, m->pat) != 0)
+		hv_log("processor %u: PAT %lx", v->index, m->pat);
 	msr_write(MSR_EFER,
 		  v->regs.efer | EFER_SVME); /* Linux clears it with HSAVE_PA, once GIF is set */
 	asm volatile("mov %0, %%cr2" : : "r"(m->cr2));
@@ -311,7 +366,7 @@ static void load_world(struct vcpu *v)
 		m->intercept_exceptions = ~0U;
 	m->nested_cr3 = enclave		   ? sgx_enclave_npt(v)
 			: cpu->step.active ? step_root(&cpu->step)
-					   : npt_root(npt_linux());
+					   : cpu->linux_npt;
 	m->asid = enclave ? 2 : 1;
 	/* What was translated for the other world, or before a change of an enclave's tables, is forgotten: all of it, which is always right. */
 	if (enclave || cpu->enclave_before || cpu->step.active)

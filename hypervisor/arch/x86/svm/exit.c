@@ -3,17 +3,17 @@
  * Why a processor left its guest, and what is done about it. In Linux's world only what could break the walls exits: the instructions of SVM,
  * some MSRs, CPUID, #UD (which is where ENCLS and ENCLU arrive), its accesses to what is not its own. In an enclave everything does that would be
  * seen outside: each exception and interrupt is an AEX.
- * NMI: ours (flush.c) or Linux's, which is injected. INIT is swallowed. Shutdown (a triple fault of Linux's) wipes EPC and resets the machine.
+ * NMI: ours (flush.c, start.c) or Linux's, which is injected. INIT from elsewhere than a processor is swallowed. Shutdown (a triple fault of
+ * Linux's) wipes EPC and resets the machine.
  */
 #include "hypervisor/arch/x86/svm/cpu.h"
 #include "hypervisor/core/memory.h"
 #include "hypervisor/mem/iommu.h"
 #include "hypervisor/sgx/run.h"
 #include "hypervisor/sgx/sgx.h"
+#include "hypervisor/trust/trust.h"
 
 #include <asm-generic/errno-base.h>
-
-enum { INSTRUCTION_MAX = 15 };
 
 void svm_skip(struct vcpu *v, unsigned int size)
 {
@@ -27,20 +27,40 @@ void svm_skip(struct vcpu *v, unsigned int size)
 	}
 }
 
+/* What comes next of the instruction, as far as its page goes: no fault that the instruction itself might not have. */
+static int code_read(struct vcpu *v)
+{
+	struct svm_cpu *cpu = svm_of(v);
+	uint64_t linear = v->regs.rip + cpu->code_size;
+	uint8_t *to = cpu->code + cpu->code_size;
+	unsigned int size;
+
+	if (v->enclave) {
+		size = (unsigned int)MIN((uint64_t)FETCH_MAX, PAGE_SIZE - linear % PAGE_SIZE);
+		size = (unsigned int)sgx_read_code(v, linear, to, size);
+	} else {
+		if (!v->regs.long_mode_code)
+			linear = (uint32_t)(linear + cpu->vmcb->cs.base);
+		size = guest_fetch(v, linear, to);
+	}
+	cpu->code_size += size;
+	return size ? 0 : -EFAULT;
+}
+
 int code_byte(struct vcpu *v, unsigned int offset, uint8_t *ret_byte)
 {
-	uint64_t linear = v->regs.rip + offset;
+	struct svm_cpu *cpu = svm_of(v);
 
 	if (offset >= INSTRUCTION_MAX) {
 		vcpu_inject_error(v, VECTOR_GP, 0);
 		return -EFAULT;
 	}
-	if (v->enclave)
-		return sgx_read_code(v, linear, ret_byte, 1) == 1 ? 0 : -EFAULT;
-	if (!v->regs.long_mode_code)
-		linear = (uint32_t)(linear + svm_of(v)->vmcb->cs.base);
-	return guest_read(v, linear, ret_byte, 1,
-			  ACCESS_FETCH | (v->regs.cpl == 3 ? ACCESS_USER : 0));
+	while (cpu->code_size <= offset) {
+		if (code_read(v) != 0)
+			return -EFAULT;
+	}
+	*ret_byte = cpu->code[offset];
+	return 0;
 }
 
 static bool exception_has_error(unsigned int vector)
@@ -146,6 +166,17 @@ static void hypercall(struct vcpu *v)
 	case HV_CALL_EPC_USED:
 		result = epc_pages_used();
 		break;
+	case HV_CALL_WHERE:
+		result = a == 0	  ? hv_boot->start
+			 : a == 1 ? hv_boot->epc_start
+			 : a == 2 ? hv_boot->end
+				  : (uint64_t)-EINVAL;
+		break;
+	case HV_CALL_TRUST:
+	case HV_CALL_REPORT:
+	case HV_CALL_SIGN:
+		result = (uint64_t)trust_call(gpr[REG_RAX], a);
+		break;
 	default:
 		result = -EINVAL;
 	}
@@ -172,7 +203,9 @@ static bool nmi_is_linux(struct vcpu *v)
 
 static void nmi_exit(struct vcpu *v)
 {
-	if (!nmi_is_linux(v))
+	bool for_linux = nmi_is_linux(v);
+
+	if (start_take(v) || !for_linux)
 		return;
 	if (v->enclave) {
 		count(v, HV_COUNTER_AEX);
@@ -359,10 +392,35 @@ static void linux_exit(struct vcpu *v)
 	}
 }
 
+/* ENCLU without prefixes, as it comes: asked before all else. False: it is something else, or cannot be read: the long way. */
+static bool enclu_exit(struct vcpu *v)
+{
+	struct svm_cpu *cpu = svm_of(v);
+	uint32_t code;
+
+	if (cpu->vmcb->exit_code != EXIT_EXCEPTION + VECTOR_UD || cpu->step.active ||
+	    code_read(v) != 0 || cpu->code_size < sizeof(code))
+		return false;
+	__builtin_memcpy(&code, cpu->code, sizeof(code));
+	if ((code & 0xffffff) != 0xd7010f)
+		return false;
+	if (v->enclave) {
+		enclave_leaf(v, 3);
+		return true;
+	}
+	count(v, HV_COUNTER_UD);
+	count(v, HV_COUNTER_ENCLU);
+	sgx_enclu(v, 3);
+	return true;
+}
+
 void svm_exit(struct vcpu *v)
 {
 	struct svm_cpu *cpu = svm_of(v);
 
+	cpu->code_size = 0;
+	if (enclu_exit(v))
+		return;
 	switch (cpu->vmcb->exit_code) {
 	case EXIT_NMI:
 		step_end(v); /* the instruction runs again */

@@ -31,6 +31,7 @@ void vcpus_flush(struct vcpu *self)
 		if (waits_for(cpu, requests[i])) {
 			__atomic_add_fetch(&cpu->nmi_sent, 1, __ATOMIC_SEQ_CST);
 			apic_send_nmi(cpu->apic_id);
+			__atomic_add_fetch(&cpu->nmi_delivered, 1, __ATOMIC_SEQ_CST);
 		}
 	}
 	for (unsigned int i = 0; i < vcpu_count; i++) {

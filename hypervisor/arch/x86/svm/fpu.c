@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's vector registers around cryptography: libmbedcrypto.a is the only code of the image that uses any, and only XMM (its 128-bit
+ * The guest's vector registers around cryptography: libbearssl.a is the only code of the image that uses any, and only XMM (its 128-bit
  * instructions leave the upper halves alone), so FXSAVE's 512 bytes are all. What it left in them is overwritten at the end.
  * Enclaves' extended state goes through arch_xsave and arch_xrstor: standard format, as in the SSA.
  * May nest; is never interrupted (GIF is clear).
@@ -67,4 +67,13 @@ void arch_xrstor(const void *area, uint64_t mask)
 		     :
 		     : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
 		     : "memory");
+}
+
+/* CR4.PKE is set here as well (enter.c), and nothing of ours writes PKRU. */
+uint32_t vcpu_pkru(void)
+{
+	uint32_t value, zero;
+
+	asm volatile("rdpkru" : "=a"(value), "=d"(zero) : "c"(0));
+	return value;
 }

@@ -8,28 +8,18 @@
 /* void svm_run(gpr: rdi, vmcb: rsi, host_vmcb: rdx) */
 	.globl svm_run
 svm_run:
-	push %rbp
-	push %rbx
-	push %r12
-	push %r13
-	push %r14
-	push %r15
-	push %rdi
-	push %rdx
+	.irp r, rbp, rbx, r12, r13, r14, r15, rdi, rdx
+	push %\r
+	.endr
 	mov %rsi, %rax
 	mov 8(%rdi), %rcx
 	mov 16(%rdi), %rdx
 	mov 24(%rdi), %rbx
 	mov 40(%rdi), %rbp
 	mov 48(%rdi), %rsi
-	mov 64(%rdi), %r8
-	mov 72(%rdi), %r9
-	mov 80(%rdi), %r10
-	mov 88(%rdi), %r11
-	mov 96(%rdi), %r12
-	mov 104(%rdi), %r13
-	mov 112(%rdi), %r14
-	mov 120(%rdi), %r15
+	.irp n, 8, 9, 10, 11, 12, 13, 14, 15
+	mov 8 * \n(%rdi), %r\n
+	.endr
 	mov 56(%rdi), %rdi
 	vmload %rax		/* FS GS TR LDTR and system call registers of the guest (APM 2, 15.14) */
 	vmrun %rax
@@ -41,34 +31,21 @@ svm_run:
 	mov %rbx, 24(%rdi)
 	mov %rbp, 40(%rdi)
 	mov %rsi, 48(%rdi)
-	mov %r8, 64(%rdi)
-	mov %r9, 72(%rdi)
-	mov %r10, 80(%rdi)
-	mov %r11, 88(%rdi)
-	mov %r12, 96(%rdi)
-	mov %r13, 104(%rdi)
-	mov %r14, 112(%rdi)
-	mov %r15, 120(%rdi)
+	.irp n, 8, 9, 10, 11, 12, 13, 14, 15
+	mov %r\n, 8 * \n(%rdi)
+	.endr
 	pop %rax
 	mov %rax, 56(%rdi)
 	pop %rax
 	vmload %rax		/* and ours */
-	pop %rdi
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbx
-	pop %rbp
+	.irp r, rdi, r15, r14, r13, r12, rbx, rbp
+	pop %\r
+	.endr
 	cld
 	/* the guest's values are of no use to a mispredicted path of ours */
-	xor %ecx, %ecx
-	xor %edx, %edx
-	xor %esi, %esi
-	xor %r8d, %r8d
-	xor %r9d, %r9d
-	xor %r10d, %r10d
-	xor %r11d, %r11d
+	.irp r, ecx, edx, esi, r8d, r9d, r10d, r11d
+	xor %\r, %\r
+	.endr
 	ret
 
 /* void svm_start(v: rdi, cr3: rsi, stack_end: rdx): never comes back; Linux's stack is no longer mapped */
@@ -132,14 +109,9 @@ svm_native:
 	mov 24(%rsi), %rbx
 	mov 40(%rsi), %rbp
 	mov 56(%rsi), %rdi
-	mov 64(%rsi), %r8
-	mov 72(%rsi), %r9
-	mov 80(%rsi), %r10
-	mov 88(%rsi), %r11
-	mov 96(%rsi), %r12
-	mov 104(%rsi), %r13
-	mov 112(%rsi), %r14
-	mov 120(%rsi), %r15
+	.irp n, 8, 9, 10, 11, 12, 13, 14, 15
+	mov 8 * \n(%rsi), %r\n
+	.endr
 	mov 48(%rsi), %rsi
 	lretq
 
@@ -179,6 +151,24 @@ nmi_window:
 	clgi
 	ret
 
+	.globl interrupt_window
+interrupt_window:
+	stgi
+	sti
+	nop
+	nop
+	cli
+	clgi
+	ret
+
+	.globl nmi_wait, nmi_wait_halt
+nmi_wait:
+	stgi
+nmi_wait_halt:
+	hlt			/* interrupts are off; one byte, skipped by fault_handler */
+	clgi
+	ret
+
 /* Exceptions of our own: a stub each pushes what the processor did not, then fault_handler(frame). */
 	.macro stub vector
 	.balign 16
@@ -198,43 +188,24 @@ fault_stubs:
 	.set number, number + 1
 	.endr
 
+	.globl interrupt_stub
+interrupt_stub:
+	push $0
+	push $32
+
 fault_common:
 	cld
-	push %rax
-	push %rcx
-	push %rdx
-	push %rsi
-	push %rdi
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	.irp r, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	push %\r
+	.endr
 	mov %rsp, %rdi
 	mov %rsp, %rbp
 	and $-16, %rsp
 	call fault_handler
 	mov %rbp, %rsp
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rdi
-	pop %rsi
-	pop %rdx
-	pop %rcx
-	pop %rax
+	.irp r, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+	pop %\r
+	.endr
 	add $16, %rsp
 	iretq
 

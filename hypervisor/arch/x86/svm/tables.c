@@ -12,13 +12,12 @@
 #include "lib/base/string.h"
 
 enum { SELECTOR_CODE = 0x08, SELECTOR_DATA = 0x10, SELECTOR_TSS = 0x18 };
+/* clang-format off */
 enum {
-	PAGE_PRESENT = 1,
-	PAGE_WRITE = 2,
-	PAGE_CACHE_DISABLE = 0x18,
-	PAGE_ACCESSED_DIRTY = 0x60,
-	PAGE_LARGE = 0x80
+	PAGE_PRESENT = 1, PAGE_WRITE = 2, PAGE_CACHE_DISABLE = 0x18, PAGE_ACCESSED_DIRTY = 0x60,
+	PAGE_LARGE = 0x80,
 };
+/* clang-format on */
 #define PAGE_NX (1ULL << 63)
 #define TABLE_ADDRESS 0x000ffffffffff000ULL
 
@@ -40,15 +39,16 @@ struct fault_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
-static struct gate interrupt_table[32] __attribute__((aligned(16)));
-extern char fault_stubs[];
+static struct gate interrupt_table[256] __attribute__((aligned(16)));
+extern char fault_stubs[], interrupt_stub[];
 uint64_t hypervisor_cr3;
 void fault_handler(struct fault_frame *frame);
 
 void interrupt_table_init(void)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(interrupt_table); i++) {
-		uintptr_t at = (uintptr_t)fault_stubs + 16 * i;
+		/* Interrupts arrive in interrupt_window alone, and are all the same. */
+		uintptr_t at = i < 32 ? (uintptr_t)fault_stubs + 16 * i : (uintptr_t)interrupt_stub;
 		struct gate *g = &interrupt_table[i];
 
 		g->offset_low = (uint16_t)at;
@@ -109,9 +109,16 @@ void tables_load(struct svm_cpu *cpu)
 
 void fault_handler(struct fault_frame *frame)
 {
-	if (frame->vector == 2 ||
-	    frame->vector == 30) /* NMI; INIT turned into #SX (VM_CR.R_INIT) */
+	/* NMI; INIT turned into #SX (VM_CR.R_INIT). What nmi_wait waits for may come before its HLT: not to be slept through. */
+	if (frame->vector == 2 || frame->vector == 30) {
+		if (frame->rip == (uintptr_t)nmi_wait_halt)
+			frame->rip++;
 		return;
+	}
+	if (frame->vector == 32) {
+		apic_end_interrupt();
+		return;
+	}
 	if (frame->vector == VECTOR_GP && frame->rip >= (uintptr_t)fixup_start &&
 	    frame->rip < (uintptr_t)fixup_end) {
 		struct svm_cpu *cpu;

@@ -5,7 +5,9 @@
  *	read PHYSICAL | write PHYSICAL VALUE | copy TO FROM | fill PHYSICAL VALUE    "ok VALUE", "fault"
  *	rdmsr MSR | wrmsr MSR VALUE                                                  "ok VALUE", "gp"
  *	vmrun | vmload | vmsave | stgi | clgi | skinit | invlpga | invd | vmmcall N   "ok VALUE", "fault"
- *	init CPU | sipi CPU | nmi CPU | lvt                                          "ok"
+ *	init CPU | sipi CPU | nmi CPU | lvt | icr DESTINATION COMMAND                "ok"
+ *	start CPU     (offline) INIT, SIPI, and what its CPUID 40000000H says        "ok EBX", "not started"
+ *	leave         HV_CALL_LEAVE by this processor alone                          "ok VALUE"
  *	dmaread PHYSICAL | dmawrite PHYSICAL VALUE     by QEMU's device `edu`         "ok VALUE": what a device saw; "no device"
  */
 #include <asm/apic.h>
@@ -19,6 +21,8 @@
 #include <linux/pci.h>
 #include <linux/proc_fs.h>
 #include <linux/uaccess.h>
+
+#include "abi/hypercall.h"
 
 static char answer[80];
 
@@ -107,6 +111,9 @@ static void instruction(const char *what, u64 value)
 	else if (!strcmp(what, "vmmcall")) {
 		seen = value;
 		failed = TRY("vmmcall", seen, "D"(0), "S"(0));
+	} else if (!strcmp(what, "leave")) {
+		seen = HV_CALL_LEAVE;
+		failed = TRY("vmmcall", seen, "D"(__read_cr3() & PAGE_MASK), "S"(0));
 	} else if (!strcmp(what, "encls")) {
 		seen = value;
 		failed = TRY(".byte 0x0f, 0x01, 0xcf", seen, "b"(0), "c"(0));
@@ -114,9 +121,42 @@ static void instruction(const char *what, u64 value)
 	tell(failed, seen);
 }
 
-static void interrupt(const char *what, u64 cpu)
+/*
+ * cli; mov ax, cs; mov ds, ax; mov eax, 40000000H; cpuid; mov [100H], ebx; mov word [104H], 1; hlt; jmp to the hlt: what a processor does that was
+ * started at 1000H:0.
+ */
+static const u8 real_mode_code[] = { 0xfa, 0x8c, 0xc8, 0x8e, 0xd8, 0x66, 0xb8, 0,    0,
+				     0,	   0x40, 0x0f, 0xa2, 0x66, 0x89, 0x1e, 0,    1,
+				     0xc7, 0x06, 4,    1,    1,	   0,	 0xf4, 0xeb, 0xfd };
+
+static void start(u32 to)
 {
-	u32 to = cpu_is_offline(cpu) ? cpu : per_cpu(x86_cpu_to_apicid, cpu);
+	static u8 kept[PAGE_SIZE];
+	unsigned long end = jiffies + 20 * HZ;
+	u8 *page = memremap(0x10000, PAGE_SIZE, MEMREMAP_WB); /* Linux keeps off the first MiB */
+
+	strcpy(answer, "not started\n");
+	if (!page)
+		return;
+	memcpy(kept, page, PAGE_SIZE);
+	memset(page, 0, PAGE_SIZE);
+	memcpy(page, real_mode_code, sizeof(real_mode_code));
+	apic->icr_write(APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT, to);
+	apic->icr_write(APIC_INT_LEVELTRIG | APIC_DM_INIT, to);
+	apic->icr_write(APIC_DM_STARTUP | 0x10, to);
+	apic->icr_write(APIC_DM_STARTUP | 0x10, to);
+	while (!READ_ONCE(*(u16 *)(page + 0x104)) && time_before(jiffies, end))
+		cond_resched();
+	if (*(u16 *)(page + 0x104))
+		snprintf(answer, sizeof(answer), "ok %x\n", *(u32 *)(page + 0x100));
+	apic->icr_write(APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT, to);
+	memcpy(page, kept, PAGE_SIZE);
+	memunmap(page);
+}
+
+static void interrupt(const char *what, u64 cpu, u64 command)
+{
+	u32 to = cpu >= nr_cpu_ids ? cpu : per_cpu(x86_cpu_to_apicid, cpu);
 
 	if (!strcmp(what, "init"))
 		apic->icr_write(APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT, to);
@@ -126,6 +166,8 @@ static void interrupt(const char *what, u64 cpu)
 		apic->icr_write(APIC_DM_NMI, to);
 	else if (!strcmp(what, "lvt"))
 		apic_write(APIC_LVT1, APIC_MODE_FIXED | 5 << 8);
+	else if (!strcmp(what, "icr"))
+		apic->icr_write(command, cpu);
 	strcpy(answer, "ok\n");
 }
 
@@ -179,8 +221,10 @@ static ssize_t attack_write(struct file *file, const char __user *from, size_t s
 		memory(what, a, b);
 	else if (strstr("rdmsr wrmsr", what))
 		msr(what, a, b);
-	else if (strstr("init sipi nmi lvt", what))
-		interrupt(what, a);
+	else if (!strcmp(what, "start"))
+		start(per_cpu(x86_cpu_to_apicid, a % nr_cpu_ids));
+	else if (strstr("init sipi nmi lvt icr", what))
+		interrupt(what, a, b);
 	else
 		instruction(what, a);
 	return size;

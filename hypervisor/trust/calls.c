@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The hypercalls about trust. What they carry goes through one page of Linux's that it names by its physical address: checked to be Linux's while
+ * its owner cannot change, copied in once, judged in the copy.
+ */
+#include "hypervisor/core/vcpu.h"
+#include "hypervisor/mem/owner.h"
+#include "hypervisor/trust/trust.h"
+#include "lib/base/string.h"
+
+#include <asm-generic/errno.h>
+
+/* Reads if there is a `to`, else writes. */
+static int page_copy(uint64_t page, void *to, const void *from, size_t size)
+{
+	unsigned int hold = owner_hold();
+	void *memory = NULL;
+
+	if (!(page & (PAGE_SIZE - 1)) && owner_of(page) == OWNER_LINUX)
+		memory = physical(page);
+	if (memory && to)
+		memcpy(to, memory, size);
+	else if (memory)
+		memcpy(memory, from, size);
+	owner_release(hold);
+	return memory ? 0 : -EINVAL;
+}
+
+static long call_report(uint64_t page)
+{
+	struct hv_device_report answer;
+	int err = trust_report(&answer);
+
+	return err ? err : page_copy(page, NULL, &answer, sizeof(answer));
+}
+
+static long call_sign(uint64_t page)
+{
+	struct hv_device_sign request;
+	int err = page_copy(page, &request, NULL, sizeof(request));
+
+	/* Judged from the copy from here on. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!err)
+		err = trust_sign(request.report, request.signature);
+	return err ? err : page_copy(page, NULL, &request, sizeof(request));
+}
+
+long trust_call(uint64_t number, uint64_t argument)
+{
+	uint32_t code;
+
+	switch (number) {
+	case HV_CALL_TRUST: {
+		enum hv_trust state = trust_state(&code);
+
+		return argument ? (long)code : (long)state;
+	}
+	case HV_CALL_REPORT:
+		return call_report(argument);
+	case HV_CALL_SIGN:
+		return call_sign(argument);
+	default:
+		return -EINVAL;
+	}
+}
