@@ -37,7 +37,9 @@ struct plat_info {
 	uintptr_t user_start, user_end; /* usable user addresses */
 	uintptr_t reserved_start,
 		reserved_end; /* hole in them (enclave memory on platforms that share the space) */
-	uintptr_t host_vdso;  /* host's vDSO image seen by applications, or 0 */
+	uintptr_t host_start,
+		host_end; /* another: the host's vDSO with its data, without which no clock is read */
+	uintptr_t host_vdso; /* host's vDSO image seen by applications, or 0 */
 	uint64_t hwcap, hwcap2;
 	uint32_t xsave_size; /* bytes of an XSAVE area with all enabled features */
 };

@@ -100,6 +100,10 @@ unsigned int fd_table_count(struct fd_table *t);
 
 /* Kernel-internal I/O with permission and mode checks done: as read(2), write(2). */
 must_check long file_read(struct file *f, struct uio *io, uint64_t *pos);
+/* Either, with RWF_* flags, at `offset` or at the file's own position. Who calls has asked whether f can be read or written. */
+#define FILE_NO_OFFSET (-1L)
+must_check long file_transfer(struct file *f, struct uio *io, int64_t offset, bool write,
+			      unsigned int flags);
 must_check long file_write(struct file *f, struct uio *io, uint64_t *pos);
 must_check long file_read_kernel(struct file *f, void *to, size_t size, uint64_t pos);
 

@@ -4,7 +4,7 @@
  * a link there sends it on (a dangling one makes its target). Checks are Linux's may_open; then the inode's own open,
  * or that of FIFOs and device nodes, gives the file its operations.
  *
- * Writers and execution: a writer counts itself in inode->writers, then looks at mapping->denied_write; the loader
+ * Writers and execution: a writer counts itself in inode->writers, then looks at inode->running; the loader
  * does it the other way round. Both with full barriers: one of the two sees the other.
  */
 #include <linux/capability.h>
@@ -130,7 +130,7 @@ static int open_inode(const struct path *p, int flags, bool created, struct file
 	if (!f)
 		return -ENOMEM;
 	/* While ETXTBSY or the inode's open may still refuse, there is nothing to release. */
-	if (f->counted_writer && __atomic_load_n(&i->data->denied_write, __ATOMIC_SEQ_CST))
+	if (f->counted_writer && __atomic_load_n(&i->running, __ATOMIC_SEQ_CST))
 		e = -ETXTBSY;
 	if (!e)
 		e = inode_open(i, f);

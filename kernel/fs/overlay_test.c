@@ -255,6 +255,10 @@ int copy_in_struct(void *to, size_t size, struct uptr from, size_t user_size)
 	memset(to, 0, size);
 	return copy_in(to, from, MIN(size, user_size));
 }
+void mm_file_was_cut(void)
+{
+}
+
 void rewrite_drop_mapping(struct mapping *m)
 {
 	(void)m;

@@ -640,7 +640,23 @@ out:
 	return 0;
 }
 
+/* By the number of links programs tell how many threads they have: two, and one for each. */
+static int task_getattr(struct inode *inode, struct statx *ret)
+{
+	struct process *p = proc_process(inode);
+
+	if (!p)
+		return -ENOENT;
+	inode_stat(inode, ret);
+	mutex_lock(&p->lock);
+	ret->stx_nlink = 2 + (uint32_t)p->task_count;
+	mutex_unlock(&p->lock);
+	process_put(p);
+	return 0;
+}
+
 static const struct inode_ops task_dir_ops = { .lookup = task_lookup_name,
+					       .getattr = task_getattr,
 					       .setattr = proc_setattr };
 static const struct file_ops task_dir_file_ops = { .readdir = task_readdir };
 

@@ -72,9 +72,15 @@ static void set_state(struct summary *s, struct process *p, struct task *only)
 	if (only) {
 		state = only->state;
 	} else {
-		list_for_each(t, &p->tasks, link)
+		/* As Linux, what the first thread does; if it is gone, any that runs. */
+		list_for_each(t, &p->tasks, link) {
+			if (t->tid == p->pid) {
+				state = t->state;
+				break;
+			}
 			if (state == TASK_DEAD || t->state == TASK_RUNNING)
 				state = t->state;
+		}
 	}
 	s->threads = (int)p->task_count;
 	mutex_unlock(&p->lock);

@@ -475,6 +475,8 @@ static const struct pseudo_node nodes[] = {
 	TEXT("sys/kernel/random/poolsize", "256\n"),
 	TEXT("sys/kernel/ngroups_max", "65536\n"),
 	TEXT("sys/kernel/cap_last_cap", "40\n"),
+	TEXT("sys/kernel/overflowgid", "65534\n"),
+	TEXT("sys/kernel/overflowuid", "65534\n"),
 	TEXT("sys/kernel/shmmax", "18446744073692774399\n"),
 	TEXT("sys/kernel/shmall", "18446744073692774399\n"),
 	TEXT("sys/kernel/shmmni", "4096\n"),

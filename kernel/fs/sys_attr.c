@@ -241,7 +241,7 @@ static long truncate_path(const struct path *p, int64_t size)
 	e = inode_permission(i, MAY_WRITE);
 	if (e)
 		return e;
-	if (__atomic_load_n(&i->data->denied_write, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&i->running, __ATOMIC_SEQ_CST))
 		return -ETXTBSY;
 	e = inode_truncate(i, (uint64_t)size);
 	if (!e)

@@ -16,9 +16,6 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task/task.h"
 
-#define RW_MAX 0x7ffff000UL
-#define NO_OFFSET (-1L)
-
 typedef long transfer(struct file *f, struct uio *io, uint64_t *pos);
 
 /* At the file's own position. */
@@ -44,7 +41,7 @@ static long user_buffer(struct uio *io, unsigned long at, size_t size)
 {
 	if ((long)size < 0)
 		return -EINVAL;
-	return uio_init_user(io, UPTR(at), MIN(size, RW_MAX));
+	return uio_init_user(io, UPTR(at), MIN(size, UIO_MAX));
 }
 
 long sys_read(unsigned long *a)
@@ -113,14 +110,14 @@ long sys_pwrite64(unsigned long *a)
 
 /* --- vectors ---------------------------------------------------------------------------------------------------------- */
 
-/* What RWF_* change for one call, by a look at the file. Bytes or error. */
-static long with_flags(struct file *f, struct uio *io, int64_t offset, bool write,
-		       unsigned int flags)
+long file_transfer(struct file *f, struct uio *io, int64_t offset, bool write, unsigned int flags)
 {
 	uint64_t pos = (uint64_t)offset;
 	transfer *move = write ? file_write : file_read;
 	long r;
 
+	if (flags & ~(unsigned int)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		return -EOPNOTSUPP;
 	if (flags & RWF_NOWAIT) {
 		/* Regular files here never wait for a device; streams are tried once. */
 		if (!f->stream && !S_ISREG(f->inode->mode))
@@ -129,7 +126,7 @@ static long with_flags(struct file *f, struct uio *io, int64_t offset, bool writ
 	}
 	if ((flags & RWF_APPEND) && write && positioned(f)) {
 		pos = inode_size(f->inode);
-		if (offset == NO_OFFSET) {
+		if (offset == FILE_NO_OFFSET) {
 			mutex_lock(&f->pos_lock);
 			r = move(f, io, &pos);
 			f->pos = pos;
@@ -137,7 +134,7 @@ static long with_flags(struct file *f, struct uio *io, int64_t offset, bool writ
 		} else {
 			r = move(f, io, &pos);
 		}
-	} else if (offset == NO_OFFSET) {
+	} else if (offset == FILE_NO_OFFSET) {
 		r = at_position(f, io, move);
 	} else {
 		r = move(f, io, &pos);
@@ -158,21 +155,19 @@ static long vectors(int fd, unsigned long iovec, unsigned long count, int64_t of
 	struct uio io;
 	long r;
 
-	if (offset < NO_OFFSET)
+	if (offset < FILE_NO_OFFSET)
 		return -EINVAL;
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
-		r = -EOPNOTSUPP;
-	else if (!(write ? file_writable(f) : file_readable(f)))
+	if (!(write ? file_writable(f) : file_readable(f)))
 		r = -EBADF;
-	else if (offset != NO_OFFSET && !positioned(f))
+	else if (offset != FILE_NO_OFFSET && !positioned(f))
 		r = -ESPIPE;
 	else
 		r = uio_init_iovec(&io, UPTR(iovec), count);
 	if (!r) {
-		r = with_flags(f, &io, offset, write, flags);
+		r = file_transfer(f, &io, offset, write, flags);
 		uio_done(&io);
 	}
 	file_put(f);
@@ -181,12 +176,12 @@ static long vectors(int fd, unsigned long iovec, unsigned long count, int64_t of
 
 long sys_readv(unsigned long *a)
 {
-	return vectors((int)a[0], a[1], a[2], NO_OFFSET, false, 0);
+	return vectors((int)a[0], a[1], a[2], FILE_NO_OFFSET, false, 0);
 }
 
 long sys_writev(unsigned long *a)
 {
-	return vectors((int)a[0], a[1], a[2], NO_OFFSET, true, 0);
+	return vectors((int)a[0], a[1], a[2], FILE_NO_OFFSET, true, 0);
 }
 
 /* The fifth argument is the high half of the position on 32-bit machines only. */

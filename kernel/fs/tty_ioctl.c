@@ -6,6 +6,7 @@
  */
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
+#include <asm/termios.h>
 #include <linux/capability.h>
 #include <linux/errno.h>
 
@@ -69,6 +70,40 @@ static long get_termios(struct tty *t, struct uptr to, size_t size)
 	return copy_out(to, &copy, size);
 }
 
+/* System V's struct termio: the low halves of the flags, and the first eight characters. */
+static long get_termio(struct tty *t, struct uptr to)
+{
+	struct termio old;
+
+	memset(&old, 0, sizeof(old));
+	mutex_lock(&t->lock);
+	old.c_iflag = (uint16_t)t->termios.c_iflag;
+	old.c_oflag = (uint16_t)t->termios.c_oflag;
+	old.c_cflag = (uint16_t)t->termios.c_cflag;
+	old.c_lflag = (uint16_t)t->termios.c_lflag;
+	old.c_line = t->termios.c_line;
+	memcpy(old.c_cc, t->termios.c_cc, sizeof(old.c_cc));
+	mutex_unlock(&t->lock);
+	return copy_out(to, &old, sizeof(old));
+}
+
+static int merge_termio(struct termios2 *to, struct uptr from)
+{
+	struct termio old;
+	int error = get_user(old, from);
+
+	if (error)
+		return error;
+	to->c_iflag = (to->c_iflag & ~0xffffU) | old.c_iflag;
+	to->c_oflag = (to->c_oflag & ~0xffffU) | old.c_oflag;
+	to->c_cflag = (to->c_cflag & ~0xffffU) | old.c_cflag;
+	to->c_lflag = (to->c_lflag & ~0xffffU) | old.c_lflag;
+	to->c_line = old.c_line;
+	memcpy(to->c_cc, old.c_cc, sizeof(old.c_cc));
+	return 0;
+}
+
+/* size tells struct termio, struct termios and struct termios2 apart. */
 static long set_termios(struct tty *t, struct uptr from, size_t size, bool flush)
 {
 	struct termios2 new;
@@ -81,7 +116,8 @@ static long set_termios(struct tty *t, struct uptr from, size_t size, bool flush
 	mutex_lock(&t->lock);
 	new = t->termios;
 	mutex_unlock(&t->lock);
-	error = copy_in(&new, from, size);
+	error = size == sizeof(struct termio) ? merge_termio(&new, from)
+					      : copy_in(&new, from, size);
 	if (error)
 		return error;
 	if ((new.c_cflag &CBAUD) != BOTHER)
@@ -295,6 +331,13 @@ long tty_ioctl(struct file *f, unsigned int request, unsigned long argument)
 		return get_termios(t, at, sizeof(struct termios));
 	case TCGETS2:
 		return get_termios(t, at, sizeof(struct termios2));
+	case TCGETA:
+		return get_termio(t, at);
+	case TCSETA:
+	case TCSETAW:
+		return set_termios(t, at, sizeof(struct termio), false);
+	case TCSETAF:
+		return set_termios(t, at, sizeof(struct termio), true);
 	case TCSETS:
 	case TCSETSW:
 		return set_termios(t, at, sizeof(struct termios), false);

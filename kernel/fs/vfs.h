@@ -116,6 +116,7 @@ struct inode {
 	bool brief; /* its name is not kept when unused: what it stands for goes away by itself */
 	bool linkable;	     /* O_TMPFILE without O_EXCL: linkat may name it though links is 0 */
 	uint32_t writers;    /* open for writing (ETXTBSY) */
+	uint32_t running;    /* being executed, or about to be: it cannot be opened for writing */
 	struct list fs_link; /* for the file system's own table */
 	void *private_data;
 	uint64_t private_value;

@@ -9,6 +9,7 @@
 #include <linux/stat.h>
 
 #include "kernel/fs/file.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/ipc/poll.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/signal/signal.h"
@@ -144,6 +145,26 @@ static const struct file_ops event_ops = {
 	.release = event_release,
 	.show_fdinfo = event_show,
 };
+
+struct file *eventfd_get(int fd)
+{
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return ERR_PTR(-EBADF);
+	if (f->ops == &event_ops)
+		return f;
+	file_put(f);
+	return ERR_PTR(-EINVAL);
+}
+
+void eventfd_add(struct file *f, uint64_t n)
+{
+	struct event *e = f->private_data;
+
+	/* A counter that is full is as ready as it can be. */
+	(void)event_add(e, n);
+}
 
 static long eventfd_create(unsigned int initial, unsigned int flags)
 {

@@ -388,6 +388,29 @@ static void undo_set(struct sem_set *set, struct process *p)
 	}
 }
 
+bool sysv_sem_adjusts(struct process *p)
+{
+	unsigned int size;
+	bool found = false;
+
+	if (!__atomic_load_n(&undo_count, __ATOMIC_RELAXED))
+		return false;
+	mutex_lock(&sem_ids.lock);
+	size = sem_ids.size;
+	mutex_unlock(&sem_ids.lock);
+	for (unsigned int i = 0; i < size && !found; i++) {
+		struct sysv_object *o = sysv_get_slot(&sem_ids, i);
+
+		if (!o)
+			continue;
+		mutex_lock(&o->lock);
+		found = undo_find(set_of(o), p) != NULL;
+		mutex_unlock(&o->lock);
+		sysv_put(&sem_ids, o);
+	}
+	return found;
+}
+
 void sysv_sem_exit(struct process *p)
 {
 	unsigned int size;

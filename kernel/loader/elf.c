@@ -17,6 +17,7 @@
 #include "kernel/mm/kmalloc.h"
 #include "kernel/mm/mm.h"
 #include "kernel/mm/usercopy.h"
+#include "kernel/mm/vma.h"
 #include "lib/base/string.h"
 
 #define INTERPRETER_NAME_MAX 4096
@@ -121,16 +122,6 @@ static unsigned int segment_prot(const Elf64_Phdr *h)
 	       (h->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
-static bool is_free_range(uintptr_t at, size_t size)
-{
-	const struct plat_info *info = plat_info();
-	uintptr_t end;
-
-	if (__builtin_add_overflow(at, size, &end) || at < info->user_start || end > info->user_end)
-		return false;
-	return end <= info->reserved_start || at >= info->reserved_end;
-}
-
 /* Two thirds up, and on by chance; past the enclave's memory if that is there. */
 static uintptr_t choose_base(const struct elf_image *image, size_t gap)
 {
@@ -140,9 +131,9 @@ static uintptr_t choose_base(const struct elf_image *image, size_t gap)
 	uintptr_t at = info->user_start + (info->user_end - info->user_start) / 3 * 2;
 
 	at = ROUND_UP(at + exec_random_offset(PIE_RANDOM_PAGES) + gap, image->align);
-	if (is_free_range(at - gap, room))
+	if (range_usable(at - gap, room))
 		return at;
-	if (at < info->reserved_end && is_free_range(info->reserved_end, room + image->align))
+	if (at < info->reserved_end && range_usable(info->reserved_end, room + image->align))
 		return ROUND_UP(info->reserved_end + gap, image->align);
 	return 0;
 }
@@ -160,7 +151,7 @@ static int map_fixed(struct mm *mm, struct file *file, uintptr_t at, size_t size
 	};
 	intptr_t got;
 
-	if (!is_free_range(at, size))
+	if (!range_usable(at, size))
 		return -ENOMEM;
 	got = mm_map(mm, &m);
 	return IS_ERR(got) ? (int)got : 0;

@@ -27,7 +27,7 @@ struct exec_args *exec_args_new(void)
 
 static void allow_write(struct file *f)
 {
-	__atomic_sub_fetch(&f->inode->data->denied_write, 1, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&f->inode->running, 1, __ATOMIC_SEQ_CST);
 }
 
 void exec_args_free(struct exec_args *a)

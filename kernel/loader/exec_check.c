@@ -4,8 +4,8 @@
  * checks all of it. Nothing of the process changes; on an error `struct exec_args` is as it was before, so that the
  * caller may try another path.
  *
- * The files are held with mapping->denied_write raised until exec_args_free: who opens for writing counts itself in
- * inode->writers and then looks at denied_write; we raise denied_write and then look at writers: one of the two sees the other.
+ * The files are held with inode->running raised until exec_args_free: who opens for writing counts itself in
+ * inode->writers and then looks at running; we raise running and then look at writers: one of the two sees the other.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -38,7 +38,7 @@ static void file_done(struct file *f)
 {
 	if (!f)
 		return;
-	__atomic_sub_fetch(&f->inode->data->denied_write, 1, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&f->inode->running, 1, __ATOMIC_SEQ_CST);
 	file_put(f);
 }
 
@@ -79,7 +79,7 @@ static int open_path(const struct path *p, struct file **ret)
 			return err;
 		}
 	}
-	__atomic_add_fetch(&i->data->denied_write, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&i->running, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&i->writers, __ATOMIC_SEQ_CST)) {
 		file_done(f);
 		return -ETXTBSY;

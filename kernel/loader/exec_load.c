@@ -26,8 +26,10 @@ static int set_exe(struct process *p, const struct file *file)
 	*path = file->path;
 	path_get(path);
 	mutex_lock(&p->lock);
+	process_release_exe(p);
 	old = p->exe;
 	p->exe = path;
+	process_hold_exe(p);
 	mutex_unlock(&p->lock);
 	if (old) {
 		path_put(old);

@@ -52,11 +52,20 @@ static size_t stack_size(const struct exec_args *a)
 	return PAGE_UP(MAX((size_t)MIN(limit, STACK_SIZE_MAX), least));
 }
 
-static bool hits_hole(uintptr_t start, uintptr_t end)
+/* Below the holes of the address space if a stack of `size` with its guard would lie in one. */
+static uintptr_t avoid_holes(uintptr_t top, size_t size)
 {
 	const struct plat_info *info = plat_info();
+	const struct {
+		uintptr_t start, end;
+	} holes[] = { { info->host_start, info->host_end },
+		      { info->reserved_start, info->reserved_end },
+		      { info->host_start, info->host_end } };
 
-	return start < info->reserved_end && end > info->reserved_start;
+	for (size_t i = 0; i < ARRAY_SIZE(holes); i++)
+		if (top - size - STACK_GUARD < holes[i].end && top > holes[i].start)
+			top = holes[i].start;
+	return top;
 }
 
 int stack_map(struct mm *mm, const struct exec_args *a, bool executable)
@@ -73,8 +82,7 @@ int stack_map(struct mm *mm, const struct exec_args *a, bool executable)
 	};
 	intptr_t got;
 
-	if (hits_hole(top - size - STACK_GUARD, top))
-		top = info->reserved_start;
+	top = avoid_holes(top, size);
 	if (top < info->user_start + size + STACK_GUARD)
 		return -ENOMEM;
 	m.at = top - size;

@@ -18,6 +18,7 @@
 #include "kernel/loader/rewrite.h"
 #include "kernel/mm/extent.h"
 #include "kernel/mm/kmalloc.h"
+#include "kernel/mm/mm.h"
 #include "lib/base/string.h"
 
 #define INDEX_MAX (INT64_MAX >> PAGE_SHIFT)
@@ -399,7 +400,8 @@ static void zero_pages(char *pages, size_t count)
  * Removes pages [first, end). Those that somebody maps stay, as zeros: they must be the file's again if it grows or is
  * written there, for mapping and file to agree.
  */
-static int cut_range(struct mapping *m, uint64_t first, uint64_t end, bool keep_mapped)
+static int cut_range(struct mapping *m, uint64_t first, uint64_t end, bool keep_mapped,
+		     bool *ret_kept)
 {
 	struct extent *e, *next;
 	int err = split_at(m, first);
@@ -419,6 +421,7 @@ static int cut_range(struct mapping *m, uint64_t first, uint64_t end, bool keep_
 			mapped++;
 		if (mapped) {
 			zero_pages(e->pages, mapped);
+			*ret_kept = true;
 			if (mapped == e->count)
 				continue;
 			/* Only the mapped head stays in this extent; look at the rest again as one of its own. */
@@ -477,6 +480,7 @@ void mapping_zero_cached(struct mapping *m, uint64_t from, uint64_t to)
 
 int mapping_truncate(struct mapping *m, uint64_t size)
 {
+	bool mapped = false;
 	uint64_t old;
 	int err = 0;
 
@@ -486,7 +490,7 @@ int mapping_truncate(struct mapping *m, uint64_t size)
 	mutex_lock(&m->lock);
 	old = m->size;
 	if (size < old) {
-		err = cut_range(m, PAGE_UP(size) >> PAGE_SHIFT, INDEX_MAX + 1, true);
+		err = cut_range(m, PAGE_UP(size) >> PAGE_SHIFT, INDEX_MAX + 1, true, &mapped);
 		if (!err)
 			zero_part(m, size, PAGE_UP(size));
 	} else {
@@ -498,12 +502,15 @@ int mapping_truncate(struct mapping *m, uint64_t size)
 	}
 	mutex_unlock(&m->lock);
 	mutex_unlock(&m->write_lock);
+	if (mapped)
+		mm_file_was_cut();
 	return err;
 }
 
 int mapping_punch(struct mapping *m, uint64_t pos, uint64_t size)
 {
 	uint64_t end, first, last;
+	bool mapped;
 	int err = 0;
 
 	if (__builtin_add_overflow(pos, size, &end) || end > INT64_MAX - PAGE_SIZE)
@@ -518,7 +525,7 @@ int mapping_punch(struct mapping *m, uint64_t pos, uint64_t size)
 		zero_part(m, pos, first);
 		zero_part(m, last, end);
 		if (first < last)
-			err = cut_range(m, first >> PAGE_SHIFT, last >> PAGE_SHIFT, true);
+			err = cut_range(m, first >> PAGE_SHIFT, last >> PAGE_SHIFT, true, &mapped);
 	}
 	m->changes++;
 	mutex_unlock(&m->lock);

@@ -40,8 +40,7 @@ struct mapping {
 	void *tree;		  /* mm/mapping.c: pages by index */
 	uint64_t pages;		  /* held */
 	uint64_t size;		  /* bytes: the file's size; i_size of regular files lives here */
-	uint32_t mapped_writable; /* shared writable VMAs: for seals and ETXTBSY */
-	uint32_t denied_write;	  /* > 0: executing */
+	uint32_t mapped_writable; /* shared writable VMAs: for seals */
 	uint64_t changes;	  /* bumped when contents change: text cache validity */
 	bool reclaimable; /* pages can be dropped when memory is short (filled from elsewhere, clean) */
 	struct list text;	  /* rewritten text of this file: loader/rewrite */

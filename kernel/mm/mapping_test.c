@@ -27,6 +27,10 @@ void mm_init(void)
 	mapping_cache_init();
 }
 
+void mm_file_was_cut(void)
+{
+}
+
 void rewrite_drop_mapping(struct mapping *m)
 {
 	(void)m;

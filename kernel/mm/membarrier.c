@@ -6,7 +6,8 @@
  * the way out: nothing to do. Any other task gets WORK_WAKE and a kick that makes it enter the kernel; the bit is cleared
  * by that task itself, with an atomic operation, at the next sleep or on its way out. When the bit is gone, or the task
  * is parked or dead, it has run a full barrier since the call began. WORK_WAKE means "look again" to whoever sees it, so
- * a spare one does no harm.
+ * a spare one does no harm. That bit is what this file's own waits clear in the caller, too: two callers that wait for
+ * each other would otherwise never park, and never be seen to have passed. Only being killed ends a wait early.
  */
 #include <linux/errno.h>
 #include <linux/membarrier.h>
@@ -14,6 +15,7 @@
 #include "abi/platform.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/mm/mm.h"
+#include "kernel/signal/signal.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/time/time.h"
@@ -106,8 +108,10 @@ static int barrier_all(bool global)
 		plat_kick(t, true);
 	}
 	for (size_t i = 0; i < to.count; i++)
-		while (!passed(to.tasks[i]))
+		while (!passed(to.tasks[i]) && !signal_fatal_pending(current())) {
+			task_sleep_prepare();
 			(void)plat_park(current(), clock_monotonic() + WAIT_NS);
+		}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	release(&to);
 	return 0;

@@ -60,6 +60,7 @@ struct file *shared_memory_new(const char *name, uint64_t size)
 	if (!f)
 		return NULL;
 	f->inode->links = 0;
+	f->inode->file_ops = &memfd_ops; /* opened again by /proc/PID/fd, it is the same memory */
 	if (size && mapping_truncate(f->inode->data, size)) {
 		file_put(f);
 		return NULL;

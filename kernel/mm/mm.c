@@ -12,6 +12,7 @@
 #include <linux/mman.h>
 
 #include "abi/platform.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/loader/rewrite.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/mm/mapping.h"
@@ -53,6 +54,7 @@ struct mm *mm_new(void)
 	if (mm) {
 		ref_init(&mm->refs);
 		mm->mmap_top = choose_top();
+		mm->cuts_seen = mm_cuts();
 	}
 	return mm;
 }
@@ -102,6 +104,7 @@ void mm_put(struct mm *mm)
 	if (!mm || !ref_put(&mm->refs))
 		return;
 	free_all(mm);
+	aio_mm_done(mm);
 	rewrite_mm_done(mm);
 	free_fork_ranges(mm);
 	kmem_cache_free(mm_cache, mm);
@@ -150,6 +153,7 @@ struct mm *mm_fork(struct mm *from)
 	mm->membarrier = from->membarrier;
 	mm->policy_mode = from->policy_mode;
 	mm->policy_nodes = from->policy_nodes;
+	mm->cuts_seen = from->cuts_seen;
 	for (v = vma_entry(rb_first(&from->vmas)); v && !err; v = mm_next(v))
 		err = fork_vma(mm, v);
 	if (!err)
@@ -164,6 +168,9 @@ struct mm *mm_fork(struct mm *from)
 
 void mm_fork_child(struct mm *mm)
 {
+	/* A file that was cut while we were made: nobody could tell us. */
+	if (unlikely(mm->cuts_seen != mm_cuts()))
+		mm_trim(mm);
 	if (likely(!mm->fork_work))
 		return;
 	mutex_lock(&mm->lock);

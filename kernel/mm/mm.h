@@ -10,6 +10,7 @@
 #include "lib/base/rbtree.h"
 #include "lib/base/types.h"
 
+struct aio_context;
 struct file;
 struct fork_range;
 struct mapping;
@@ -61,6 +62,8 @@ struct mm {
 	unsigned int membarrier; /* registered commands */
 	int policy_mode;	 /* set_mempolicy: one node, so it only has to be told back */
 	uint64_t policy_nodes;
+	struct aio_context *aio; /* ipc/aio.c */
+	uint64_t cuts_seen; /* mm/trim.c: mm_cuts() when mappings were last compared with their files */
 	struct fork_range *fork_ranges; /* MADV_DONTFORK ranges a forked child has yet to unmap */
 	bool fork_work;			/* there are such, or MADV_WIPEONFORK ranges */
 };
@@ -111,7 +114,11 @@ void mm_fork_child(struct mm *mm);
  * these pages are there already. Takes its own references on the pages.
  */
 must_check int mm_map_stubs_locked(struct mm *mm, uintptr_t at, size_t size, void *pages);
-void mm_init(void); /* called by kmalloc_init: caches for mm, and the page cache's */
+/* mm/trim.c: a file of which pages are mapped became shorter; no lock of the mapping is held. */
+void mm_file_was_cut(void);
+uint64_t mm_cuts(void);	     /* how often that was */
+void mm_trim(struct mm *mm); /* WORK_MAPS: unmaps what lies beyond the end of files */
+void mm_init(void);	     /* called by kmalloc_init: caches for mm, and the page cache's */
 struct process;
 /* Memory of another (or the same) process, as process_vm_readv: bytes done, 0 if the first one is bad; -ENOSYS... */
 long mm_peek(struct process *p, uintptr_t at, void *buffer, size_t size, bool write);

@@ -56,6 +56,7 @@ struct uio {
 };
 
 void uio_init_kernel(struct uio *io, const void *buffer, size_t size);
+#define UIO_MAX 0x7ffff000UL /* bytes of one read or write, as Linux's MAX_RW_COUNT */
 must_check int uio_init_user(struct uio *io, struct uptr base,
 			     size_t size); /* -EFAULT if not in the user range */
 /* iovec array of the application: -EINVAL (count > 1024, negative sum), -EFAULT, -ENOMEM. Total capped at 0x7ffff000. */

@@ -176,6 +176,27 @@ struct vma_run *vma_run_at(struct vma *v, uint64_t index)
 	return NULL;
 }
 
+/* Forgets the pages from index `end` on; whether there were any. */
+bool vma_cut_runs(struct vma *v, uint64_t end)
+{
+	struct vma_run *r, *next;
+	bool found = false;
+
+	list_for_each_safe(r, next, &v->runs, link) {
+		if (r->index + r->count <= end)
+			continue;
+		found = true;
+		if (r->index < end) {
+			r->count = (size_t)(end - r->index);
+			continue;
+		}
+		list_remove(&r->link);
+		span_put(r->span);
+		kmem_cache_free(run_cache, r);
+	}
+	return found;
+}
+
 void vma_set_mapping(struct vma *v, struct mapping *m)
 {
 	v->kind = VMA_MAPPING;
@@ -391,7 +412,8 @@ bool range_usable(uintptr_t start, size_t size)
 	if (__builtin_add_overflow(start, size, &end) || start < info->user_start ||
 	    end > info->user_end)
 		return false;
-	return end <= info->reserved_start || start >= info->reserved_end;
+	return (end <= info->reserved_start || start >= info->reserved_end) &&
+	       (end <= info->host_start || start >= info->host_end);
 }
 
 /* The highest place for `size` in the hole [low, high), or 0. */
@@ -406,10 +428,12 @@ static uintptr_t place_in(uintptr_t low, uintptr_t high, size_t size, size_t ali
 		at = (high - size) & ~(align - 1);
 		if (at < low)
 			return 0;
-		if (info->reserved_start >= info->reserved_end ||
-		    at + size <= info->reserved_start || at >= info->reserved_end)
+		if (at < info->reserved_end && at + size > info->reserved_start)
+			high = info->reserved_start;
+		else if (at < info->host_end && at + size > info->host_start)
+			high = info->host_start;
+		else
 			return at;
-		high = info->reserved_start;
 	}
 }
 

@@ -62,6 +62,7 @@ void vma_hold(struct vma *v); /* new holder of file, segment, writable mapping *
 /* Takes over one reference on each of the pages: also if it fails. */
 must_check int vma_add_run(struct vma *v, uint64_t index, void *pages, size_t count);
 struct vma_run *vma_run_at(struct vma *v, uint64_t index); /* covering index, or NULL */
+bool vma_cut_runs(struct vma *v, uint64_t end);		   /* the caller unmaps what they showed */
 
 void vma_insert(struct mm *mm, struct vma *v);
 void vma_remove(struct mm *mm, struct vma *v);

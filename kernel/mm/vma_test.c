@@ -24,6 +24,7 @@ typedef unsigned long __sigset_t;
 #include "kernel/mm/mremap.c"
 #include "kernel/mm/pages.c"
 #include "kernel/mm/slab.c"
+#include "kernel/mm/trim.c"
 #include "kernel/mm/vma.c"
 
 #define FILE_PAGES 1500UL
@@ -144,6 +145,24 @@ void rewrite_mm_done(struct mm *mm)
 	(void)mm;
 }
 
+static unsigned int told; /* tasks that were told of a file that was cut */
+
+void signal_notify(struct task *t, uint32_t bit)
+{
+	CHECK(t == &test_task && bit == WORK_MAPS);
+	told++;
+}
+
+int process_for_each(int (*fn)(struct process *p, void *arg), void *arg)
+{
+	return fn(&test_process, arg);
+}
+
+void aio_mm_done(struct mm *mm_)
+{
+	CHECK(!mm_->aio);
+}
+
 void rewrite_drop_mapping(struct mapping *m)
 {
 	(void)m;
@@ -175,6 +194,7 @@ static struct user_page *pages_at(uintptr_t at, size_t size)
 {
 	CHECK(size && !(at & 4095) && !(size & 4095) && at >= USER_START && at + size <= USER_END);
 	CHECK(at + size <= test_info.reserved_start || at >= test_info.reserved_end);
+	CHECK(at + size <= test_info.host_start || at >= test_info.host_end);
 	return &user_pages[(at - USER_START) / PAGE_SIZE];
 }
 
@@ -334,7 +354,8 @@ static size_t random_pages(void)
 static bool outside(uintptr_t at, size_t size)
 {
 	return at + size > USER_END ||
-	       (at < test_info.reserved_end && at + size > test_info.reserved_start);
+	       (at < test_info.reserved_end && at + size > test_info.reserved_start) ||
+	       (at < test_info.host_end && at + size > test_info.host_start);
 }
 
 static void random_map(void)
@@ -561,6 +582,40 @@ static void test_grow_down(void)
 	CHECK(!mm_unmap(mm, USER_START, USER_PAGES * PAGE_SIZE));
 }
 
+/* Cut in the middle of a run, told, unmapped at the next look; grown again, the fault maps it anew. */
+static void test_trim(void)
+{
+	struct mmap_args a = { .at = USER_START + 400 * PAGE_SIZE,
+			       .size = 20 * PAGE_SIZE,
+			       .prot = PROT_READ,
+			       .flags = MAP_SHARED | MAP_FIXED,
+			       .file = &files[0] };
+	struct mapping *m = files[0].inode->data;
+	struct mm *child;
+	uint64_t size = m->size;
+	int sig, code;
+
+	list_init(&test_process.tasks);
+	list_add_tail(&test_process.tasks, &test_task.link);
+	CHECK(mm_map(mm, &a) == (intptr_t)a.at);
+	CHECK(user_pages[400].mapped && user_pages[419].mapped);
+	CHECK(!mapping_truncate(m, 7 * PAGE_SIZE - 5) && told == 1);
+	child = mm_fork(mm);
+	CHECK(child && child->cuts_seen != mm_cuts());
+	mm_put(child);
+	mm_trim(mm);
+	CHECK(mm->cuts_seen == mm_cuts());
+	CHECK(user_pages[406].mapped && !user_pages[407].mapped && !user_pages[419].mapped);
+	CHECK(!mm_fault(a.at + 7 * PAGE_SIZE, PLAT_READ, &sig, &code) && sig == SIGBUS);
+	CHECK(!mapping_truncate(m, 6 * PAGE_SIZE) && told == 2);
+	CHECK(!mapping_truncate(m, size) && told == 2);
+	CHECK(mm_fault(a.at + 7 * PAGE_SIZE, PLAT_READ, &sig, &code) && user_pages[407].mapped);
+	CHECK(!mm_unmap(mm, a.at, a.size) && !mm->vma_count);
+	/* Pages that nobody maps are no news to anyone. */
+	CHECK(!mapping_truncate(m, 0) && told == 2 && !mapping_truncate(m, size));
+	mm_trim(mm);
+}
+
 static void test_limits(void)
 {
 	struct mmap_args a = { .size = 100 * PAGE_SIZE, .prot = PROT_READ, .flags = MAP_PRIVATE };
@@ -592,6 +647,8 @@ int main(int argc, char **argv)
 	test_info.capabilities = PLAT_REWRITES_TEXT;
 	test_info.reserved_start = USER_START + 2000 * PAGE_SIZE;
 	test_info.reserved_end = USER_START + 2100 * PAGE_SIZE;
+	test_info.host_start = USER_START + 3000 * PAGE_SIZE;
+	test_info.host_end = USER_START + 3008 * PAGE_SIZE;
 	stub_pages = pages_alloc(GAP_PAGES + 8);
 	for (int i = 0; i < 2; i++) {
 		files[i].ops = &test_ops;
@@ -607,6 +664,7 @@ int main(int argc, char **argv)
 	CHECK(mm);
 	test_module();
 	test_grow_down();
+	test_trim();
 	test_limits();
 	rewrites = false;
 	test_info.capabilities = 0;

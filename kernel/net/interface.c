@@ -99,6 +99,8 @@ long interface_ioctl(int handle, unsigned int request, unsigned long argument)
 	case SIOCADDRT:
 	case SIOCDELRT:
 		return -EPERM;
+	case SIOCETHTOOL: /* what a driver without such settings says */
+		return -EOPNOTSUPP;
 	default:
 		return -ENOTTY;
 	}

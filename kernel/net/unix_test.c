@@ -198,6 +198,11 @@ int signal_current(int sig)
 	return 0;
 }
 
+void mm_trim(struct mm *mm)
+{
+	(void)mm;
+}
+
 void time_check_cpu(struct task *t)
 {
 	(void)t;

@@ -52,6 +52,8 @@ int signal_current(int sig); /* e.g. SIGPIPE, SIGXFSZ to the calling task: SI_KE
 void signal_force_fault(int sig, int code, uintptr_t address);
 
 bool signal_pending(struct task *t); /* any that is not blocked, or fatal exit under way */
+/* Sets `bit` of the task's work and makes it look. */
+void signal_notify(struct task *t, uint32_t bit);
 bool signal_fatal_pending(struct task *t);
 bool signal_is_ignored(struct process *p, int sig); /* for SIGTTIN/SIGTTOU/SIGCHLD decisions */
 bool signal_is_blocked_or_ignored(struct task *t, int sig);

@@ -37,8 +37,6 @@ must_check int signal_queue_add(struct sighand *s, uint64_t limit, struct signal
 void signal_queue_remove(struct sighand *s, struct signal_queue *q, uint64_t set);
 int signal_dequeue_locked(struct task *t, struct sighand *s, uint64_t set, siginfo_t *ret_info);
 
-/* Sets `bit` of the task's work and makes it look. */
-void signal_notify(struct task *t, uint32_t bit);
 /* The shared signals that t cannot or will not take any more: other tasks are told. process.lock not held. */
 void signal_retarget(struct task *t, uint64_t set);
 

@@ -135,7 +135,7 @@ void signal_stop_here(void)
 	while (still_stopped(t)) {
 		/* What does not end a stop is put aside, or the task would not sleep. */
 		aside |= __atomic_fetch_and(&t->work, (uint32_t)WORK_EXIT, __ATOMIC_SEQ_CST) &
-			 WORK_TIMER;
+			 (WORK_TIMER | WORK_MAPS);
 		if (signal_fatal_pending(t) || !still_stopped(t))
 			break;
 		(void)plat_park(t, NEVER);

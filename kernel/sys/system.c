@@ -9,6 +9,7 @@
 
 #include "abi/platform.h"
 #include "kernel/fs/file.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/mm/kmalloc.h"
 #include "kernel/mm/usercopy.h"
 #include "kernel/signal/signal.h"
@@ -236,9 +237,11 @@ static long compare(struct task *first, struct task *second, int type, unsigned 
 	case KCMP_SIGHAND:
 		return order(first->sighand, second->sighand);
 	case KCMP_SYSVSEM:
-		return order(first->process, second->process);
+		/* Who never used SEM_UNDO has no list of adjustments, like all others of that kind. */
+		return order(sysv_sem_adjusts(first->process) ? first->process : NULL,
+			     sysv_sem_adjusts(second->process) ? second->process : NULL);
 	case KCMP_IO:
-		return order(first, second);
+		return 0; /* the host does the I/O: nobody has a context */
 	default:
 		return -EINVAL;
 	}

@@ -157,6 +157,7 @@ static int hand_over(struct task *t, struct task *n, struct mm *mm, struct exec_
 	n->personality = t->personality;
 	n->timer_slack = t->timer_slack;
 	n->no_new_privs = t->no_new_privs;
+	n->pdeathsig = t->pdeathsig;
 	n->work = t->work & ~(uint32_t)WORK_WAKE;
 	n->first_run = exec_first_run;
 	n->first_run_arg = args;

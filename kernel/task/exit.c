@@ -223,6 +223,7 @@ static void process_ended(struct process *p, struct task *t, int status)
 	mutex_lock(&p->lock); /* /proc/PID/maps looks at it */
 	mm = p->mm;
 	p->mm = NULL;
+	process_release_exe(p); /* a zombie runs nothing */
 	mutex_unlock(&p->lock);
 	mm_put(mm);
 	p->exit_uid = t->cred->uid;

@@ -146,6 +146,7 @@ static struct process *new_process(struct task *t, const struct fork_args *a)
 		}
 		*p->exe = *from->exe;
 		path_get(p->exe);
+		process_hold_exe(p);
 	}
 	if (a->flags & CLONE_VM) {
 		p->mm = from->mm;

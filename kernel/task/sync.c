@@ -5,6 +5,7 @@
 #include <linux/errno.h>
 
 #include "abi/platform.h"
+#include "kernel/mm/mm.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/task.h"
 #include "kernel/time/time.h"
@@ -183,6 +184,16 @@ static int sleep_once(uint64_t deadline)
 	return ret;
 }
 
+/* Bits that others set for a reason of their own, and that have nothing to do with what the task waits for. */
+static void do_errands(struct task *t, uint32_t work)
+{
+	__atomic_fetch_and(&t->work, ~(uint32_t)(WORK_TIMER | WORK_MAPS), __ATOMIC_SEQ_CST);
+	if (work & WORK_TIMER)
+		time_check_cpu(t);
+	if ((work & WORK_MAPS) && t->process->mm)
+		mm_trim(t->process->mm);
+}
+
 int task_sleep(uint64_t deadline)
 {
 	struct task *t = current();
@@ -192,9 +203,8 @@ int task_sleep(uint64_t deadline)
 
 		if (work & WORK_WAKE)
 			return 0;
-		if (work & WORK_TIMER) {
-			__atomic_fetch_and(&t->work, ~(uint32_t)WORK_TIMER, __ATOMIC_SEQ_CST);
-			time_check_cpu(t);
+		if (work & (WORK_TIMER | WORK_MAPS)) {
+			do_errands(t, work);
 			continue;
 		}
 		if (work && interrupted(t, false))

@@ -139,6 +139,19 @@ void task_discard(struct task *t)
 	task_put(t);
 }
 
+void process_hold_exe(struct process *p)
+{
+	__atomic_add_fetch(&p->exe->dentry->inode->running, 1, __ATOMIC_SEQ_CST);
+	p->exe_held = true;
+}
+
+void process_release_exe(struct process *p)
+{
+	if (p->exe_held)
+		__atomic_sub_fetch(&p->exe->dentry->inode->running, 1, __ATOMIC_SEQ_CST);
+	p->exe_held = false;
+}
+
 void process_put(struct process *p)
 {
 	if (!ref_put(&p->refs))
@@ -147,6 +160,7 @@ void process_put(struct process *p)
 	if (p->sighand)
 		sighand_put(p->sighand);
 	if (p->exe) {
+		process_release_exe(p); /* of a process that never ran */
 		path_put(p->exe);
 		kfree(p->exe);
 	}
@@ -378,6 +392,8 @@ void task_do_work(struct regs *r)
 		task_exit(p->exit_status);
 	if (work & WORK_TIMER)
 		time_check_cpu(t);
+	if (unlikely(work & WORK_MAPS) && p->mm)
+		mm_trim(p->mm);
 	signal_deliver(r);
 	task_check_stack(t);
 }

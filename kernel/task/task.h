@@ -38,6 +38,7 @@ enum {
 	WORK_STOP = 8,	   /* job control: stop until continued */
 	WORK_RESTART = 16, /* the call returned a restart error: decide on the way out */
 	WORK_TIMER = 32,   /* CPU-time timers should be looked at */
+	WORK_MAPS = 64,	   /* files that are mapped were cut: mm_trim() */
 };
 
 /* task.state, for /proc and for wait */
@@ -184,6 +185,7 @@ struct process {
 	int oom_score_adj;
 	uint8_t *report_data; /* lock; fs/attestation.c: 64 bytes, NULL: zeroes */
 	struct path *exe;     /* what runs, for /proc/PID/exe */
+	bool exe_held;	      /* and that is counted in its inode's `running` */
 	uintptr_t arg_start, arg_end, env_start, env_end, stack_start; /* for /proc */
 	uintptr_t auxv[64];
 	uint64_t start_time;
@@ -218,6 +220,9 @@ extern struct process *kernel_process; /* services */
 struct process *process_find(int pid);
 struct task *task_find(int tid);
 void process_put(struct process *p);
+/* p->lock held, or p not visible: p->exe cannot be written (ETXTBSY) from hold to release. */
+void process_hold_exe(struct process *p);
+void process_release_exe(struct process *p);
 void task_put(struct task *t);
 static inline void process_get(struct process *p)
 {

@@ -319,12 +319,12 @@ long sys_time(unsigned long *a)
 }
 
 /* Who asks is told of a clock that nobody disciplines; nothing can be changed. */
-long sys_adjtimex(unsigned long *a)
+static long adjust(struct uptr at)
 {
 	struct timex tx;
 	uint64_t now;
 
-	if (get_user(tx, UPTR(a[0])))
+	if (get_user(tx, at))
 		return -EFAULT;
 	if (tx.modes)
 		return -EPERM;
@@ -338,5 +338,33 @@ long sys_adjtimex(unsigned long *a)
 	tx.tick = 10000;
 	tx.time.tv_sec = (long)(now / NS_PER_SEC);
 	tx.time.tv_usec = (long)(now % NS_PER_SEC / 1000);
-	return put_user(tx, UPTR(a[0])) ? -EFAULT : TIME_ERROR;
+	return put_user(tx, at) ? -EFAULT : TIME_ERROR;
+}
+
+long sys_adjtimex(unsigned long *a)
+{
+	return adjust(UPTR(a[0]));
+}
+
+/* What libc's adjtimex calls. */
+long sys_clock_adjtime(unsigned long *a)
+{
+	struct timex tx;
+
+	if ((int)a[0] == CLOCK_REALTIME)
+		return adjust(UPTR(a[1]));
+	if (get_user(tx, UPTR(a[1])))
+		return -EFAULT;
+	switch ((int)a[0]) {
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
 }

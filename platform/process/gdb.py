@@ -52,8 +52,11 @@ class Symbols(gdb.Command):
         image = None
         seen, programs = set(), []
         for start, _end, prot, offset, name in enclave_maps(pid):
-            if "cloister-enclave" in name and prot.startswith("r-xs") and image is None:
-                image = start - offset + (4 << 20)  # IMAGE_OFFSET in platform/process/host/enclave.c
+            # The kernel's text is its file, mapped; or a copy in enclave memory, at IMAGE_OFFSET (platform/process/host/enclave.c).
+            if os.path.basename(name).startswith("cloister-kernel-") and prot.startswith("r-x"):
+                image = start - offset
+            elif "cloister-enclave" in name and prot.startswith("r-xs") and image is None:
+                image = start - offset + (4 << 20)
             elif name.startswith("/") and offset == 0 and name not in seen:
                 seen.add(name)
                 bias = elf_bias(name, start)

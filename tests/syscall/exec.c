@@ -106,6 +106,16 @@ static int child_main(int argc, char **argv)
 		return getcwd(cwd, sizeof(cwd)) && !strcmp(cwd, argv[2]) ? 0 : 1;
 	if (!strcmp(what, "pid"))
 		return getpid() == atoi(argv[2]) && getpid() == syscall(SYS_gettid) ? 0 : 1;
+	if (!strcmp(what, "death-signal")) {
+		int value = 0;
+
+		return prctl(PR_GET_PDEATHSIG, &value) || value != atoi(argv[2]);
+	}
+	if (!strcmp(what, "wait")) { /* until the other end of standard input is closed */
+		char c = 'r';
+
+		return write(STDOUT_FILENO, &c, 1) != 1 || read(STDIN_FILENO, &c, 1) != 0;
+	}
 	if (!strcmp(what, "ids")) {
 		printf("%u %u %lu\n", getuid(), geteuid(), getauxval(AT_SECURE));
 		return 0;
@@ -457,6 +467,65 @@ TEST(execve, busy_when_open_for_writing)
 	fd = (int)EXPECT_OK(open("program", O_WRONLY));
 	EXPECT_ERR(execve("./program", plain, environ), ETXTBSY);
 	EXPECT_OK(close(fd));
+}
+
+/* What runs cannot be written, by whatever name, until the last process that runs it has ended: a zombie is no such. */
+TEST(execve, text_of_a_running_program_is_busy)
+{
+	int in[2], out[2], fd, status;
+	siginfo_t info;
+	pid_t pid;
+	char c;
+
+	copy_self("program", 0755);
+	EXPECT_OK(link("program", "other"));
+	EXPECT_OK(pipe(in));
+	EXPECT_OK(pipe(out));
+	pid = (pid_t)EXPECT_OK(fork());
+	if (!pid) {
+		dup2(in[0], STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
+		close(in[1]);
+		execve("./program", ARGUMENTS(S("x"), S("child:wait")), environ);
+		_exit(127);
+	}
+	EXPECT_EQ(read(out[0], &c, 1), 1);
+	EXPECT_ERR(open("program", O_WRONLY), ETXTBSY);
+	EXPECT_ERR(open("other", O_RDWR), ETXTBSY);
+	EXPECT_ERR(open("program", O_RDWR | O_TRUNC), ETXTBSY);
+	EXPECT_ERR(truncate("program", 0), ETXTBSY);
+	fd = (int)EXPECT_OK(open("program", O_RDONLY));
+	EXPECT_OK(close(fd));
+	EXPECT_OK(chmod("program", 0700));
+	EXPECT_OK(close(in[1]));
+	EXPECT_OK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+	fd = (int)EXPECT_OK(open("program", O_WRONLY | O_TRUNC));
+	EXPECT_OK(close(fd));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+/* Kept by execve, after fork and after vfork. */
+TEST(execve, death_signal_stays)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGUSR1);
+		execve(self, ARGUMENTS(S("x"), S("child:death-signal"), S("10")), environ);
+		_exit(127);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	pid = vfork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGUSR1);
+		execve(self, ARGUMENTS(S("x"), S("child:death-signal"), S("10")), environ);
+		_exit(127);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
 }
 
 TEST(execve, not_a_program)

@@ -914,11 +914,94 @@ TEST(membarrier, private_expedited)
 	EXPECT_EQ(saw, 0);
 }
 
+static void *barrier_caller(void *command)
+{
+	for (int i = 0; i < 300; i++)
+		if (syscall(SYS_membarrier, (int)(intptr_t)command, 0, 0))
+			return "failed";
+	return NULL;
+}
+
+/* Callers that wait for each other: each of them has to be seen to have passed a barrier. */
+TEST(membarrier, many_callers_at_once)
+{
+	static const intptr_t commands[] = { MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+					     MEMBARRIER_CMD_GLOBAL_EXPEDITED };
+	pthread_t t[4];
+	void *failure;
+
+	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
+	for (size_t i = 0; i < 4; i++)
+		EXPECT_EQ(pthread_create(&t[i], NULL, barrier_caller, (void *)commands[i % 2]), 0);
+	for (size_t i = 0; i < 4; i++) {
+		EXPECT_EQ(pthread_join(t[i], &failure), 0);
+		EXPECT(!failure);
+	}
+}
+
 TEST(membarrier, errors)
 {
 	EXPECT_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 1, 0), EINVAL);
 	EXPECT_ERR(syscall(SYS_membarrier, 0x40000000, 0, 0), EINVAL);
 	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
+}
+
+/* Reservations that fill the address space (databases, JITs) leave everything else in working order. */
+TEST(mmap, reservations_of_many_terabytes)
+{
+	struct timespec ts;
+	int count = 0;
+	char *p;
+
+	for (; count < 40; count++) {
+		p = mmap(NULL, 1UL << 42, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+		if (p == MAP_FAILED)
+			break;
+		/* By the vDSO, and by the kernel itself. */
+		EXPECT_OK(clock_gettime(CLOCK_MONOTONIC, &ts));
+		EXPECT_OK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts));
+		EXPECT_OK(fchmod(make_file("f", 8), 0600));
+	}
+	EXPECT(count > 16);
+	EXPECT_EQ(touch(p == MAP_FAILED ? (char *)&ts : p, true), p == MAP_FAILED ? 0 : SIGSEGV);
+}
+
+/* Pages that lie wholly beyond the end of the file are SIGBUS, whether they were there before or not. */
+static void expect_bus_beyond_end(int flags)
+{
+	int fd = make_file("f", 4 * PAGE);
+	volatile char *p = mmap(NULL, 6 * PAGE, RW, flags, fd, 0);
+
+	EXPECT(p != MAP_FAILED);
+	EXPECT_EQ(touch(p + 3 * PAGE, false), 0);
+	EXPECT_EQ(touch(p + 4 * PAGE, false), SIGBUS);
+	EXPECT_EQ(fault_code, BUS_ADRERR);
+	EXPECT(fault_address == p + 4 * PAGE);
+	EXPECT_EQ(touch(p + 2 * PAGE, true), 0);
+	EXPECT_OK(ftruncate(fd, PAGE + 10));
+	EXPECT_EQ(touch(p + PAGE + 9, true), 0);
+	EXPECT_EQ(touch(p + PAGE + 100, true), 0);
+	for (int i = 2; i < 6; i++) {
+		EXPECT_EQ(touch(p + i * (int)PAGE, false), SIGBUS);
+		EXPECT_EQ(touch(p + i * (int)PAGE, true), SIGBUS);
+	}
+	EXPECT_ERR(write(fd, (char *)p + 3 * PAGE, 1), EFAULT);
+	EXPECT_OK(ftruncate(fd, 3 * PAGE));
+	EXPECT_EQ(touch(p + 2 * PAGE, true), 0);
+	EXPECT_EQ(p[2 * PAGE + 8], 0);
+	EXPECT_EQ(touch(p + 3 * PAGE, false), SIGBUS);
+	EXPECT_OK(munmap((void *)p, 6 * PAGE));
+	EXPECT_OK(close(fd));
+}
+
+TEST(mmap, shared_beyond_the_end_is_a_bus_error)
+{
+	expect_bus_beyond_end(MAP_SHARED);
+}
+
+TEST(mmap, private_beyond_the_end_is_a_bus_error)
+{
+	expect_bus_beyond_end(MAP_PRIVATE);
 }
 
 /* --- other processes ---------------------------------------------------------------------------------------------------------------------------- */

@@ -488,6 +488,25 @@ TEST(getdents64, proc_task)
 	EXPECT_SOON(count_entries("/proc/self/task", name, &found) == 1);
 }
 
+TEST(stat, proc_task_counts_threads)
+{
+	struct stat st;
+	pthread_t t;
+	long tid;
+
+	EXPECT_OK(pipe(thread_sync));
+	EXPECT_OK(pipe(thread_go));
+	EXPECT_OK(stat("/proc/self/task", &st));
+	EXPECT_EQ(st.st_nlink, 3);
+	EXPECT_EQ(pthread_create(&t, NULL, thread, NULL), 0);
+	EXPECT_EQ(read(thread_sync[0], &tid, sizeof(tid)), sizeof(tid));
+	EXPECT_OK(stat("/proc/self/task/", &st));
+	EXPECT_EQ(st.st_nlink, 4);
+	EXPECT_EQ(write(thread_go[1], "x", 1), 1);
+	EXPECT_EQ(pthread_join(t, NULL), 0);
+	EXPECT_SOON(!stat("/proc/self/task", &st) && st.st_nlink == 3);
+}
+
 TEST(read, proc_limits)
 {
 	struct rlimit limit = { 123, 456 };

@@ -191,6 +191,66 @@ TEST(vfork, child_has_descriptors_of_its_own)
 	EXPECT_EQ(fcntl(fd, F_GETFD), 0);
 }
 
+/* --- unshare ------------------------------------------------------------------------------------------------------- */
+
+static void *with_a_folder_of_its_own(void *arg)
+{
+	int *fd = arg;
+
+	if (unshare(CLONE_FS | CLONE_FILES) || chdir("/") || umask(0) != 022)
+		return "cannot";
+	close(*fd);
+	*fd = open("/dev/null", O_RDONLY);
+	return *fd < 0 ? "cannot open" : NULL;
+}
+
+TEST(unshare, thread_with_files_and_folder_of_its_own)
+{
+	char before[4096], after[4096];
+	int fd = (int)EXPECT_OK(open("/dev/zero", O_RDONLY)), in_thread = fd;
+	pthread_t thread;
+	void *failure;
+	char c = 1;
+
+	umask(022);
+	EXPECT(getcwd(before, sizeof(before)));
+	EXPECT_EQ(pthread_create(&thread, NULL, with_a_folder_of_its_own, &in_thread), 0);
+	EXPECT_EQ(pthread_join(thread, &failure), 0);
+	EXPECT(!failure);
+	EXPECT(getcwd(after, sizeof(after)));
+	EXPECT_STR(before, after);
+	EXPECT_EQ(umask(022), 022);
+	EXPECT_EQ(in_thread, fd);
+	EXPECT_EQ(read(fd, &c, 1), 1);
+	EXPECT_EQ(c, 0);
+}
+
+static void *try_to_be_alone(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		static const int flags[] = { CLONE_THREAD, CLONE_SIGHAND, CLONE_VM };
+
+		if (unshare(flags[i]) != -1 || errno != EINVAL)
+			return "not refused";
+	}
+	return NULL;
+}
+
+TEST(unshare, rules)
+{
+	pthread_t thread;
+	void *failure;
+
+	EXPECT_OK(unshare(0));
+	EXPECT_OK(unshare(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM));
+	EXPECT_OK(unshare(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM));
+	EXPECT_ERR(unshare(CLONE_PARENT), EINVAL);
+	EXPECT_EQ(pthread_create(&thread, NULL, try_to_be_alone, NULL), 0);
+	EXPECT_EQ(pthread_join(thread, &failure), 0);
+	EXPECT(!failure);
+}
+
 /* --- clone, clone3 ------------------------------------------------------------------------------------------------- */
 
 struct thread_sees {

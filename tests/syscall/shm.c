@@ -307,6 +307,26 @@ TEST(memfd_create, errors)
 	EXPECT_ERR(syscall(SYS_memfd_create, 8, 0), EFAULT);
 }
 
+/* How a reader gets a descriptor that cannot write: browsers share memory so. */
+TEST(memfd_create, opened_again_by_proc)
+{
+	int fd = (int)EXPECT_OK(memfd_create("again", MFD_CLOEXEC)), reader;
+	char path[64], c = 0, *p, *q;
+
+	EXPECT_OK(ftruncate(fd, 2 * (off_t)PAGE));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = (int)EXPECT_OK(open(path, O_RDONLY));
+	p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 0);
+	q = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, reader, 0);
+	EXPECT(p != MAP_FAILED && q != MAP_FAILED);
+	p[PAGE] = 'x';
+	EXPECT_EQ(q[PAGE], 'x');
+	EXPECT_EQ(pread(reader, &c, 1, (off_t)PAGE), 1);
+	EXPECT_EQ(c, 'x');
+	EXPECT(mmap(NULL, PAGE, RW, MAP_SHARED, reader, 0) == MAP_FAILED && errno == EACCES);
+	EXPECT_ERR(write(reader, "y", 1), EBADF);
+}
+
 TEST(memfd_create, seals)
 {
 	int fd = (int)EXPECT_OK(memfd_create("s", MFD_ALLOW_SEALING));

@@ -193,6 +193,20 @@ TEST(adjtimex, can_be_read)
 	EXPECT_ERR(syscall(SYS_adjtimex, BAD), EFAULT);
 }
 
+TEST(clock_adjtime, can_be_read)
+{
+	struct timex tx = { 0 };
+
+	EXPECT(clock_adjtime(CLOCK_REALTIME, &tx) >= 0);
+	EXPECT(tx.tick > 0 && tx.time.tv_sec > 1600000000);
+	tx.modes = 0;
+	EXPECT(adjtimex(&tx) >= 0);
+	tx.modes = 0;
+	EXPECT_ERR(clock_adjtime(CLOCK_MONOTONIC, &tx), EOPNOTSUPP);
+	EXPECT_ERR(clock_adjtime(99, &tx), EINVAL);
+	EXPECT_ERR(syscall(SYS_clock_adjtime, CLOCK_REALTIME, BAD), EFAULT);
+}
+
 TEST(time, agrees_with_clock)
 {
 	long a = (long)(now_ns(CLOCK_REALTIME_COARSE) / SEC), b, c = 0;

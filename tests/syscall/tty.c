@@ -330,6 +330,34 @@ TEST(ioctl, tty_settings)
 	EXPECT_ERR(ioctl(-1, TCGETS, &t), EBADF);
 }
 
+/* TCGETA and its like: programs older than POSIX still use them. */
+TEST(ioctl, tty_settings_of_system_v)
+{
+	struct pair p = open_pair();
+	struct termios before = get(p.slave), after;
+	struct termio old;
+
+	EXPECT_OK(ioctl(p.slave, TCGETA, &old));
+	EXPECT_EQ(old.c_lflag, before.c_lflag & 0xffff);
+	EXPECT_EQ(old.c_cflag, before.c_cflag & 0xffff);
+	EXPECT(!memcmp(old.c_cc, before.c_cc, sizeof(old.c_cc)));
+	old.c_lflag &= (unsigned short)~(ECHO | ICANON);
+	old.c_cc[VINTR] = 7;
+	EXPECT_OK(ioctl(p.slave, TCSETA, &old));
+	after = get(p.slave);
+	EXPECT_EQ(after.c_lflag, before.c_lflag & (tcflag_t) ~(ECHO | ICANON));
+	EXPECT_EQ(after.c_cc[VINTR], 7);
+	EXPECT_EQ(after.c_cc[VLNEXT], before.c_cc[VLNEXT]);
+	EXPECT_EQ(after.c_iflag, before.c_iflag);
+	EXPECT_EQ(write(p.master, "x", 1), 1);
+	old.c_lflag |= ICANON;
+	EXPECT_OK(ioctl(p.slave, TCSETAF, &old));
+	EXPECT_EQ(ready(p.slave, 0) & POLLIN, 0);
+	EXPECT_OK(ioctl(p.slave, TCSETAW, &old));
+	EXPECT_ERR(ioctl(p.slave, TCGETA, 8), EFAULT);
+	EXPECT_ERR(ioctl(p.slave, TCSETA, 8), EFAULT);
+}
+
 TEST(ioctl, tty_counts_and_flushes_input)
 {
 	struct pair p = open_pair();

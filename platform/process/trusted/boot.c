@@ -53,6 +53,22 @@ static void boot_on_task(void *arg)
 	pool_main();
 }
 
+/* From the first to the last page kept that is not enclave memory: the host maps its vDSO and the data in one piece. */
+static void find_host_pages(const struct boot_info *b)
+{
+	uint32_t count = MIN(b->keep_count, (uint32_t)BOOT_KEEP_MAX);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t start = b->keep[i].start, end = b->keep[i].end;
+
+		if (start >= b->base && start < b->base + b->size)
+			continue;
+		if (!info.host_end)
+			info.host_start = start;
+		info.host_end = end;
+	}
+}
+
 void boot_main(struct boot_info *b)
 {
 	struct task *t;
@@ -75,6 +91,7 @@ void boot_main(struct boot_info *b)
 		.hwcap2 = b->hwcap2,
 		.xsave_size = xsave_size(),
 	};
+	find_host_pages(b);
 	if (b->flags & BOOT_NO_REWRITE)
 		info.capabilities &= ~(unsigned int)PLAT_REWRITES_TEXT;
 	t = kernel_early_init();
