@@ -23,7 +23,7 @@
 #include "lib/base/types.h"
 #endif
 
-#define HV_ABI_VERSION 2
+#define HV_ABI_VERSION 3
 #define HV_BOOT_MAGIC 0x3176687265747369ULL
 #define HV_CPUS_MAX 64
 #define HV_RANGES_MAX 64
@@ -35,6 +35,16 @@
 
 struct hv_range {
 	uint64_t start, end;
+};
+
+/* Ports that put the machine to sleep or reset it, as ACPI's FADT names them; 0: there is none. */
+#define HV_SLEEP_PORTS 3
+struct hv_power {
+	uint16_t sleep_port
+		[HV_SLEEP_PORTS]; /* of the byte with SLP_EN: PM1a, PM1b control; sleep control */
+	uint16_t reset_port;
+	uint8_t off_types[HV_SLEEP_PORTS]; /* bit n: SLP_TYP n there is soft off (S5) */
+	uint8_t reserved[5];
 };
 
 struct hv_boot {
@@ -56,6 +66,7 @@ struct hv_boot {
 	uint32_t reserved1;
 	uint8_t image_measurement[32]; /* SHA-256 of the image's file */
 	uint8_t ak_name[32]; /* of the TPM's attestation key, without its nameAlg; zero: none named */
+	struct hv_power power;
 	struct hv_range ram[HV_RANGES_MAX]; /* what Linux calls RAM, sorted */
 };
 

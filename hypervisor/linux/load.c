@@ -246,6 +246,7 @@ static int boot_fill(struct hv_boot *b, u64 image_size)
 	b->image_size = image_size;
 	b->limit = 1ULL << boot_cpu_data.x86_phys_bits;
 	b->serial_port = serial;
+	power_fill(&b->power);
 	/* Tables, stacks, the pool: a 16th of it, or what is least. */
 	own = max(HV_SIZE_MIN, round_up((u64)size / 16, PMD_SIZE));
 	if (epc && epc < size - own)

@@ -24,6 +24,9 @@ void state_stop(void);
 int guards_start(void);
 void guards_stop(void);
 
+/* power.c: ports that reset the machine or let it sleep */
+void power_fill(struct hv_power *power);
+
 /* trust.c: what the hypervisor is to know of the TPM and of itself; Linux's driver of the TPM kept still; report and signatures. */
 int trust_fill(struct hv_boot *boot, const void *image, size_t image_size);
 enum hv_tpm trust_tpm_hold(void);

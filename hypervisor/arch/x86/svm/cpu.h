@@ -136,7 +136,15 @@ extern bool apic_x2;
 /* start.c */
 void start_send(struct vcpu *v, uint32_t destination, uint32_t command, bool startup);
 bool start_take(struct vcpu *v); /* an INIT was sent here: true, after the SIPI that followed */
+bool start_waits(const struct vcpu *v);
 bool start_any_waits(void);
+
+/* power.c: how the machine ends */
+void power_init(const struct hv_boot *boot, uint8_t *bitmap); /* of the ports that exit */
+void power_stop_here(struct vcpu *v); /* before each entry: for ever if the machine ends */
+void power_end(struct vcpu *v);	      /* returns on one processor, the only one that still runs */
+void power_exit(struct vcpu *v);
+void port_write(uint16_t port, unsigned int size, uint32_t value);
 
 /* --- instructions --- */
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])

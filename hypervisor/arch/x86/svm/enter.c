@@ -15,7 +15,7 @@
 #include <asm-generic/errno-base.h>
 
 static uint64_t msr_bitmap; /* physical addresses; set up in hypervisor_init */
-static uint64_t io_all;
+static uint64_t io_all, io_linux;
 static uint32_t leaving, left; /* under leave_locked */
 static bool leave_locked;
 
@@ -74,11 +74,12 @@ static void bitmap_set(uint8_t *bitmap, uint32_t msr, bool read, bool write)
 	bitmap[at / 4] |= (uint8_t)((read | write << 1) << (at % 4 * 2));
 }
 
-static int bitmaps_init(void)
+static int bitmaps_init(const struct hv_boot *boot)
 {
-	uint8_t *msr = memory_take(2 * PAGE_SIZE), *io = memory_take(3 * PAGE_SIZE);
+	uint8_t *msr = memory_take(2 * PAGE_SIZE), *io = memory_take(3 * PAGE_SIZE),
+		*io_some = memory_take(3 * PAGE_SIZE);
 
-	if (!msr || !io)
+	if (!msr || !io || !io_some)
 		return -ENOMEM;
 	bitmap_set(msr, MSR_EFER, true, true);
 	bitmap_set(msr, MSR_APIC_BASE, false, true);
@@ -100,6 +101,8 @@ static int bitmaps_init(void)
 	memset(io, 0xff, 3 * PAGE_SIZE);
 	msr_bitmap = (uintptr_t)msr;
 	io_all = (uintptr_t)io;
+	io_linux = (uintptr_t)io_some;
+	power_init(boot, io_some);
 	return 0;
 }
 
@@ -115,7 +118,7 @@ int hypervisor_init(const struct hv_boot *boot)
 	}
 	cpuid(0x80000001U, 0, regs);
 	npt_set_gigabyte_pages(regs[3] & 1 << 26);
-	int err = bitmaps_init();
+	int err = bitmaps_init(boot);
 	return err ? err : own_paging_init(boot);
 }
 
@@ -206,7 +209,6 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	v->regs.gs_base = m->gs.base;
 	m->intercept_4 = I4_VMRUN | I4_VMMCALL | I4_VMLOAD | I4_VMSAVE | I4_STGI | I4_CLGI |
 			 I4_SKINIT | I4_XSETBV;
-	m->iopm = io_all;
 	m->msrpm = msr_bitmap;
 	m->nested_control = 1;
 	cpu->apic_id = apic_id();
@@ -355,18 +357,20 @@ static void load_world(struct vcpu *v)
 	struct vmcb *m = cpu->vmcb;
 	bool enclave = v->enclave;
 
-	m->intercept_3 = I3_NMI | I3_INIT | I3_CPUID | I3_INVD | I3_INVLPGA | I3_MSR | I3_SHUTDOWN;
+	m->intercept_3 = I3_NMI | I3_INIT | I3_CPUID | I3_INVD | I3_INVLPGA | I3_IO | I3_MSR |
+			 I3_SHUTDOWN;
 	m->intercept_exceptions = 1U << VECTOR_UD;
 	if (cpu->nmi_blocked)
 		m->intercept_3 |= I3_IRET;
 	if (enclave)
 		m->intercept_3 |= I3_INTR | I3_IDTR_READ | I3_GDTR_READ | I3_LDTR_READ |
-				  I3_TR_READ | I3_RDPMC | I3_IRET | I3_INTN | I3_IO;
+				  I3_TR_READ | I3_RDPMC | I3_IRET | I3_INTN;
 	if (enclave || cpu->step.active)
 		m->intercept_exceptions = ~0U;
 	m->nested_cr3 = enclave		   ? sgx_enclave_npt(v)
 			: cpu->step.active ? step_root(&cpu->step)
 					   : cpu->linux_npt;
+	m->iopm = enclave ? io_all : io_linux;
 	m->asid = enclave ? 2 : 1;
 	/* What was translated for the other world, or before a change of an enclave's tables, is forgotten: all of it, which is always right. */
 	if (enclave || cpu->enclave_before || cpu->step.active)
@@ -450,6 +454,7 @@ void svm_loop(struct vcpu *v)
 {
 	hv_log("processor %u of %u is a guest", v->index, vcpu_count);
 	for (;;) {
+		power_stop_here(v);
 		run(v);
 		count(v, HV_COUNTER_EXITS);
 		svm_exit(v);

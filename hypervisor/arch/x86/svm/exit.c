@@ -221,19 +221,13 @@ static void init_exit(struct vcpu *v)
 	hv_log("processor %u: INIT dropped", v->index);
 }
 
-static void out8(uint16_t port, uint8_t value)
-{
-	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
 noreturn_ static void shutdown(struct vcpu *v)
 {
 	hv_log("processor %u: shutdown at %lx", v->index, v->regs.rip);
-	vcpus_flush(v);
-	wipe_secrets();
-	out8(0xcf9, 2);
-	out8(0xcf9, 6);
-	out8(0x64, 0xfe);
+	power_end(v);
+	port_write(0xcf9, 1, 2);
+	port_write(0xcf9, 1, 6);
+	port_write(0x64, 1, 0xfe);
 	panic("no reset");
 }
 
@@ -357,6 +351,9 @@ static void linux_exit(struct vcpu *v)
 		break;
 	case EXIT_MSR:
 		msr_exit(v);
+		break;
+	case EXIT_IO:
+		power_exit(v);
 		break;
 	case EXIT_XSETBV:
 		xsetbv_exit(v);

@@ -101,10 +101,15 @@ void start_send(struct vcpu *v, uint32_t destination, uint32_t command, bool sta
 		count(v, HV_COUNTER_INIT_DROPPED);
 }
 
+bool start_waits(const struct vcpu *v)
+{
+	return __atomic_load_n(&svm_of(&vcpus[v->index])->start, __ATOMIC_SEQ_CST) != START_RUN;
+}
+
 bool start_any_waits(void)
 {
 	for (unsigned int i = 0; i < vcpu_count; i++) {
-		if (__atomic_load_n(&svm_of(&vcpus[i])->start, __ATOMIC_SEQ_CST) != START_RUN)
+		if (start_waits(&vcpus[i]))
 			return true;
 	}
 	return false;

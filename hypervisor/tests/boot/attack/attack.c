@@ -7,6 +7,7 @@
  *	vmrun | vmload | vmsave | stgi | clgi | skinit | invlpga | invd | vmmcall N   "ok VALUE", "fault"
  *	init CPU | sipi CPU | nmi CPU | lvt | icr DESTINATION COMMAND                "ok"
  *	start CPU     (offline) INIT, SIPI, and what its CPUID 40000000H says        "ok EBX", "not started"
+ *	outb PORT VALUE | outw PORT VALUE | inb PORT | inw PORT                      "ok VALUE"
  *	leave         HV_CALL_LEAVE by this processor alone                          "ok VALUE"
  *	dmaread PHYSICAL | dmawrite PHYSICAL VALUE     by QEMU's device `edu`         "ok VALUE": what a device saw; "no device"
  */
@@ -171,6 +172,17 @@ static void interrupt(const char *what, u64 cpu, u64 command)
 	strcpy(answer, "ok\n");
 }
 
+static void port(const char *what, u16 at, u64 value)
+{
+	if (!strcmp(what, "outb"))
+		outb((u8)value, at);
+	else if (!strcmp(what, "outw"))
+		outw((u16)value, at);
+	else
+		value = !strcmp(what, "inb") ? inb(at) : inw(at);
+	snprintf(answer, sizeof(answer), "ok %llx\n", value);
+}
+
 /* edu (QEMU, docs/specs/edu): one transfer between its own buffer, at 40000H, and memory. */
 static void edu_transfer(void __iomem *edu, u64 from, u64 to, bool to_memory)
 {
@@ -223,6 +235,8 @@ static ssize_t attack_write(struct file *file, const char __user *from, size_t s
 		msr(what, a, b);
 	else if (!strcmp(what, "start"))
 		start(per_cpu(x86_cpu_to_apicid, a % nr_cpu_ids));
+	else if (strstr("outb outw inb inw", what))
+		port(what, (u16)a, b);
 	else if (strstr("init sipi nmi lvt icr", what))
 		interrupt(what, a, b);
 	else
