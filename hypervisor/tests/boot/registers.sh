@@ -44,7 +44,7 @@ equal "owner epoch, read" "$(attack rdmsr 300)" gp
 for instruction in vmrun vmload vmsave stgi clgi skinit invlpga; do # INVD: QEMU 7.2 takes its intercept for that of WBINVD
 	equal $instruction "$(attack $instruction)" fault
 done
-equal "VMMCALL, kernel" "$(attack vmmcall 434c5300)" "ok 2"
+equal "VMMCALL, kernel" "$(attack vmmcall 434c5300)" "ok 3"
 equal "VMMCALL, unknown" "$(attack vmmcall 7)" "ok ffffffffffffffea"
 equal "VMMCALL, program" "$(probe vmmcall 434c5300)" "signal 4"
 equal "VMMCALL leave, program" "$(probe vmmcall 434c5302)" "signal 4"
