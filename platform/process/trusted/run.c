@@ -181,8 +181,9 @@ static bool spin(struct task *t)
  * Partners that share a processor: the other one can only run once this task stops. Giving way costs both together one
  * host call and one switch, where sleeping costs the sleeper a wait and the other a wake. But a scheduler owes a quick
  * return to a sleeper and not to one who gave way: where a third one wants the processor, sleeping is what keeps our share.
- * So giving way is rationed by what came of it: the next try is 2^misses parks away; an answer takes a miss off, no answer
- * adds one, and a processor that was away for long makes it 14 (about 0.2 s of ping-pong until it is tried at each park again).
+ * So giving way is rationed by what came of it: the next try is 2^misses parks away; an answer halves the misses, no answer
+ * adds one. A processor that was away for long makes it 10, as happens once while partners start; and 14 if it was so the
+ * time before (about 80 ms of ping-pong until the next try).
  */
 #define YIELD_LONG (1ULL << 18) /* cycles: about 80 us */
 #define YIELD_MISSES_MAX 10
@@ -205,11 +206,12 @@ static bool give_way(struct task *t)
 		answered = __atomic_load_n(&t->work, __ATOMIC_RELAXED);
 	}
 	if (away)
-		p->yield_misses = YIELD_MISSES_LONG;
-	else if (!answered && p->yield_misses < YIELD_MISSES_MAX)
+		p->yield_misses = p->yield_misses < YIELD_MISSES_MAX ? YIELD_MISSES_MAX
+								     : YIELD_MISSES_LONG;
+	else if (answered)
+		p->yield_misses /= 2;
+	else if (p->yield_misses < YIELD_MISSES_MAX)
 		p->yield_misses++;
-	else if (answered && p->yield_misses)
-		p->yield_misses--;
 	p->yield_pause = (uint16_t)(p->yield_misses ? 1 << p->yield_misses : 0);
 	return answered;
 }
