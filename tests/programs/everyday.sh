@@ -46,7 +46,7 @@ try "python http.server" python3 'd=$(mktemp -d); cd $d; echo page >f; p=$((2000
 try "python multiprocessing" python3 'python3 -c "import multiprocessing as m;p=m.Pool(3);print(sum(p.map(abs,range(-100,0))))"'
 try "python asyncio and executors" python3 'python3 -c "import asyncio,concurrent.futures as c;print(asyncio.run(asyncio.sleep(0.01,5)),sum(c.ThreadPoolExecutor(8).map(abs,range(1000))))"'
 try "python venv" python3 'd=$(mktemp -d); python3 -m venv --without-pip $d/v && $d/v/bin/python -c "import sys;print(sys.prefix!=sys.base_prefix)"; rm -r $d'
-try "node" node 'node -e "const fs=require(\"fs\");fs.readFile(\"/etc/passwd\",(e,d)=>console.log(d.length));setTimeout(()=>console.log(require(\"child_process\").execSync(\"echo hi\").toString()),20)"'
+try "node" node 'node -e "const fs=require(\"fs\");fs.readFile(\"/etc/passwd\",(e,d)=>{console.log(d.length);setTimeout(()=>console.log(require(\"child_process\").execSync(\"echo hi\").toString()),1)})"'
 try "node http and workers" node 'node -e "const h=require(\"http\");const s=h.createServer((q,r)=>r.end(\"ok\")).listen(0,()=>h.get({port:s.address().port},r=>r.on(\"data\",d=>{console.log(\"\"+d);s.close();new (require(\"worker_threads\").Worker)(\"console.log(7)\",{eval:true})})))"'
 try "java" java 'java -version 2>&1'
 try "rustc" rustc 'd=$(mktemp -d); cd $d; echo "fn main(){println!(\"{}\", std::thread::spawn(||41+1).join().unwrap())}" >m.rs; rustc m.rs 2>&1 && ./m; rm -r $d'
