@@ -61,7 +61,8 @@ void path_string_done(struct path_string *s)
 
 /* --- start and end -------------------------------------------------------------------------------------------------- */
 
-static void root_get(struct path *ret)
+/* The calling task's, by the context's `root` or `cwd`; the root of all for a task that has no context. */
+static inline void context_get(struct path *ret, bool root)
 {
 	struct fs_context *fs = current()->fs;
 
@@ -71,24 +72,19 @@ static void root_get(struct path *ret)
 		return;
 	}
 	mutex_lock(&fs->lock);
-	*ret = fs->root;
+	*ret = root ? fs->root : fs->cwd;
 	path_get(ret);
 	mutex_unlock(&fs->lock);
 }
 
+static void root_get(struct path *ret)
+{
+	context_get(ret, true);
+}
+
 static void cwd_get(struct path *ret)
 {
-	struct fs_context *fs = current()->fs;
-
-	if (unlikely(!fs)) {
-		*ret = root_path;
-		path_get(ret);
-		return;
-	}
-	mutex_lock(&fs->lock);
-	*ret = fs->cwd;
-	path_get(ret);
-	mutex_unlock(&fs->lock);
+	context_get(ret, false);
 }
 
 static void need_root(struct walk *w)

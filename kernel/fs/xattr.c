@@ -301,10 +301,12 @@ static int check_writable(const struct path *p)
 
 /* --- the calls, on a path that was found ------------------------------------------------------------------------------ */
 
-static long do_set(const struct path *p, struct uptr user_name, struct uptr user_value, size_t size,
-		   int flags)
+static long do_set(const struct path *p, unsigned long *a)
 {
+	struct uptr user_name = UPTR(a[1]), user_value = UPTR(a[2]);
 	struct inode *i = p->dentry->inode;
+	size_t size = a[3];
+	int flags = (int)a[4];
 	char name[XATTR_NAME_MAX + 1];
 	void *value = NULL;
 	int r;
@@ -335,9 +337,11 @@ static long do_set(const struct path *p, struct uptr user_name, struct uptr user
 	return r;
 }
 
-static long do_get(const struct path *p, struct uptr user_name, struct uptr user_value, size_t size)
+static long do_get(const struct path *p, unsigned long *a)
 {
+	struct uptr user_name = UPTR(a[1]), user_value = UPTR(a[2]);
 	struct inode *i = p->dentry->inode;
+	size_t size = a[3];
 	char name[XATTR_NAME_MAX + 1];
 	void *value = NULL;
 	long r;
@@ -381,9 +385,11 @@ static size_t filter_list(char *list, size_t size)
 	return to;
 }
 
-static long do_list(const struct path *p, struct uptr user_list, size_t size)
+static long do_list(const struct path *p, unsigned long *a)
 {
+	struct uptr user_list = UPTR(a[1]);
 	struct inode *i = p->dentry->inode;
+	size_t size = a[2];
 	long r = inode_listxattr(i, NULL, 0);
 	char *list;
 
@@ -406,8 +412,9 @@ static long do_list(const struct path *p, struct uptr user_list, size_t size)
 	return r;
 }
 
-static long do_remove(const struct path *p, struct uptr user_name)
+static long do_remove(const struct path *p, unsigned long *a)
 {
+	struct uptr user_name = UPTR(a[1]);
 	struct inode *i = p->dentry->inode;
 	char name[XATTR_NAME_MAX + 1];
 	int r;
@@ -426,159 +433,90 @@ static long do_remove(const struct path *p, struct uptr user_name)
 
 /* --- system calls: by path, by link, by descriptor ------------------------------------------------------------------- */
 
-static long set_path(unsigned long *a, unsigned int follow)
+typedef long operation(const struct path *p, unsigned long *a);
+
+static long on_path(unsigned long *a, unsigned int follow, operation *operate)
 {
 	struct path p;
 	long r = path_lookup_user(AT_FDCWD, UPTR(a[0]), follow, &p);
 
 	if (r)
 		return r;
-	r = do_set(&p, UPTR(a[1]), UPTR(a[2]), a[3], (int)a[4]);
-	path_put(&p);
-	return r;
-}
-
-static long get_path(unsigned long *a, unsigned int follow)
-{
-	struct path p;
-	long r = path_lookup_user(AT_FDCWD, UPTR(a[0]), follow, &p);
-
-	if (r)
-		return r;
-	r = do_get(&p, UPTR(a[1]), UPTR(a[2]), a[3]);
-	path_put(&p);
-	return r;
-}
-
-static long list_path(unsigned long *a, unsigned int follow)
-{
-	struct path p;
-	long r = path_lookup_user(AT_FDCWD, UPTR(a[0]), follow, &p);
-
-	if (r)
-		return r;
-	r = do_list(&p, UPTR(a[1]), a[2]);
-	path_put(&p);
-	return r;
-}
-
-static long remove_path(unsigned long *a, unsigned int follow)
-{
-	struct path p;
-	long r = path_lookup_user(AT_FDCWD, UPTR(a[0]), follow, &p);
-
-	if (r)
-		return r;
-	r = do_remove(&p, UPTR(a[1]));
+	r = operate(&p, a);
 	path_put(&p);
 	return r;
 }
 
 /* Pipes and sockets have a dentry outside any tree: the same code serves them. */
-static int file_path(struct file *f, struct path *ret)
+static long on_file(unsigned long *a, operation *operate)
 {
-	if (!f->path.dentry || f->path.dentry->inode != f->inode)
-		return -EOPNOTSUPP;
-	*ret = f->path;
-	return 0;
+	struct file *f = fd_get((int)a[0]);
+	long r = -EOPNOTSUPP;
+
+	if (!f)
+		return -EBADF;
+	if (f->path.dentry && f->path.dentry->inode == f->inode)
+		r = operate(&f->path, a);
+	file_put(f);
+	return r;
 }
 
 long sys_setxattr(unsigned long *a)
 {
-	return set_path(a, LOOKUP_FOLLOW);
+	return on_path(a, LOOKUP_FOLLOW, do_set);
 }
 
 long sys_lsetxattr(unsigned long *a)
 {
-	return set_path(a, 0);
+	return on_path(a, 0, do_set);
 }
 
 long sys_fsetxattr(unsigned long *a)
 {
-	struct file *f = fd_get((int)a[0]);
-	struct path p;
-	long r;
-
-	if (!f)
-		return -EBADF;
-	r = file_path(f, &p);
-	if (!r)
-		r = do_set(&p, UPTR(a[1]), UPTR(a[2]), a[3], (int)a[4]);
-	file_put(f);
-	return r;
+	return on_file(a, do_set);
 }
 
 long sys_getxattr(unsigned long *a)
 {
-	return get_path(a, LOOKUP_FOLLOW);
+	return on_path(a, LOOKUP_FOLLOW, do_get);
 }
 
 long sys_lgetxattr(unsigned long *a)
 {
-	return get_path(a, 0);
+	return on_path(a, 0, do_get);
 }
 
 long sys_fgetxattr(unsigned long *a)
 {
-	struct file *f = fd_get((int)a[0]);
-	struct path p;
-	long r;
-
-	if (!f)
-		return -EBADF;
-	r = file_path(f, &p);
-	if (!r)
-		r = do_get(&p, UPTR(a[1]), UPTR(a[2]), a[3]);
-	file_put(f);
-	return r;
+	return on_file(a, do_get);
 }
 
 long sys_listxattr(unsigned long *a)
 {
-	return list_path(a, LOOKUP_FOLLOW);
+	return on_path(a, LOOKUP_FOLLOW, do_list);
 }
 
 long sys_llistxattr(unsigned long *a)
 {
-	return list_path(a, 0);
+	return on_path(a, 0, do_list);
 }
 
 long sys_flistxattr(unsigned long *a)
 {
-	struct file *f = fd_get((int)a[0]);
-	struct path p;
-	long r;
-
-	if (!f)
-		return -EBADF;
-	r = file_path(f, &p);
-	if (!r)
-		r = do_list(&p, UPTR(a[1]), a[2]);
-	file_put(f);
-	return r;
+	return on_file(a, do_list);
 }
 
 long sys_removexattr(unsigned long *a)
 {
-	return remove_path(a, LOOKUP_FOLLOW);
+	return on_path(a, LOOKUP_FOLLOW, do_remove);
 }
 
 long sys_lremovexattr(unsigned long *a)
 {
-	return remove_path(a, 0);
+	return on_path(a, 0, do_remove);
 }
 
 long sys_fremovexattr(unsigned long *a)
 {
-	struct file *f = fd_get((int)a[0]);
-	struct path p;
-	long r;
-
-	if (!f)
-		return -EBADF;
-	r = file_path(f, &p);
-	if (!r)
-		r = do_remove(&p, UPTR(a[1]));
-	file_put(f);
-	return r;
+	return on_file(a, do_remove);
 }

@@ -55,14 +55,12 @@ static void *single_piece(const struct uio *io)
 
 static int check_send_control(const struct send_args *a)
 {
-	const unsigned char *at = a->control;
-	size_t left = a->control_size, step;
+	struct control_cursor c = { a->control, a->control_size };
+	const unsigned char *data;
 	struct control_header h;
+	int more;
 
-	while (left >= sizeof(h)) {
-		memcpy(&h, at, sizeof(h));
-		if (h.size < sizeof(h) || h.size > left)
-			return -EINVAL;
+	while ((more = control_next(&c, &h, &data)) > 0) {
 		switch (h.level) {
 		case IPPROTO_IP:
 			if (h.type != IP_PKTINFO && h.type != IP_TTL && h.type != IP_TOS)
@@ -80,13 +78,8 @@ static int check_send_control(const struct send_args *a)
 		default:
 			return -EINVAL;
 		}
-		step = CONTROL_ALIGN(h.size);
-		if (step >= left)
-			break;
-		at += step;
-		left -= step;
 	}
-	return 0;
+	return more;
 }
 
 static long send_vector(struct socket *s, struct send_args *a, struct uio_segment *vector,
@@ -207,26 +200,19 @@ static bool control_allowed(int level, int type)
 /* What the host wrote: walked with every length checked; what is not on the list is dropped. */
 static int control_forward(struct receive_args *a, const unsigned char *at, size_t left)
 {
+	struct control_cursor c = { at, left };
+	const unsigned char *data;
 	struct control_header h;
-	size_t step;
-	int error;
+	int more, error;
 
-	while (left >= sizeof(h)) {
-		memcpy(&h, at, sizeof(h));
-		if (h.size < sizeof(h) || h.size > left)
-			return -EIO;
-		if (control_allowed(h.level, h.type)) {
-			error = control_put(a, h.level, h.type, at + sizeof(h), h.size - sizeof(h));
-			if (error)
-				return error;
-		}
-		step = CONTROL_ALIGN(h.size);
-		if (step >= left)
-			break;
-		at += step;
-		left -= step;
+	while ((more = control_next(&c, &h, &data)) > 0) {
+		if (!control_allowed(h.level, h.type))
+			continue;
+		error = control_put(a, h.level, h.type, data, h.size - sizeof(h));
+		if (error)
+			return error;
 	}
-	return 0;
+	return more ? -EIO : 0;
 }
 
 static long receive_vector(struct socket *s, struct receive_args *a, struct uio_segment *vector,

@@ -87,45 +87,37 @@ static int add_files(struct scm **scm, const int *fds, size_t count, size_t room
 int scm_parse(const struct send_args *a, struct scm **ret_scm,
 	      struct user_credentials *ret_credentials, bool *ret_has_credentials)
 {
-	const unsigned char *at = a->control;
-	size_t left = a->control_size, step;
+	struct control_cursor c = { a->control, a->control_size };
+	const unsigned char *data;
 	struct control_header h;
 	struct scm *scm = NULL;
-	int error = 0;
+	int error;
 
-	while (left >= sizeof(h)) {
-		memcpy(&h, at, sizeof(h));
-		error = -EINVAL;
-		if (h.size < sizeof(h) || h.size > left)
-			goto out;
+	while ((error = control_next(&c, &h, &data)) > 0) {
 		error = 0;
 		if (h.level == SOL_SOCKET && h.type == SCM_RIGHTS) {
-			error = add_files(&scm, (const int *)(const void *)(at + sizeof(h)),
+			error = add_files(&scm, (const int *)(const void *)data,
 					  (h.size - sizeof(h)) / sizeof(int),
 					  a->control_size / sizeof(int));
 		} else if (h.level == SOL_SOCKET && h.type == SCM_CREDENTIALS) {
 			error = -EINVAL;
 			if (h.size != CONTROL_SIZE(sizeof(*ret_credentials)))
-				goto out;
-			memcpy(ret_credentials, at + sizeof(h), sizeof(*ret_credentials));
+				break;
+			memcpy(ret_credentials, data, sizeof(*ret_credentials));
 			error = check_credentials(ret_credentials);
 			*ret_has_credentials = true;
 		} else if (h.level == SOL_SOCKET) {
 			error = -EINVAL;
 		}
 		if (error)
-			goto out;
-		step = CONTROL_ALIGN(h.size);
-		if (step >= left)
 			break;
-		at += step;
-		left -= step;
+	}
+	if (error) {
+		scm_free(scm);
+		return error;
 	}
 	*ret_scm = scm;
 	return 0;
-out:
-	scm_free(scm);
-	return error;
 }
 
 struct scm *scm_duplicate(struct scm *scm)

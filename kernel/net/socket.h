@@ -64,6 +64,16 @@ struct control_header {
 #define CONTROL_SPACE(n) (sizeof(struct control_header) + CONTROL_ALIGN(n))
 #define CONTROL_SIZE(n) (sizeof(struct control_header) + (size_t)(n))
 
+/* A kernel copy of control messages that somebody wrote; what is left of it. */
+struct control_cursor {
+	const unsigned char *at;
+	size_t left;
+};
+
+/* The next message: 1, its header and its data (size - sizeof(*ret) bytes at *ret_data); 0 no more; -EINVAL its length can't be. */
+int control_next(struct control_cursor *c, struct control_header *ret,
+		 const unsigned char **ret_data);
+
 /* struct user_msghdr */
 struct message_header {
 	struct uptr name;
