@@ -49,7 +49,7 @@ host_fuzzer = $(eval $(call host_fuzzer_,$1,$2,$3))
 # $(call unit,STEM,SOURCES)  the unit test STEM_test.c, linked with SOURCES of flavour hosted
 define unit_
 $(O)/unit/$(notdir $1)_test: $(O)/unit/$1_test.c.o $(call objs,hosted,$2)
-	$$(call say,LD,$$@)$(unit.cc) $(unit.ld) -o $$@ $$^
+	$$(call say,LD,$$@)$(unit.cc) $(unit.ld) -o $$@ $$^ $$(kernel_libs)
 tests += $(O)/unit/$(notdir $1)_test
 endef
 unit = $(eval $(call unit_,$1,$2))
@@ -60,7 +60,7 @@ define fuzzer_
 $(O)/fuzz/$1: $(call objs,$3,$2) $(if $(filter fuzz,$(CONFIG)),,$(call objs,unit,tests/fuzz/replay.c)) \
               $(foreach l,$4,$(O)/hosted/lib$l.a)
 	$$(call say,LD,$$@)mkdir -p $$(@D); $($3.cc) $(patsubst -fsanitize=fuzzer-no-link%,-fsanitize=fuzzer%,$($3.ld)) \
-	$(if $4,$(hosted_wrap)) -o $$@ $$^
+	$(if $4,$(hosted_wrap)) -o $$@ $$^ $(if $4,$$(kernel_libs))
 fuzzers += $(O)/fuzz/$1
 endef
 fuzzer = $(eval $(call fuzzer_,$1,$2,$3,$4))

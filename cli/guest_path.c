@@ -91,6 +91,8 @@ int guest_open(const struct guest_view *view, const char *path, int flags)
 			rest = r;
 		}
 	}
+	if (best && best->fd < 0)
+		return GUEST_UNKNOWN;
 	if (best && best->is_file) {
 		char name[64];
 

@@ -11,7 +11,7 @@
 
 struct guest_volume {
 	const char *target;
-	int fd;
+	int fd; /* -1: what is below cannot be seen from outside (an image) */
 	bool is_file;
 };
 

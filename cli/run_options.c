@@ -13,6 +13,7 @@ extern char **environ;
 
 enum {
 	RUN_VOLUME,
+	RUN_MOUNT,
 	RUN_ENV,
 	RUN_ENV_FILE,
 	RUN_CLEAR_ENV,
@@ -40,6 +41,8 @@ enum {
 const struct option run_options[] = {
 	[RUN_VOLUME] = { 'v', "volume", "SRC:DST[:ro|rw]",
 			 "pass a folder or file of the host (repeatable)" },
+	[RUN_MOUNT] = { 0, "mount", "type=erofs,source=FILE,target=DIR[,root-hash=HEX]",
+			"a read-only image, checked by its root hash (repeatable)" },
 	[RUN_ENV] = { 'e', "env", "NAME[=VALUE]", "set a variable, or pass ours (repeatable)" },
 	[RUN_ENV_FILE] = { 0, "env-file", "FILE", "set variables: a NAME=VALUE on each line" },
 	[RUN_CLEAR_ENV] = { 0, "clear-env", NULL,
@@ -172,7 +175,26 @@ static void insert_mount(struct run_config *c, const struct enclave_mount *m)
 		c->volumes[at] = c->volumes[at - 1];
 	}
 	c->mounts[at] = *m;
-	c->volumes[at] = (struct guest_volume){ m->target, m->handle, m->is_file };
+	c->volumes[at] = (struct guest_volume){ m->target,
+						strcmp(m->type, "hostfs") ? -1 : m->handle,
+						m->is_file };
+}
+
+/* Checks the target and the room for one more, of the option called `what`. */
+static int mount_target(const struct run_config *c, struct enclave_mount *m, const char *what,
+			const char *spec, const char *target, struct error *err)
+{
+	char clean[4096];
+
+	if (clean_target(target, clean, sizeof(clean)))
+		return fail(err,
+			    "%s %s: %s is not a full path below / (the root is chosen by --rootfs)",
+			    what, spec, target);
+	if (c->mount_count >= BOOT_MOUNTS_MAX)
+		return fail(err, "%s %s: too many volumes, at most %d are possible", what, spec,
+			    BOOT_MOUNTS_MAX - 1);
+	m->target = strdup(clean);
+	return 0;
 }
 
 static int add_volume(struct run_config *c, const char *spec, struct error *err)
@@ -181,7 +203,6 @@ static int add_volume(struct run_config *c, const char *spec, struct error *err)
 	struct enclave_mount m = { .type = "hostfs", .options = "rw" };
 	_free_ char *source = NULL;
 	_free_ char *target = NULL;
-	char clean[4096];
 	struct stat st;
 
 	if (!second || second == spec)
@@ -192,20 +213,67 @@ static int add_volume(struct run_config *c, const char *spec, struct error *err)
 		return fail(err, "-v %s: %s is neither ro nor rw", spec, third + 1);
 	if (third)
 		m.options = !strcmp(third + 1, "ro") ? "ro" : "rw";
-	if (clean_target(target, clean, sizeof(clean)))
-		return fail(err,
-			    "-v %s: %s is not a full path below / (the root is chosen by --rootfs)",
-			    spec, target);
-	if (c->mount_count >= BOOT_MOUNTS_MAX)
-		return fail(err, "-v %s: too many volumes, at most %d are possible", spec,
-			    BOOT_MOUNTS_MAX - 1);
+	if (mount_target(c, &m, "-v", spec, target, err))
+		return -1;
 	m.handle = open(source, O_PATH | O_CLOEXEC);
 	if (m.handle < 0 || fstat(m.handle, &st))
 		return fail(err, "-v %s: %s: %s", spec, source, strerror(errno));
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return fail(err, "-v %s: %s is neither a folder nor a regular file", spec, source);
 	m.is_file = !S_ISDIR(st.st_mode);
-	m.target = strdup(clean);
+	insert_mount(c, &m);
+	return 0;
+}
+
+static bool is_root_hash(const char *s)
+{
+	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
+}
+
+/* type=erofs,source=FILE,target=DIR[,root-hash=HEX] */
+static int add_image(struct run_config *c, const char *spec, struct error *err)
+{
+	struct enclave_mount m = { .type = "erofs", .is_file = true };
+	const char *type = NULL, *source = NULL, *target = NULL, *hash = NULL;
+	_free_ char *copy = strdup(spec);
+	struct stat st;
+
+	for (char *at = copy, *item; (item = strsep(&at, ",")) != NULL;) {
+		char *value = strchr(item, '=');
+
+		if (value)
+			*value++ = 0;
+		if (value && !strcmp(item, "type"))
+			type = value;
+		else if (value && (!strcmp(item, "source") || !strcmp(item, "src")))
+			source = value;
+		else if (value && (!strcmp(item, "target") || !strcmp(item, "dst")))
+			target = value;
+		else if (value && !strcmp(item, "root-hash"))
+			hash = value;
+		else if (strcmp(item, "ro"))
+			return fail(
+				err,
+				"--mount %s: %s is not known (type=, source=, target=, root-hash=)",
+				spec, item);
+	}
+	if (!type || strcmp(type, "erofs"))
+		return fail(err, "--mount %s: the type must be erofs (folders and files: -v)",
+			    spec);
+	if (!source || !target)
+		return fail(err, "--mount %s: source= and target= are both needed", spec);
+	if (hash && !is_root_hash(hash))
+		return fail(err, "--mount %s: a root hash has 64 hex digits, in small letters",
+			    spec);
+	if (mount_target(c, &m, "--mount", spec, target, err))
+		return -1;
+	m.handle = open(source, O_RDONLY | O_CLOEXEC);
+	if (m.handle < 0 || fstat(m.handle, &st))
+		return fail(err, "--mount %s: %s: %s", spec, source, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return fail(err, "--mount %s: %s is neither a file nor a block device", spec,
+			    source);
+	m.options = hash ? format_string("ro,root-hash=%s", hash) : "ro";
 	insert_mount(c, &m);
 	return 0;
 }
@@ -334,8 +402,12 @@ static int take_option(struct run_config *c, int option, const char *value, stru
 {
 	switch (option) {
 	case RUN_VOLUME:
-		strings_add(volumes, value);
+	case RUN_MOUNT: {
+		_free_ char *item = format_string("%c%s", option == RUN_VOLUME ? 'v' : 'm', value);
+
+		strings_add(volumes, item);
 		return 0;
+	}
 	case RUN_ENV:
 	case RUN_ENV_FILE: {
 		/* applied in order once it is known what they are added to */
@@ -483,7 +555,8 @@ int run_parse(struct run_config *c, char **argv, struct error *err)
 	if (open_rootfs(c, err))
 		return -1;
 	for (size_t i = 0; i < volumes.count; i++)
-		if (add_volume(c, volumes.items[i], err))
+		if (volumes.items[i][0] == 'v' ? add_volume(c, volumes.items[i] + 1, err)
+					       : add_image(c, volumes.items[i] + 1, err))
 			return -1;
 	if (find_user(c, err) || find_workdir(c, err))
 		return -1;

@@ -163,6 +163,7 @@ void kernel_setup(struct boot_info *b)
 	time_init();
 	tmpfs_init();
 	hostfs_init();
+	erofs_init();
 	overlay_init();
 	procfs_init();
 	sysfs_init();

@@ -33,9 +33,33 @@ static const struct mount_plan own_mounts[] = {
 	{ "tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV },
 };
 
+/* In words, where the error's own would say too little; else NULL. */
+static const char *why(const char *what, int error)
+{
+	if (!str_eq(what, "erofs"))
+		return NULL;
+	switch (error) {
+	case -EINVAL:
+		return "it is no EROFS image, or has no hash tree of dm-verity (format 1, SHA-256, blocks of 4096) behind it";
+	case -EOPNOTSUPP:
+		return "it is an EROFS image of a kind that is not read: compressed, or with blocks of another size";
+	case -EIO:
+		return "it cannot be read, or is not what the root hash says";
+	case -EUCLEAN:
+		return "the image is damaged";
+	default:
+		return NULL;
+	}
+}
+
 static int fail(char *reason, size_t size, int error, const char *what, const char *where)
 {
-	fmt_snprintf(reason, size, "cannot mount %s on %s (error %d)", what, where, -error);
+	const char *words = why(what, error);
+
+	if (words)
+		fmt_snprintf(reason, size, "cannot mount %s on %s: %s", what, where, words);
+	else
+		fmt_snprintf(reason, size, "cannot mount %s on %s (error %d)", what, where, -error);
 	return error;
 }
 
@@ -129,17 +153,27 @@ static int mount_volume(const struct boot_mount *m, const struct mount_plan *pla
 	char options[128];
 	int r;
 
-	if (!str_eq(p.type, "hostfs"))
+	bool image = str_eq(p.type, "erofs");
+
+	if (!image && !str_eq(p.type, "hostfs"))
 		return mount_at(&p, p.type, m->is_file);
 	if (m->handle < 0)
 		return -EBADF;
+	if (image) {
+		if (!m->is_file)
+			return -EINVAL;
+		mount_grant(m->handle);
+		r = mount_at(&p, p.target, false);
+		mount_grant(-1);
+		return r;
+	}
 	if (fmt_snprintf(options, sizeof(options), "%s%s", p.options, m->is_file ? ",file" : "") >=
 	    (int)sizeof(options))
 		return -EINVAL;
 	p.options = options;
-	hostfs_grant(m->handle);
+	mount_grant(m->handle);
 	r = mount_at(&p, p.target, m->is_file);
-	hostfs_grant(-1);
+	mount_grant(-1);
 	return r;
 }
 

@@ -165,7 +165,7 @@ out_fs:
 static struct mutex grant_lock;
 static int granted = -1;
 
-int hostfs_grant(int handle)
+int mount_grant(int handle)
 {
 	int before;
 
@@ -178,7 +178,7 @@ int hostfs_grant(int handle)
 
 static int hostfs_mount(const char *source, const char *options, struct filesystem **ret)
 {
-	int handle = hostfs_grant(-1);
+	int handle = mount_grant(-1);
 
 	if (handle < 0)
 		return -EPERM;

@@ -10,6 +10,7 @@ struct path;
 
 void tmpfs_init(void);
 void hostfs_init(void);
+void erofs_init(void);
 void overlay_init(void);
 void procfs_init(void);
 void sysfs_init(void);
@@ -24,8 +25,12 @@ must_check int devfs_populate(const char *at);
  */
 must_check int hostfs_new(int handle, const char *source, const char *options,
 			  struct filesystem **ret);
-/* Boot: the handle that the next mount of type hostfs takes; -1 takes it back. Returns what was granted before. */
-int hostfs_grant(int handle);
+/* An EROFS image in a file of the host's. options: "ro", "root-hash=HEX". The handle is taken over, also on error. -EINVAL: no EROFS, or
+ * no hash tree behind it; -EOPNOTSUPP: compressed, or of a kind that is not read; -EUCLEAN, -EIO: damaged. */
+must_check int erofs_new(int handle, const char *source, const char *options,
+			 struct filesystem **ret);
+/* Boot: the handle that the next mount of type hostfs or erofs takes; -1 takes it back. Returns what was granted before. */
+int mount_grant(int handle);
 /* Layers, uppermost first; upper may be NULL (read-only). Takes its own references on the paths. */
 must_check int overlay_new_layers(const struct path *lowers, unsigned int count,
 				  const struct path *upper, struct filesystem **ret);
