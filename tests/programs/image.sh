@@ -3,7 +3,7 @@
 # cloister run --mount type=erofs: images of mkfs.erofs in each of its layouts read as the folder they were made of; with a hash tree of veritysetup's
 # whatever the host changes is refused.
 . "$(dirname "$0")/lib.sh"
-need mkfs.erofs veritysetup python3
+need mkfs.erofs veritysetup python3 gcc
 
 python3 - <<'END'
 import os
@@ -78,6 +78,53 @@ refused" "$out"
 mkdir programs && cp "$(readlink -f /bin/cat)" programs/cat
 mkfs.erofs --quiet programs.img programs >/dev/null 2>&1
 expect "a program in an image" "from an image" "$(echo from an image | enclave --mount type=erofs,source=programs.img,target=/programs -- /programs/cat)"
+
+# The kernel hashes with vector registers: the application's are as they were.
+cat >vectors.c <<'END'
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+static unsigned char before[16][32], after[16][32], block[65536];
+
+#define EACH(f, what) f(0, what) f(1, what) f(2, what) f(3, what) f(4, what) f(5, what) f(6, what) f(7, what) f(8, what) \
+	f(9, what) f(10, what) f(11, what) f(12, what) f(13, what) f(14, what) f(15, what)
+#define LOAD(n, r) "vmovdqu " #n "*32(%[from]), %%" #r #n "\n"
+#define STORE(n, r) "vmovdqu %%" #r #n ", " #n "*32(%[to])\n"
+#define LOAD_SSE(n, r) "movdqu " #n "*32(%[from]), %%" #r #n "\n"
+#define STORE_SSE(n, r) "movdqu %%" #r #n ", " #n "*32(%[to])\n"
+#define READ(load, store, r)                                                                                        \
+	__asm__ volatile(EACH(load, r) "mov $0, %%eax\nsyscall\n" EACH(store, r)                                  \
+			 : "=a"(got)                                                                                \
+			 : "D"(fd), "S"(block), "d"(sizeof(block)), [from] "r"(before), [to] "r"(after)             \
+			 : "rcx", "r11", "memory")
+
+int main(int argc, char **argv)
+{
+	int fd = open(argv[1], O_RDONLY), size = __builtin_cpu_supports("avx") ? 32 : 16;
+	long got, all = 0;
+
+	(void)argc;
+	for (int i = 0; i < 16; i++)
+		for (int k = 0; k < 32; k++)
+			before[i][k] = (unsigned char)(i * 32 + k * 3 + 1);
+	do {
+		if (size == 32)
+			READ(LOAD, STORE, ymm);
+		else
+			READ(LOAD_SSE, STORE_SSE, xmm);
+		for (int i = 0; i < 16; i++)
+			if (memcmp(before[i], after[i], (size_t)size))
+				return printf("register %d changed\n", i), 1;
+		all += got;
+	} while (got > 0);
+	printf("%ld bytes\n", all);
+	return 0;
+}
+END
+gcc -O1 -mno-avx -o vectors vectors.c || fail "vectors.c"
+expect "vector registers" "3000001 bytes" "$(enclave --stats --mount "type=erofs,source=whole.img,target=/data,root-hash=$root" -v "$PWD:/mnt:ro" -- /mnt/vectors /data/large 2>stats)"
 
 refused() { # WHAT PATTERN COMMAND...
 	local what=$1 pattern=$2 text
