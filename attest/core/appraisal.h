@@ -117,5 +117,5 @@ int digest(const char *name, const struct span *parts, size_t part_count, uint8_
 /* ECDSA over message with raw r || s (big endian, each `half` bytes): true if it verifies. */
 bool ecdsa_verify(EVP_PKEY *key, const char *digest_name, struct span message,
 		  struct span raw_signature);
-/* P-256 or P-384 key from x || y (big endian); NULL if it is no point of the curve. */
+/* P-256, P-384 or P-521 key from x || y (big endian); NULL if it is no point of the curve. */
 EVP_PKEY *ec_key(const char *group, struct span xy);

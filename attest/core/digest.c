@@ -73,28 +73,37 @@ static size_t der_integer(struct span number, uint8_t *out)
 	return 2 + pad + size;
 }
 
-/* SEQUENCE { r, s }; 0 if the size is not that of a signature on a curve up to P-521's next smaller, P-384. */
-static size_t der_signature(struct span raw, uint8_t out[128])
+#define HALF_MAX 66 /* P-521 */
+#define DER_MAX (3 + 2 * (3 + HALF_MAX))
+
+/* SEQUENCE { r, s }; 0 if the size is not that of a signature on a curve up to P-521. */
+static size_t der_signature(struct span raw, uint8_t out[DER_MAX])
 {
 	size_t half = raw.size / 2, size;
 
-	if (!raw.size || raw.size % 2 || half > 48)
+	if (!raw.size || raw.size % 2 || half > HALF_MAX)
 		return 0;
 	/* Zero is out of range for r and s (FIPS 186-5, 6.4.2); OpenSSL refuses those not below the order. */
 	if (span_is_zero(SPAN(raw.data, half)) || span_is_zero(SPAN(raw.data + half, half)))
 		return 0;
-	size = der_integer(SPAN(raw.data, half), out + 2);
-	size += der_integer(SPAN(raw.data + half, half), out + 2 + size);
+	size = der_integer(SPAN(raw.data, half), out + 3);
+	size += der_integer(SPAN(raw.data + half, half), out + 3 + size);
 	out[0] = 0x30;
-	out[1] = (uint8_t)size; /* 2 * (2 + 1 + 48) = 102: the short form */
-	return size + 2;
+	if (size < 0x80) { /* DER: the short form where it does (X.690, 10.1) */
+		out[1] = (uint8_t)size;
+		memmove(out + 2, out + 3, size);
+		return size + 2;
+	}
+	out[1] = 0x81;
+	out[2] = (uint8_t)size; /* at most 2 * (2 + 1 + 66) = 138 */
+	return size + 3;
 }
 
 bool ecdsa_verify(EVP_PKEY *key, const char *digest_name, struct span message,
 		  struct span raw_signature)
 {
 	const EVP_MD *md = digest_named(digest_name);
-	uint8_t der[128];
+	uint8_t der[DER_MAX];
 	size_t der_size = der_signature(raw_signature, der);
 	EVP_MD_CTX *ctx;
 	bool ok;
@@ -115,8 +124,11 @@ bool ecdsa_verify(EVP_PKEY *key, const char *digest_name, struct span message,
 
 EVP_PKEY *ec_key(const char *group, struct span xy)
 {
-	size_t half = !strcmp(group, "P-256") ? 32 : !strcmp(group, "P-384") ? 48 : 0;
-	uint8_t point[1 + 96];
+	size_t half = !strcmp(group, "P-256")	? 32
+		      : !strcmp(group, "P-384") ? 48
+		      : !strcmp(group, "P-521") ? HALF_MAX
+						: 0;
+	uint8_t point[1 + 2 * HALF_MAX];
 	char group_name[8];
 	OSSL_PARAM params[3];
 	EVP_PKEY_CTX *ctx;
@@ -134,7 +146,7 @@ EVP_PKEY *ec_key(const char *group, struct span xy)
 	if (!ctx)
 		return NULL;
 	ERR_set_mark();
-	/* Decoding a point checks that it is on the curve; both curves have cofactor 1, so that is all there is to check. */
+	/* Decoding a point checks that it is on the curve; all three curves have cofactor 1, so that is all there is to check. */
 	if (EVP_PKEY_fromdata_init(ctx) != 1 ||
 	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
 		key = NULL;

@@ -137,7 +137,7 @@ static void test_ecdsa(const char *group, const char *digest_name, const EVP_MD 
 {
 	EVP_PKEY *own = EVP_EC_gen(group), *key;
 	struct span message = TEXT("what is signed");
-	uint8_t raw[96], point[97], bad[96];
+	uint8_t raw[132], point[133], bad[132];
 	size_t size;
 
 	EXPECT(EVP_PKEY_get_octet_string_param(own, "pub", point, sizeof(point), &size) == 1);
@@ -167,7 +167,7 @@ static void test_ecdsa(const char *group, const char *digest_name, const EVP_MD 
 	EXPECT(!ec_key(group, SPAN(point + 1, 2 * half)));
 	EXPECT(!ec_key(group, SPAN(bad, 2 * half)));
 	EXPECT(!ec_key(group, SPAN(point + 1, 2 * half - 1)));
-	EXPECT(!ec_key("P-521", SPAN(point + 1, 2 * half)));
+	EXPECT(!ec_key("secp256k1", SPAN(point + 1, 2 * half)));
 	EVP_PKEY_free(own);
 	EVP_PKEY_free(key);
 }
@@ -243,6 +243,7 @@ int main(void)
 	test_digest();
 	test_ecdsa("P-256", "SHA256", EVP_sha256(), 32);
 	test_ecdsa("P-384", "SHA384", EVP_sha384(), 48);
+	test_ecdsa("P-521", "SHA512", EVP_sha512(), 66);
 	test_containers();
 	return failures ? 1 : 0;
 }

@@ -25,6 +25,7 @@
 
 #define LABEL "IDENTITY" /* part 1, table 14; its NUL counts */
 #define SECRET_MAX 64	 /* a TPM2B_DIGEST */
+#define ECC_HALF_MAX 66	 /* P-521 */
 
 static const EVP_MD *md_of(uint16_t hash)
 {
@@ -137,9 +138,9 @@ static int encrypt_to_rsa(const struct tpm_public *ek, EVP_PKEY *key, struct spa
 }
 
 /* x || y of a point, each as long as the field. */
-static bool point_of(EVP_PKEY *key, size_t half, uint8_t xy[96])
+static bool point_of(EVP_PKEY *key, size_t half, uint8_t xy[2 * ECC_HALF_MAX])
 {
-	uint8_t point[1 + 96];
+	uint8_t point[1 + 2 * ECC_HALF_MAX];
 	size_t size;
 
 	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
@@ -156,13 +157,13 @@ static bool point_of(EVP_PKEY *key, size_t half, uint8_t xy[96])
 static int share_with_ecc(const struct tpm_public *ek, EVP_PKEY *key, EVP_PKEY *ephemeral,
 			  uint8_t *ret_seed, struct joined *out)
 {
-	size_t half = ((size_t)EVP_PKEY_get_bits(key) + 7) / 8, size = 48;
-	uint8_t ours[96], theirs[96], z[48];
+	size_t half = ((size_t)EVP_PKEY_get_bits(key) + 7) / 8, size = ECC_HALF_MAX;
+	uint8_t ours[2 * ECC_HALF_MAX], theirs[2 * ECC_HALF_MAX], z[ECC_HALF_MAX];
 	EVP_PKEY_CTX *ctx;
 	struct joined point = { .size = 0 };
 	int ret = -ENOTSUP;
 
-	if (half > 48 || !point_of(ephemeral, half, ours) || !point_of(key, half, theirs))
+	if (half > ECC_HALF_MAX || !point_of(ephemeral, half, ours) || !point_of(key, half, theirs))
 		return -ENOTSUP;
 	ctx = EVP_PKEY_CTX_new(ephemeral, NULL);
 	if (ctx && EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, key) == 1 &&
@@ -281,8 +282,8 @@ int tpm_make_credential(const struct tpm_public *ek, struct span object_name, st
 	uint8_t seed[64];
 	int ret;
 
-	if (ek->type == TPM_ECC)
-		ephemeral = EVP_EC_gen(ek->curve == 3 ? "P-256" : "P-384");
+	if (ek->type == TPM_ECC && tpm_curve_name(ek->curve))
+		ephemeral = EVP_EC_gen(tpm_curve_name(ek->curve));
 	if ((ek->type == TPM_ECC && !ephemeral) || RAND_priv_bytes(seed, sizeof(seed)) != 1)
 		ret = fail(err, -ENOMEM, "tpm: no randomness");
 	else

@@ -165,6 +165,16 @@ static int extend(uint8_t *value, int bank, struct span event_digest)
 	return digest(tpm_digest_name(ids[bank]), parts, 2, value, NULL);
 }
 
+static int extend_both(struct log_replay *p, int bank, const struct log_event *e)
+{
+	uint32_t launch = e->index - LOG_LAUNCH_FIRST;
+	int ret = extend(p->value[bank][e->index], bank, e->digest[bank]);
+
+	if (!ret && launch < LOG_LAUNCH_COUNT)
+		ret = extend(p->launched[bank][launch], bank, e->digest[bank]);
+	return ret;
+}
+
 /*
  * "StartupLocality": PCR 0 starts as that number instead of zero (TPM 2.0 Library, part 1, 11.6.2,
  * and PFP 10.4.5.3).
@@ -194,10 +204,9 @@ int log_replay_all(struct span log, struct log_replay *ret_replay, struct cattes
 	int ret = log_open(log, &reader, err);
 
 	memset(p, 0, sizeof(*p));
-	/* Registers of a dynamic launch are all ones until there is one. */
 	for (int bank = 0; bank < TPM_BANK_COUNT; bank++)
-		for (unsigned n = 17; n <= 22; n++)
-			memset(p->value[bank][n], 0xff, 64);
+		for (unsigned n = 0; n < LOG_LAUNCH_COUNT; n++)
+			memset(p->value[bank][LOG_LAUNCH_FIRST + n], 0xff, 64);
 	if (ret)
 		return ret;
 	p->agile = reader.agile;
@@ -220,7 +229,7 @@ int log_replay_all(struct span log, struct log_replay *ret_replay, struct cattes
 				continue;
 			if (!e.digest[bank].size)
 				p->incomplete[bank][e.index] = true;
-			else if (extend(p->value[bank][e.index], bank, e.digest[bank]))
+			else if (extend_both(p, bank, &e))
 				return fail(err, -ENOMEM, "out of memory");
 		}
 	}

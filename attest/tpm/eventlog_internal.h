@@ -37,9 +37,14 @@ int log_open(struct span log, struct log_reader *ret_reader, struct cattest_erro
 int log_next(struct log_reader *reader, struct log_event *ret_event, struct cattest_error *err);
 
 #define LOG_REGISTERS TPM_PCR_COUNT
+/* PCR 17 to 22: all ones from start-up, zero from a dynamic launch (part 1, 11.6.2; PTP 4.7.2). */
+#define LOG_LAUNCH_FIRST 17
+#define LOG_LAUNCH_COUNT 6
 /* What a log comes to. */
 struct log_replay {
 	uint8_t value[TPM_BANK_COUNT][LOG_REGISTERS][64];
+	/* What those of a dynamic launch come to if there was one before the events. */
+	uint8_t launched[TPM_BANK_COUNT][LOG_LAUNCH_COUNT][64];
 	bool has_events[LOG_REGISTERS];
 	bool incomplete[TPM_BANK_COUNT][LOG_REGISTERS]; /* an event has no digest for this bank */
 	bool bank[TPM_BANK_COUNT];			/* the log has it */

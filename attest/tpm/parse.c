@@ -10,8 +10,9 @@
 
 #define TPM_GENERATED_VALUE \
 	0xff544347 /* part 2, 6.2: only the TPM puts it before what a restricted key signs */
-#define TPM_ST_ATTEST_QUOTE 0x8018 /* part 2, 6.9 */
-#define DATA_MAX 66		   /* TPM2B_DATA: a TPMT_HA, whose largest digest has 64 bytes */
+#define TPM_ST_ATTEST_NV 0x8014 /* part 2, 6.9: the first of them */
+#define TPM_ST_ATTEST_QUOTE 0x8018
+#define DATA_MAX 66 /* TPM2B_DATA: a TPMT_HA, whose largest digest has 64 bytes */
 #define NAME_SIZE_MAX (2 + 64)
 #define RSA_SIZE_MAX 512
 #define ECC_SIZE_MAX 66
@@ -97,6 +98,26 @@ static int take_selection(struct cursor *c, struct tpm_selection *ret, struct ca
 	return 0;
 }
 
+/* TPMI_ST_ATTEST (part 2, 10.12.10): what else an attestation key can have signed. */
+static const char *attest_type_name(uint16_t type)
+{
+	static const char *const names[] = {
+		" (NV contents)",
+		" (command audit)",
+		" (session audit)",
+		" (certified object)",
+		" (a quote)",
+		" (time)",
+		" (creation of a key)",
+		"",
+		" (digest of NV contents)",
+	};
+
+	return type >= TPM_ST_ATTEST_NV && type - TPM_ST_ATTEST_NV < 9
+		       ? names[type - TPM_ST_ATTEST_NV]
+		       : "";
+}
+
 int tpm_quote_parse(struct span in, struct tpm_quote *ret_quote, struct cattest_error *err)
 {
 	struct tpm_quote q = { .message = in };
@@ -111,8 +132,9 @@ int tpm_quote_parse(struct span in, struct tpm_quote *ret_quote, struct cattest_
 			err, -EBADMSG,
 			"tpm: not a TPMS_ATTEST (its first bytes are not ff 54 43 47): it was not made by a TPM");
 	if (type != TPM_ST_ATTEST_QUOTE)
-		return fail(err, -EBADMSG, "tpm: attestation of type 0x%04x, not a quote (0x8018)",
-			    type);
+		return fail(err, -EBADMSG,
+			    "tpm: attestation of type 0x%04x%s, not a quote (0x8018)", type,
+			    attest_type_name(type));
 	q.qualified_signer = take_sized(&c, NAME_SIZE_MAX);
 	q.extra_data = take_sized(&c, DATA_MAX);
 	q.clock = take_be64(&c);

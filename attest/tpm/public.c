@@ -21,7 +21,17 @@
 #define TPM_ECDAA 0x001a
 #define TPM_ECC_NIST_P256 0x0003 /* part 2, 6.4 */
 #define TPM_ECC_NIST_P384 0x0004
+#define TPM_ECC_NIST_P521 0x0005
+#define ECC_HALF_MAX 66
 #define KEY_MAX 16384 /* bytes of any form of one key */
+
+const char *tpm_curve_name(uint16_t curve)
+{
+	return curve == TPM_ECC_NIST_P256   ? "P-256"
+	       : curve == TPM_ECC_NIST_P384 ? "P-384"
+	       : curve == TPM_ECC_NIST_P521 ? "P-521"
+					    : NULL;
+}
 
 static struct span take_sized(struct cursor *c, size_t most)
 {
@@ -71,8 +81,8 @@ static int parse_area(struct span in, struct tpm_public *ret, struct cattest_err
 		p.curve = take_be16(&c);
 		if (take_be16(&c) != TPM_NULL) /* TPMT_KDF_SCHEME */
 			take_be16(&c);
-		p.ec_x = take_sized(&c, 66);
-		p.ec_y = take_sized(&c, 66);
+		p.ec_x = take_sized(&c, ECC_HALF_MAX);
+		p.ec_y = take_sized(&c, ECC_HALF_MAX);
 	} else {
 		return fail(err, -ENOTSUP, "tpm: a key of type 0x%04x, neither RSA nor ECC",
 			    p.type);
@@ -83,9 +93,13 @@ static int parse_area(struct span in, struct tpm_public *ret, struct cattest_err
 	if (tpm_bank_index(p.name_hash) < 0)
 		return fail(err, -ENOTSUP, "tpm: name algorithm 0x%04x is not known here",
 			    p.name_hash);
-	if (p.type == TPM_ECC && p.curve != TPM_ECC_NIST_P256 && p.curve != TPM_ECC_NIST_P384)
+	if (p.type == TPM_ECC && !tpm_curve_name(p.curve))
 		return fail(err, -ENOTSUP,
-			    "tpm: curve 0x%04x is not known here (P-256 and P-384 are)", p.curve);
+			    "tpm: curve 0x%04x is not known here (P-256, P-384 and P-521 are)",
+			    p.curve);
+	/* An exponent of 1 would make every number its own signature; 0 stands for 65537. */
+	if (p.type == TPM_RSA && p.exponent && (p.exponent < 3 || !(p.exponent & 1)))
+		return fail(err, -EBADMSG, "tpm: an RSA key with the exponent %u", p.exponent);
 	if (p.type == TPM_RSA && p.rsa_n.size * 8 != p.key_bits)
 		return fail(err, -EBADMSG, "tpm: an RSA modulus of %zu bits in a key of %u bits",
 			    p.rsa_n.size * 8, p.key_bits);
@@ -142,15 +156,17 @@ static bool pad_number(struct span number, uint8_t *out, size_t size)
 
 EVP_PKEY *tpm_public_key(const struct tpm_public *p)
 {
-	size_t half = p->curve == TPM_ECC_NIST_P256 ? 32 : 48;
-	uint8_t xy[96];
+	size_t half = p->curve == TPM_ECC_NIST_P256   ? 32
+		      : p->curve == TPM_ECC_NIST_P384 ? 48
+						      : ECC_HALF_MAX;
+	uint8_t xy[2 * ECC_HALF_MAX];
 
 	if (p->type == TPM_RSA)
 		return rsa_key(p->rsa_n, p->exponent);
-	if (p->type != TPM_ECC || !pad_number(p->ec_x, xy, half) ||
+	if (p->type != TPM_ECC || !tpm_curve_name(p->curve) || !pad_number(p->ec_x, xy, half) ||
 	    !pad_number(p->ec_y, xy + half, half))
 		return NULL;
-	return ec_key(half == 32 ? "P-256" : "P-384", SPAN(xy, 2 * half));
+	return ec_key(tpm_curve_name(p->curve), SPAN(xy, 2 * half));
 }
 
 int tpm_public_name(const struct tpm_public *p, uint8_t ret_name[TPM_NAME_MAX], size_t *ret_size)

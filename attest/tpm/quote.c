@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define RSA_BITS_MIN 2048
+#define ECC_HALF_MAX 66 /* P-521 */
 
 static const EVP_MD *digest_of(uint16_t hash)
 {
@@ -49,9 +50,9 @@ static bool ecdsa_verifies(EVP_PKEY *key, const struct tpm_signature *s, struct 
 {
 	size_t half = ((size_t)EVP_PKEY_get_bits(key) + 7) / 8;
 	struct span parts[2] = { s->ec_r, s->ec_s };
-	uint8_t raw[2 * 48] = { 0 };
+	uint8_t raw[2 * ECC_HALF_MAX] = { 0 };
 
-	if (half > 48)
+	if (half > ECC_HALF_MAX)
 		return false;
 	for (size_t i = 0; i < 2; i++) {
 		while (parts[i].size > half && !parts[i].data[0])

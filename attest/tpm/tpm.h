@@ -121,8 +121,10 @@ struct tpm_public {
 	struct span rsa_n, ec_x, ec_y;
 };
 #define TPM_NAME_MAX (2 + 64)
-/* A TPM2B_PUBLIC or a TPMT_PUBLIC of an RSA or P-256/P-384 key. 0, -EBADMSG, -ENOTSUP. */
+/* A TPM2B_PUBLIC or a TPMT_PUBLIC of an RSA, P-256, P-384 or P-521 key. 0, -EBADMSG, -ENOTSUP. */
 int tpm_public_parse(struct span in, struct tpm_public *ret_public, struct cattest_error *err);
+/* TPM_ECC_CURVE: "P-256", ...; NULL: unknown. */
+const char *tpm_curve_name(uint16_t curve);
 /* Owned by the caller; NULL: no such key. */
 EVP_PKEY *tpm_public_key(const struct tpm_public *public_area);
 /* nameAlg || H(area) */
@@ -138,7 +140,7 @@ EVP_PKEY *tpm_key_of_any_form(struct span in, struct tpm_public *ret_public);
  * Binding an attestation key to an endorsement key (part 1, 24, "Credential Protection"): the
  * relying party encrypts a secret that only the TPM with that EK gives back, and only if it holds
  * an object of that name. ret_blob: TPM2B_ID_OBJECT || TPM2B_ENCRYPTED_SECRET. -ENOTSUP for an EK
- * that is not RSA-2048+ or P-256/P-384 with AES-CFB; -E2BIG if room is too small.
+ * that is not RSA-2048+, P-256, P-384 or P-521 with AES-CFB; -E2BIG if room is too small.
  */
 int tpm_make_credential(const struct tpm_public *ek, struct span object_name, struct span secret,
 			uint8_t *ret_blob, size_t room, size_t *ret_size,

@@ -7,6 +7,7 @@
 #include "attest/tpm/tpm_testing.h"
 #include "lib/jose/jose.h"
 
+#include <errno.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -50,7 +51,7 @@ static void put_sized(struct out *o, const void *data, size_t size)
 
 /* --- Keys --- */
 
-enum key_kind { KEY_RSA, KEY_P256, KEY_P384, KEY_RSA_SHORT, KEY_COUNT };
+enum key_kind { KEY_RSA, KEY_P256, KEY_P384, KEY_P521, KEY_RSA_3072, KEY_RSA_SHORT, KEY_COUNT };
 static EVP_PKEY *keys[KEY_COUNT], *other_rsa;
 
 static void make_keys(void)
@@ -58,6 +59,8 @@ static void make_keys(void)
 	keys[KEY_RSA] = EVP_RSA_gen(2048);
 	keys[KEY_P256] = EVP_EC_gen("P-256");
 	keys[KEY_P384] = EVP_EC_gen("P-384");
+	keys[KEY_P521] = EVP_EC_gen("P-521");
+	keys[KEY_RSA_3072] = EVP_RSA_gen(3072);
 	keys[KEY_RSA_SHORT] = EVP_RSA_gen(1024);
 	other_rsa = EVP_RSA_gen(2048);
 }
@@ -65,7 +68,7 @@ static void make_keys(void)
 static void key_public(EVP_PKEY *key, uint32_t attributes, struct out *o)
 {
 	BIGNUM *n = NULL;
-	uint8_t bytes[300];
+	uint8_t bytes[400];
 	size_t size;
 
 	o->size = 0;
@@ -84,7 +87,7 @@ static void key_public(EVP_PKEY *key, uint32_t attributes, struct out *o)
 	} else {
 		EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", bytes, sizeof(bytes),
 						&size);
-		put_be(o, size == 65 ? 3 : 4, 2);
+		put_be(o, size == 65 ? 3 : size == 97 ? 4 : 5, 2);
 		put_be(o, TPM_NULL, 2);
 		put_sized(o, bytes + 1, size / 2);
 		put_sized(o, bytes + 1 + size / 2, size / 2);
@@ -399,6 +402,11 @@ static void test_schemes(void)
 	CASE("", .pinned = true, .key = KEY_P256, .scheme = TPM_ECDSA);
 	CASE("", .pinned = true, .key = KEY_P384, .scheme = TPM_ECDSA, .hash = TPM_SHA384);
 	CASE("", .pinned = true, .key = KEY_P384, .scheme = TPM_ECDSA, .no_ak = true);
+	CASE("", .pinned = true, .key = KEY_P521, .scheme = TPM_ECDSA, .hash = TPM_SHA512);
+	CASE("", .pinned = true, .key = KEY_P521, .scheme = TPM_ECDSA, .spki_ak = true);
+	CASE("", .pinned = true, .key = KEY_RSA_3072, .scheme = TPM_RSAPSS, .hash = TPM_SHA384);
+	CASE("tpm.quote.signature", .pinned = true, .key = KEY_P521, .signer = keys[KEY_P384],
+	     .scheme = TPM_ECDSA);
 	CASE("tpm.quote.signature", .pinned = true, .hash = TPM_SHA1);
 	CASE("tpm.quote.signature: RSASSA-sha256: the key is shorter", .pinned = true,
 	     .key = KEY_RSA_SHORT);
@@ -424,7 +432,13 @@ static void test_schemes(void)
 static void test_form(void)
 {
 	CASE("error: tpm: not a TPMS_ATTEST", .pinned = true, .magic = 0xff544348);
-	CASE("error: tpm: attestation of type 0x8017", .pinned = true, .type = 0x8017);
+	CASE("error: tpm: attestation of type 0x8017 (certified object)", .pinned = true,
+	     .type = 0x8017);
+	CASE("error: tpm: attestation of type 0x8014 (NV contents)", .pinned = true,
+	     .type = 0x8014);
+	CASE("error: tpm: attestation of type 0x801c (digest of NV contents)", .pinned = true,
+	     .type = 0x801c);
+	CASE("error: tpm: attestation of type 0x801d, not", .pinned = true, .type = 0x801d);
 	CASE("error: tpm: the quote is longer", .pinned = true, .trailing = true);
 	CASE("error: tpm: the quote is malformed", .pinned = true, .safe_two = true);
 	CASE("error: tpm: the quote selects a PCR above 23", .pinned = true, .pcr_above = true);
@@ -444,6 +458,8 @@ static void test_trust(void)
 	CASE("?tpm.ak.path", .certificate = true);
 	CASE("", .certificate = true, .tpm_root = true);
 	CASE("", .certificate = true, .tpm_root = true, .key = KEY_P256, .scheme = TPM_ECDSA);
+	CASE("", .certificate = true, .tpm_root = true, .key = KEY_P521, .scheme = TPM_ECDSA,
+	     .hash = TPM_SHA512);
 	CASE("tpm.ak.certificate: of another key", .certificate = true, .tpm_root = true,
 	     .other_certificate = true);
 	CASE("tpm.ak.", .certificate = true, .tpm_root = true, .ca_certificate = true);
@@ -727,6 +743,60 @@ static void test_log_form(void)
 	cattest_result_free(judge_log(&log, "?eventlog.replay", "no events"));
 }
 
+/* PCR 17 with one event, after a dynamic launch and without one; and a value that is neither. */
+static void test_log_launch(void)
+{
+	static const struct cattest_expect expect;
+	struct span measured = SPAN("loader", 6);
+	uint8_t hashed[32], value[32];
+	struct out log;
+
+	digest("SHA256", &measured, 1, hashed, NULL);
+	for (int start = 0; start < 3; start++) {
+		struct cattest_error err;
+		struct appraisal a = { .result = result_new(), .err = &err, .expect = &expect };
+
+		put_header(&log);
+		put_event(&log, 17, 0xd, measured, measured);
+		memset(value, start == 0 ? 0 : start == 1 ? 0xff : 1, sizeof(value));
+		extend(value, hashed);
+		claim_bytes(&a, "tpm.pcr.sha256.17", SPAN_OF(value));
+		EXPECT(!event_log_replay(&a, SPAN(log.bytes, log.size), true), "read");
+		EXPECT(has_string(a.result, "eventlog.replayed", "sha256:17") == (start < 2),
+		       start == 0   ? "launched"
+		       : start == 1 ? "not launched"
+				    : "neither");
+		EXPECT(begins(first_problem(a.result), start < 2 ? "" : "eventlog.replay"),
+		       "its problem");
+		cattest_result_free(a.result);
+	}
+}
+
+/* Keys that a TPM cannot have, and curves that are not known here. */
+static void test_public_areas(void)
+{
+	static const uint32_t exponents[] = { 1, 2, 4, 65536 };
+	struct tpm_public area;
+	struct cattest_error err;
+	struct out o;
+
+	key_public(keys[KEY_RSA], GOOD_ATTRIBUTES, &o);
+	EXPECT(!tpm_public_parse(SPAN(o.bytes, o.size), &area, &err), "exponent 0: 65537");
+	for (size_t i = 0; i < sizeof(exponents) / sizeof(exponents[0]); i++) {
+		for (size_t k = 0; k < 4; k++) /* in front of the modulus */
+			o.bytes[o.size - 256 - 2 - 4 + k] = (uint8_t)(exponents[i] >> 8 * (3 - k));
+		EXPECT(tpm_public_parse(SPAN(o.bytes, o.size), &area, &err) == -EBADMSG &&
+			       strstr(err.text, "exponent"),
+		       "an exponent that is none");
+	}
+	key_public(keys[KEY_P521], GOOD_ATTRIBUTES, &o);
+	EXPECT(!tpm_public_parse(SPAN(o.bytes, o.size), &area, &err) &&
+		       !strcmp(tpm_curve_name(area.curve), "P-521"),
+	       "P-521");
+	o.bytes[2 + 2 + 4 + 2 + 2 + 2 + 1] = 0x20; /* TPM_ECC_SM2_P256 */
+	EXPECT(tpm_public_parse(SPAN(o.bytes, o.size), &area, &err) == -ENOTSUP, "SM2");
+}
+
 /* Very long logs and many events end in time. */
 static void test_log_limits(void)
 {
@@ -752,6 +822,8 @@ int main(void)
 	test_binding();
 	test_log_facts();
 	test_log_form();
+	test_log_launch();
+	test_public_areas();
 	test_log_limits();
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		EVP_PKEY_free(keys[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which signatures are accepted, and the memory of those that verified. Algorithms: ECDSA with SHA-256 or SHA-384 by a named P-256 or P-384
+ * Which signatures are accepted, and the memory of those that verified. Algorithms: ECDSA with SHA-256, SHA-384 or SHA-512 by a named P-256, P-384 or P-521
  * key; RSA of 2,048 to 8,192 bits with SHA-256, SHA-384 or SHA-512, PKCS #1 or PSS with MGF1 of the same hash and a salt of its length (AMD:
  * SHA-384 and 48). Only good signatures are remembered, by the hashes of the whole certificate and of the issuer's key, so that
  * remembering says nothing about dates, names, revocation or trust: those are looked at each time.
@@ -117,7 +117,7 @@ static const char *rsa_fault(const X509 *issuer)
 static const char *ec_fault(const X509 *issuer)
 {
 	static const char fault[] =
-		"is signed by a key that is not accepted: not on the named curves P-256 or P-384";
+		"is signed by a key that is not accepted: not on the named curves P-256, P-384 or P-521";
 	X509_ALGOR *algorithm = NULL;
 	const ASN1_OBJECT *object;
 	const void *value;
@@ -130,7 +130,9 @@ static const char *ec_fault(const X509 *issuer)
 	if (OBJ_obj2nid(object) != NID_X9_62_id_ecPublicKey || type != V_ASN1_OBJECT)
 		return fault;
 	curve = OBJ_obj2nid(value);
-	return curve == NID_X9_62_prime256v1 || curve == NID_secp384r1 ? NULL : fault;
+	return curve == NID_X9_62_prime256v1 || curve == NID_secp384r1 || curve == NID_secp521r1
+		       ? NULL
+		       : fault;
 }
 
 const char *algorithm_fault(const X509_ALGOR *algorithm, const X509 *issuer)
@@ -142,6 +144,7 @@ const char *algorithm_fault(const X509_ALGOR *algorithm, const X509 *issuer)
 	switch (OBJ_obj2nid(object)) {
 	case NID_ecdsa_with_SHA256:
 	case NID_ecdsa_with_SHA384:
+	case NID_ecdsa_with_SHA512:
 		return ec_fault(issuer);
 	case NID_sha256WithRSAEncryption:
 	case NID_sha384WithRSAEncryption:

@@ -52,7 +52,7 @@ struct span x509_extension(const X509 *cert, const char *oid, bool *ret_twice);
  * among them, the collateral and the verifier's added roots. Checked: names and signatures link up, every issuer is a CA that
  * may sign certificates with path length kept, no unknown critical extension, the last one's key is a root of `root`, all
  * dates include a->now, and with CRLs: each non-root certificate has a CRL of its issuer, signed by it, that includes a->now, and is
- * not on it. Signature algorithms: ECDSA with SHA-256/384 on P-256/P-384, RSA (>= 2048) PKCS#1 and PSS with SHA-256/384/512.
+ * not on it. Signature algorithms: ECDSA with SHA-256/384/512 on P-256/P-384/P-521, RSA (>= 2048) PKCS#1 and PSS with SHA-256/384/512.
  */
 enum path_crl {
 	CRL_NONE,     /* the specification has none (Nitro) */

@@ -255,9 +255,9 @@ static void test_algorithms(void)
 		p.leaf.signer = rsa2048; p.leaf.hash = "SHA1"; p.leaf.pss_salt = 20);
 	REFUSED("SHA-1", "not accepted", p.leaf.hash = "SHA1");
 	REFUSED("SHA-224", "not accepted", p.leaf.hash = "SHA224");
-	REFUSED("ECDSA with SHA-512", "not accepted", p.leaf.hash = "SHA512");
+	ACCEPTED("ECDSA with SHA-512", p.leaf.hash = "SHA512");
 	REFUSED("RSA 1024", "not accepted", p.middle.key = rsa1024; p.leaf.signer = rsa1024);
-	REFUSED("P-521", "not accepted", p.middle.key = p521; p.leaf.signer = p521);
+	ACCEPTED("P-521", p.middle.key = p521; p.leaf.signer = p521; p.leaf.hash = "SHA512");
 	REFUSED("a curve in explicit parameters", "not accepted", p.middle.key = explicit_curve;
 		p.leaf.signer = explicit_curve);
 	ACCEPTED("a leaf of any key", p.leaf.key = ed25519);
