@@ -211,6 +211,11 @@ int nitro_document_parse(struct span in, struct nitro_document *ret_document,
 		if (!cbor_next(&c, &item))
 			return fail(err, -EBADMSG, "nitro: the payload ends in a field's name");
 		field = field_of(&item);
+		if (item.type == CBOR_TEXT &&
+		    span_equal(item_span(&item), SPAN("nitrotpm_pcrs", 13)))
+			return fail(
+				err, -ENOTSUP,
+				"nitro: a document of a NitroTPM, whose PCRs are an instance's and no enclave's: not judged here");
 		if (field == FIELD_COUNT)
 			return fail(
 				err, -EBADMSG,

@@ -376,6 +376,10 @@ static void test_form(void)
 	CASE("error: nitro: the payload is no map", .twice = true, .indefinite = true);
 	CASE("error: nitro: the payload has a field", .extra = "6178f6");
 	CASE("error: nitro: the payload has a field", .extra = "00f6");
+	/* A document of an instance: the same keys, other registers */
+	CASE("error: nitro: a document of a NitroTPM", .without = "pcrs",
+	     .extra = "6d6e6974726f74706d5f70637273a1005820"
+		      "0000000000000000000000000000000000000000000000000000000000000000");
 	CASE("error: nitro: the protected header", .protected_header = "a10126"); /* ES256 */
 	CASE("error: nitro: the protected header", .protected_header = "a1012a");
 	CASE("error: nitro: the protected header", .protected_header = "a0");

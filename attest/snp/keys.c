@@ -229,7 +229,7 @@ static void describe_missing(const struct search *s, const char *why, struct snp
 	if (s->kind == SNP_VLEK)
 		snprintf(
 			keys->missing, sizeof(keys->missing),
-			"the VLEK's certificate for TCB %s: give it as collateral, its host has it",
+			"the VLEK's certificate for TCB %s: give it as collateral; the host has it, and AMD's service gives it to its cloud alone",
 			tcb);
 	else if (span_is_zero(s->report->chip_id))
 		snprintf(

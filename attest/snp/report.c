@@ -39,12 +39,20 @@ enum snp_product snp_product_of_cpuid(uint8_t family, uint8_t model)
 
 enum snp_product snp_product_of_name(struct span name)
 {
-	for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN; p++) {
-		const char *text = snp_product_name(p);
-		size_t len = strlen(text);
+	static const struct {
+		const char *text;
+		enum snp_product product;
+	} names[] = {
+		{ "Milan", SNP_MILAN }, { "Genoa", SNP_GENOA }, { "Bergamo", SNP_GENOA },
+		{ "Siena", SNP_GENOA }, { "Turin", SNP_TURIN },
+	};
 
-		if (span_starts(name, text, len) && (name.size == len || name.data[len] == '-'))
-			return p;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t len = strlen(names[i].text);
+
+		if (span_starts(name, names[i].text, len) &&
+		    (name.size == len || name.data[len] == '-'))
+			return names[i].product;
 	}
 	return SNP_UNKNOWN;
 }

@@ -20,7 +20,7 @@ enum snp_product { SNP_UNKNOWN, SNP_MILAN, SNP_GENOA, SNP_TURIN };
 const char *snp_product_name(enum snp_product product);
 /* From CPUID family and model (with their extensions). */
 enum snp_product snp_product_of_cpuid(uint8_t family, uint8_t model);
-/* From productName of a certificate: the product line, or it and a stepping: "Milan-B0". */
+/* From productName of a certificate: the product line, one of its products, or it and a stepping: "Milan-B0", "Siena". */
 enum snp_product snp_product_of_name(struct span name);
 
 /* key_info, bits 4:2 */

@@ -771,6 +771,66 @@ static void expect_url(const struct kds *k, unsigned index)
 	EXPECT(!strcmp(k->asked[index], expected), "%s, expected %s", k->asked[index], expected);
 }
 
+/*
+ * A VLEK is not to be had from KDS, its chain and list are: from /vlek/v1/, where another key signs. (The fetcher here answers for any path, so the
+ * paths are looked at.)
+ */
+static void test_fetcher_vlek(void)
+{
+	static const char *const paths[] = {
+		"https://kdsintf.amd.com/vlek/v1/Milan/cert_chain",
+		"https://kdsintf.amd.com/vlek/v1/Milan/crl",
+	};
+	struct setup s = base_vlek_setup(&milan, 3, 0x1901);
+	X509 *vlek = new_vek(&s.vek, vek_key, milan.asvk_key);
+	X509_CRL *crl = new_crl(milan.ark, milan.ark_key, -1, TEST_NOW - 86400, TEST_NOW + 86400);
+	struct kds k = { .vek = cert_der(vlek), .chain = pem_of(milan.asvk, milan.ark) };
+	struct cattest_fetcher fetcher = { .context = &k, .get = kds_get };
+	struct cattest_verifier *v = new_verifier(milan.ark);
+	const struct cattest_check *missing;
+	struct verified got;
+
+	k.crl.size = (size_t)i2d_X509_CRL(crl, &k.crl.data);
+	sign_report(s.report, vek_key);
+	cattest_set_fetcher(v, &fetcher);
+	got = verify_bytes(v, s.report, SNP_REPORT_SIZE, NULL);
+	missing = got.result ? find_check(got.result, "snp.vek", CATTEST_MISSING) : NULL;
+	EXPECT(missing && strstr(missing->found, "gives it to its cloud alone"), "%s",
+	       missing ? missing->found : "no check");
+	EXPECT(!k.count, "%u requests for what cannot be had", k.count);
+	expect_outcome("no VLEK", got, OUTCOME_MISSING, "snp.vek");
+	add_cert(v, "vlek", vlek);
+	expect_outcome("VLEK given, the rest from KDS",
+		       verify_bytes(v, s.report, SNP_REPORT_SIZE, NULL), OUTCOME_GOOD, NULL);
+	EXPECT(k.count == 2, "%u requests", k.count);
+	for (size_t i = 0; i < 2; i++)
+		EXPECT(!strcmp(k.asked[i], paths[i]), "%s", k.asked[i]);
+	cattest_verifier_free(v);
+	OPENSSL_free(k.vek.data);
+	OPENSSL_free(k.crl.data);
+	free(k.chain);
+	X509_CRL_free(crl);
+	X509_free(vlek);
+}
+
+static void test_product_names(void)
+{
+	static const char *const names[] = { "Genoa-B1", "Bergamo", "Siena", "Siena-B0" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct setup s = base(&genoa, 3, 0x19a0);
+
+		s.vek.product = names[i];
+		expect_run(names[i], &s, OUTCOME_GOOD, NULL);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		struct setup s = base(&genoa, 3, 0x19a0);
+
+		s.vek.product = i ? "Sienax" : "Rome";
+		expect_run(s.vek.product, &s, OUTCOME_MISSING, "snp.vek");
+	}
+}
+
 static void test_fetcher(void)
 {
 	struct setup s = base(&milan, 3, 0x1901);
@@ -1023,6 +1083,8 @@ int main(void)
 	test_stale_table();
 	test_response();
 	test_fetcher();
+	test_fetcher_vlek();
+	test_product_names();
 	test_json();
 	test_json_entries();
 	test_signing_key();
