@@ -127,11 +127,15 @@ static bool judge_path(struct appraisal *a, const struct hv_evidence *e, struct 
 					      .root = CATTEST_ROOT_TPM,
 					      .crl = CRL_IF_THERE,
 					      .certificates = &e->certificates };
+	X509 *leaf = e->certificates.items[0];
 	struct path_result path;
+	bool marked;
+	const char *problem = span_equal(x509_spki(leaf), spki)
+				      ? tpm_ak_certificate_problem(leaf, &marked)
+				      : "of another key";
 
-	if (!check_that(a, span_equal(x509_spki(e->certificates.items[0]), spki),
-			"hv.ak.certificate", "the certificate of the attestation key",
-			"the first certificate"))
+	if (!check_that(a, !problem, "hv.ak.certificate", "a certificate of this attestation key",
+			"%s", problem ? problem : "of this key"))
 		return false;
 	path_verify(a, &request, &path);
 	return path.ok;

@@ -129,7 +129,8 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 		.certificates = &list,
 	};
 	struct path_result path = { 0 };
-	bool same, ca;
+	const char *problem;
+	bool marked;
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < e->certificate_count; i++)
@@ -147,15 +148,18 @@ static int check_certificate(struct appraisal *a, const struct tpm_evidence *e, 
 			if (path.lists_issued != INT64_MAX)
 				claim_time(a, "collateral.issued", path.lists_issued);
 		}
-		ca = X509_check_ca(list.items[0]) != 0;
-		same = X509_get0_pubkey(list.items[0]) &&
-		       EVP_PKEY_eq(X509_get0_pubkey(list.items[0]), key) == 1;
-		check_that(a, same && !ca, "tpm.ak.certificate",
-			   "a certificate of the attestation key, and no CA", "%s",
-			   ca	  ? "a CA"
-			   : same ? "of this key"
-				  : "of another key");
-		*ret_trusted = path.ok && same && !ca;
+		problem = tpm_ak_certificate_problem(list.items[0], &marked);
+		if (!problem && (!X509_get0_pubkey(list.items[0]) ||
+				 EVP_PKEY_eq(X509_get0_pubkey(list.items[0]), key) != 1))
+			problem = "of another key";
+		check_that(a, !problem, "tpm.ak.certificate",
+			   "a certificate of this attestation key", "%s",
+			   problem ? problem : "of this key");
+		if (!problem && !marked)
+			check_note(
+				a, "tpm.ak.restricted",
+				"the certificate does not say that the key signs only what the TPM made: its CA must certify no others");
+		*ret_trusted = path.ok && !problem;
 	} else {
 		check_missing(a, "tpm.ak.path", "a root of TPM certificates: none was given");
 	}

@@ -98,6 +98,12 @@ const char *tpm_signature_problem(EVP_PKEY *key, const struct tpm_signature *sig
 /* Only the claims, for decoding. */
 void tpm_quote_claims(struct appraisal *a, const struct tpm_quote_request *request);
 
+/*
+ * Why the certificate is of no attestation key, or NULL. ret_marked: it says itself that the key was verified to be restricted; if not, its
+ * CA has to be known for certifying no others.
+ */
+const char *tpm_ak_certificate_problem(X509 *cert, bool *ret_marked);
+
 /* --- Public areas and names --- */
 /* TPMA_OBJECT (part 2, 8.3) */
 #define TPMA_FIXED_TPM (1u << 1)

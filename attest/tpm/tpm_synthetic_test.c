@@ -100,6 +100,10 @@ static void key_public(EVP_PKEY *key, uint32_t attributes, struct out *o)
 	(TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_DATA_ORIGIN | TPMA_RESTRICTED | \
 	 TPMA_SIGN | TPMA_USER_WITH_AUTH)
 
+struct certificate_marks {
+	const char *usage, *purposes, *policies;
+};
+
 struct setup {
 	enum key_kind key;
 	uint16_t scheme, hash;
@@ -117,6 +121,7 @@ struct setup {
 	const uint8_t *pcr7;	   /* instead of the usual value, SHA-256 */
 	const char *raw_signature; /* hex of a whole TPMT_SIGNATURE */
 	const char *extra_member;
+	struct certificate_marks marks;
 };
 
 static uint8_t pcr_values[2][24][32]; /* SHA-256; SHA-1 in the first 20 bytes */
@@ -243,13 +248,26 @@ static json_t *pcrs_json(const struct setup *s)
 	return banks;
 }
 
+static void add_extension(X509 *cert, int nid, const char *value)
+{
+	CONF *none = NCONF_new(NULL);
+	X509_EXTENSION *extension;
+	X509V3_CTX ctx;
+
+	X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
+	X509V3_set_nconf(&ctx, none); /* policies want one */
+	extension = X509V3_EXT_nconf_nid(none, &ctx, nid, value);
+	if (!extension || !X509_add_ext(cert, extension, -1))
+		abort();
+	X509_EXTENSION_free(extension);
+	NCONF_free(none);
+}
+
 static X509 *make_certificate(EVP_PKEY *key, EVP_PKEY *issuer_key, const char *name,
-			      const char *issuer, bool ca)
+			      const char *issuer, bool ca, const struct certificate_marks *marks)
 {
 	X509 *cert = X509_new();
 	X509_NAME *subject = X509_get_subject_name(cert), *by = X509_get_issuer_name(cert);
-	X509V3_CTX ctx;
-	X509_EXTENSION *extension;
 
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), 5);
@@ -260,15 +278,15 @@ static X509 *make_certificate(EVP_PKEY *key, EVP_PKEY *issuer_key, const char *n
 	ASN1_TIME_set(X509_getm_notBefore(cert), NOW - 1000);
 	ASN1_TIME_set(X509_getm_notAfter(cert), NOW + 1000);
 	X509_set_pubkey(cert, key);
-	X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, NID_basic_constraints,
-					ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-	X509_add_ext(cert, extension, -1);
-	X509_EXTENSION_free(extension);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, NID_key_usage,
-					ca ? "critical,keyCertSign" : "critical,digitalSignature");
-	X509_add_ext(cert, extension, -1);
-	X509_EXTENSION_free(extension);
+	add_extension(cert, NID_basic_constraints, ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	add_extension(cert, NID_key_usage,
+		      ca	     ? "critical,keyCertSign"
+		      : marks->usage ? marks->usage
+				     : "critical,digitalSignature");
+	if (marks && marks->purposes)
+		add_extension(cert, NID_ext_key_usage, marks->purposes);
+	if (marks && marks->policies)
+		add_extension(cert, NID_certificate_policies, marks->policies);
 	X509_sign(cert, issuer_key, EVP_sha256());
 	return cert;
 }
@@ -311,7 +329,8 @@ static char *make_evidence(const struct setup *s)
 	OPENSSL_free(der);
 	if (s->certificate) {
 		X509 *cert = make_certificate(s->other_certificate ? other_rsa : keys[s->key],
-					      keys[KEY_P384], "ak", "tpm root", s->ca_certificate);
+					      keys[KEY_P384], "ak", "tpm root", s->ca_certificate,
+					      &s->marks);
 
 		json_object_set_new(object, "ak_certificate", certificate_json(cert));
 		X509_free(cert);
@@ -340,7 +359,7 @@ static void add_roots(struct cattest_verifier *v, const struct setup *s)
 	}
 	if (s->tpm_root) {
 		X509 *cert = make_certificate(keys[KEY_P384], keys[KEY_P384], "tpm root",
-					      "tpm root", true);
+					      "tpm root", true, NULL);
 
 		size = i2d_X509(cert, &der);
 		if (cattest_add_root(v, CATTEST_ROOT_TPM, der, (size_t)size, &err))
@@ -471,6 +490,24 @@ static void test_trust(void)
 	     .attributes = GOOD_ATTRIBUTES & ~TPMA_SENSITIVE_DATA_ORIGIN);
 	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES & ~TPMA_SIGN);
 	CASE("tpm.ak.attributes", .pinned = true, .attributes = GOOD_ATTRIBUTES | TPMA_DECRYPT);
+	/* Whose key it is says who certified it: see ak_certificate.c. */
+#define CERTIFIED(...) .certificate = true, .tpm_root = true, .marks = { __VA_ARGS__ }
+	CASE("", CERTIFIED(.purposes = "2.23.133.8.3"));
+	CASE("", CERTIFIED(.purposes = "clientAuth,2.23.133.8.3"));
+	CASE("", CERTIFIED(.policies = "2.23.133.11.1.1,2.23.133.11.1.3"));
+	CASE("", CERTIFIED(.purposes = "clientAuth", .policies = "2.23.133.11.1.3"));
+	CASE("", CERTIFIED(.policies = "1.3.6.1.4.1.99999.1"));
+	CASE("tpm.ak.certificate: a TPM's key that is not restricted",
+	     CERTIFIED(.policies = "2.23.133.11.1.1,2.23.133.11.1.2"));
+	CASE("tpm.ak.certificate: a TPM's key that is not restricted",
+	     CERTIFIED(.purposes = "2.23.133.8.3", .policies = "2.23.133.11.1.2"));
+	CASE("tpm.ak.certificate: a key for other purposes", CERTIFIED(.purposes = "2.23.133.8.1"));
+	CASE("tpm.ak.certificate: a key for other purposes", CERTIFIED(.purposes = "clientAuth"));
+	CASE("tpm.ak.certificate: a key that is not for signatures",
+	     CERTIFIED(.usage = "critical,keyEncipherment"));
+	outcome(&(struct setup){ CERTIFIED(.policies = "2.23.133.11.1.2") }, NULL, 0, &r);
+	EXPECT(r && has_string(r, "tpm.ak_trust", "none"), "not trusted");
+	cattest_result_free(r);
 	outcome(&(struct setup){ .certificate = true, .tpm_root = true }, NULL, 0, &r);
 	EXPECT(r && has_string(r, "tpm.ak_trust", "certificate") && has_string(r, "root", "custom"),
 	       "claims");

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a certificate is of an attestation key. A manufacturer's CA also certifies keys that sign whatever their owner wants (IDevID), and
+ * endorsement keys: with such a key a "quote" can be made up, since nothing in the evidence that is signed says what kind of key it is.
+ * TCG (TPM 2.0 Keys for Device Identity and Attestation, 1.0, 3.2 and 8.3; EK Credential Profile 2.5, annex A) has two marks for a key that
+ * was verified to be restricted: the policy tcg-cap-verifiedTPMRestricted and the purpose tcg-kp-AIKCertificate. A certificate with other
+ * purposes, or with other policies of that list and not this one, is refused; one that is silent about it (vTPMs of Google's cloud) is
+ * left to whoever chose the root.
+ */
+#include "attest/tpm/tpm.h"
+
+#include <openssl/x509v3.h>
+
+/* Contents of the DER of 2.23.133.8.3, and of 2.23.133.11.1 and its last part */
+static const uint8_t purpose_ak[] = { 0x67, 0x81, 0x05, 0x08, 0x03 };
+static const uint8_t policy_verified[] = { 0x67, 0x81, 0x05, 0x0b, 0x01 };
+#define POLICY_RESTRICTED 3
+
+static struct span object_bytes(const ASN1_OBJECT *object)
+{
+	return SPAN(OBJ_get0_data(object), OBJ_length(object));
+}
+
+struct marks {
+	bool purposes, purpose_ak; /* the certificate has any; this one */
+	bool verified, restricted; /* policies of TCG's list; this one */
+	bool malformed;
+};
+
+static void read_purposes(X509 *cert, struct marks *m)
+{
+	int critical;
+	EXTENDED_KEY_USAGE *list = X509_get_ext_d2i(cert, NID_ext_key_usage, &critical, NULL);
+
+	m->malformed |= !list && critical != -1;
+	for (int i = 0; list && i < sk_ASN1_OBJECT_num(list); i++) {
+		m->purposes = true;
+		m->purpose_ak |= span_equal(object_bytes(sk_ASN1_OBJECT_value(list, i)),
+					    SPAN_OF(purpose_ak));
+	}
+	EXTENDED_KEY_USAGE_free(list);
+}
+
+static void read_policies(X509 *cert, struct marks *m)
+{
+	int critical;
+	CERTIFICATEPOLICIES *list =
+		X509_get_ext_d2i(cert, NID_certificate_policies, &critical, NULL);
+
+	m->malformed |= !list && critical != -1;
+	for (int i = 0; list && i < sk_POLICYINFO_num(list); i++) {
+		struct span id = object_bytes(sk_POLICYINFO_value(list, i)->policyid);
+
+		if (id.size != sizeof(policy_verified) + 1 ||
+		    !span_starts(id, policy_verified, sizeof(policy_verified)))
+			continue;
+		m->verified = true;
+		m->restricted |= id.data[id.size - 1] == POLICY_RESTRICTED;
+	}
+	CERTIFICATEPOLICIES_free(list);
+}
+
+const char *tpm_ak_certificate_problem(X509 *cert, bool *ret_marked)
+{
+	struct marks m = { false };
+	uint32_t usage = X509_get_key_usage(cert);
+
+	*ret_marked = false;
+	if (X509_check_ca(cert))
+		return "a CA";
+	read_purposes(cert, &m);
+	read_policies(cert, &m);
+	if (m.malformed)
+		return "an extension of it is malformed";
+	if (usage != UINT32_MAX && !(usage & KU_DIGITAL_SIGNATURE))
+		return "a key that is not for signatures";
+	if (m.verified && !m.restricted)
+		return "a TPM's key that is not restricted: it signs what its owner wants";
+	if (m.purposes && !m.purpose_ak && !m.restricted)
+		return "a key for other purposes than attestation";
+	*ret_marked = m.purpose_ak || m.restricted;
+	return NULL;
+}
