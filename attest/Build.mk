@@ -1,5 +1,5 @@
 # Every .c of a folder belongs to its library; NAME_test.c and NAME_fuzz.c are found by their names.
-attest_sources := $(filter-out attest/tls/% %_test.c %_fuzz.c,$(wildcard attest/*/*.c)) lib/cbor/cbor.c lib/json/json.c $(filter-out %_test.c %_fuzz.c,$(wildcard lib/jose/*.c))
+attest_sources := $(filter-out attest/tls/% %_test.c %_fuzz.c,$(wildcard attest/*/*.c)) $(if $(filter fuzz,$(CONFIG)),lib/fuzz/outcome.c) lib/cbor/cbor.c lib/json/json.c $(filter-out %_test.c %_fuzz.c,$(wildcard lib/jose/*.c))
 attest_libs := -lcurl -lyaml -ljansson -lssl -lcrypto
 tls_sources := $(filter-out %_test.c %_fuzz.c,$(wildcard attest/tls/*.c))
 attest_objects := $(call objs,pic,$(attest_sources))

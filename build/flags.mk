@@ -39,7 +39,7 @@ release.flags := -O2 -D_FORTIFY_SOURCE=2
 asan.flags    := -O1 -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all -fno-omit-frame-pointer
 tsan.flags    := -O1 -fsanitize=thread
 cov.flags     := -O0 --coverage
-fuzz.flags    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
+fuzz.flags    := -O1 -DCLOISTER_FUZZ -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
 ifeq ($(CONFIG),fuzz)
 CC := clang
 endif

@@ -4,6 +4,7 @@
  * its runtime data on their own. Nothing here is ever trusted.
  */
 #include "attest/azure/azure.h"
+#include "lib/fuzz/outcome.h"
 
 #include <assert.h>
 #include <openssl/err.h>
@@ -36,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(verifier);
 		cattest_set_time(verifier, 1780000000);
 	}
+	(void)fuzz_outcomes_from(data, size);
 	parts(SPAN(data, size));
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		struct cattest_expect expect = { .type = types[i],

@@ -22,6 +22,7 @@
 #include "attest/dcap/dcap.h"
 #include "attest/snp/snp.h"
 #include "attest/tpm/eventlog.h"
+#include "lib/fuzz/outcome.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -149,6 +150,8 @@ static bool check_runtime(struct appraisal *a, const struct azure_hcl *hcl)
 		check_fail(a, "azure.runtime_data", "its hash", "it could not be computed");
 		return false;
 	}
+	if (fuzz_outcome())
+		return true;
 	return check_equal(a, "azure.runtime_data", SPAN_OF(expected), SPAN(c->bytes, c->size));
 }
 

@@ -13,6 +13,7 @@
  */
 #include "attest/certificate/certificate.h"
 #include "attest/collateral/collateral.h"
+#include "lib/fuzz/outcome.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -79,7 +80,7 @@ static void check_form(struct appraisal *a, X509 *cert)
 	ERR_set_mark();
 	signature_ok = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) ==
 			       0 &&
-		       X509_verify(cert, X509_get0_pubkey(cert)) == 1;
+		       (fuzz_outcome() || X509_verify(cert, X509_get0_pubkey(cert)) == 1);
 	ERR_pop_to_mark();
 	check_that(a, signature_ok, "certificate.signature", "signed by its own key", "%s",
 		   signature_ok ? OBJ_nid2sn(X509_get_signature_nid(cert))
@@ -205,7 +206,7 @@ static bool form_matches(struct span data, struct span report_data)
 		memset(expected, 0, sizeof(expected));
 		if (!digest(hashes[i].name, &data, 1, expected, NULL) &&
 		    report_data.size == sizeof(expected) &&
-		    bytes_equal(expected, report_data.data, sizeof(expected)))
+		    (bytes_equal(expected, report_data.data, sizeof(expected)) || fuzz_outcome()))
 			return true;
 	}
 	return false;

@@ -6,6 +6,7 @@
 #include "attest/certificate/certificate.h"
 #include "attest/collateral/collateral.h"
 #include "attest/core/result.h"
+#include "lib/fuzz/outcome.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		verifier = cattest_verifier_new();
 		cattest_set_time(verifier, 1750000000);
 	}
+	(void)fuzz_outcomes_from(data, size);
 	switch (data[0]) {
 	case 1:
 		certificate_parse_pair(SPAN(data + 1, size - 1), &e, NULL);

@@ -4,6 +4,7 @@
  * TRUSTED from here; every result must be showable in all its forms.
  */
 #include "include/cloister/attest.h"
+#include "lib/fuzz/outcome.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cattest_result *r;
 	struct cattest_error err;
 
+	(void)fuzz_outcomes_from(data, size);
 	if (!cattest_decode(data, size, NULL, &r, &err)) {
 		assert(cattest_result_verdict(r) == CATTEST_NONE);
 		show(r);

@@ -4,6 +4,7 @@
  * takes, its writer writes the same way.
  */
 #include "attest/hv/hv.h"
+#include "lib/fuzz/outcome.h"
 
 #include <stdlib.h>
 
@@ -37,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		verifier = cattest_verifier_new();
 		cattest_set_time(verifier, 1780000000);
 	}
+	(void)fuzz_outcomes_from(data, size);
 	if (!cattest_verify(verifier, data, size, &(struct cattest_expect){ .type = "cloister-hv" },
 			    &r, &err)) {
 		if (cattest_result_verdict(r) == CATTEST_TRUSTED)

@@ -4,6 +4,7 @@
  * is ever trusted.
  */
 #include "include/cloister/attest.h"
+#include "lib/fuzz/outcome.h"
 
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		v = cattest_verifier_new();
 		cattest_set_evidence_time(v, true);
 	}
+	(void)fuzz_outcomes_from(data, size);
 	if (!cattest_decode(data, size, "nitro", &r, &err))
 		cattest_result_free(r);
 	r = NULL;

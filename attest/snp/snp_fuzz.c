@@ -5,6 +5,7 @@
  * trusted, and evidence that decodes has a measurement.
  */
 #include "attest/snp/snp.h"
+#include "lib/fuzz/outcome.h"
 
 #include <assert.h>
 #include <openssl/err.h>
@@ -48,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(verifier);
 		cattest_set_time(verifier, 1780000000);
 	}
+	(void)fuzz_outcomes_from(data, size);
 	table(SPAN(data, size));
 	certificate(SPAN(data, size));
 	if (cattest_decode(data, size, "snp-report", &r, &err) == 0) {

@@ -7,6 +7,7 @@
 #include "attest/tpm/enrolment.h"
 #include "attest/tpm/evidence.h"
 #include "include/cloister/attest.h"
+#include "lib/fuzz/outcome.h"
 
 #include <stdlib.h>
 
@@ -87,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!size)
 		return 0;
+	(void)fuzz_outcomes_from(data, size);
 	if (data[0] && data[0] < 5)
 		parts(data[0], SPAN(data + 1, size - 1));
 	else if (data[0] == 5)

@@ -7,6 +7,7 @@
  */
 #include "attest/collateral/collateral.h"
 #include "attest/x509/x509_internal.h"
+#include "lib/fuzz/outcome.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -188,6 +189,9 @@ bool link_verifies(struct path_cache *cache, X509 *cert, X509 *issuer)
 
 	if (!c || !i)
 		return false;
+	/* Not remembered: another input's may be made. */
+	if (fuzz_outcome())
+		return true;
 	if (cache) {
 		l = link_find(cache, c->der_sha256, i->spki_sha256, &known);
 		if (known) {
@@ -217,6 +221,8 @@ bool known_crl_is_of(struct known_crl *known, const X509 *issuer)
 
 	if (!i || X509_NAME_cmp(X509_CRL_get_issuer(known->crl), X509_get_subject_name(issuer)))
 		return false;
+	if (fuzz_outcome())
+		return true;
 	if (known->was_tried && !memcmp(known->tried, i->spki_sha256, 32))
 		return known->good;
 	X509_CRL_get0_signature(known->crl, NULL, &algorithm);

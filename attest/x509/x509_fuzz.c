@@ -6,6 +6,7 @@
 #include "attest/collateral/collateral.h"
 #include "attest/core/result.h"
 #include "attest/x509/x509_internal.h"
+#include "lib/fuzz/outcome.h"
 
 #include <stdlib.h>
 
@@ -59,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!v)
 		return 0;
+	(void)fuzz_outcomes_from(data, size);
 	(void)cattest_add_collateral(v, "fuzz", data, size, &err);
 	if (!x509_list_from(SPAN(data, size), &list) && list.count) {
 		for (size_t i = 0; i < list.count; i++)
