@@ -2,6 +2,7 @@
 /* Text forms, digests, ECDSA, and evidence in text forms: the small pieces that every type relies on. */
 #include "attest/core/result.h"
 #include "attest/core/verifier.h"
+#include "tests/evidence/ec_keys.h"
 
 #include <errno.h>
 #include <openssl/ec.h>
@@ -116,23 +117,6 @@ static void test_digest(void)
 }
 
 /* A signature made by OpenSSL, as raw r || s. */
-static void sign(EVP_PKEY *key, const EVP_MD *md, struct span message, uint8_t *raw, int half)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t der[160];
-	const uint8_t *p = der;
-	size_t size = sizeof(der);
-	ECDSA_SIG *sig;
-
-	EXPECT(EVP_DigestSignInit(ctx, NULL, md, NULL, key) == 1);
-	EXPECT(EVP_DigestSign(ctx, der, &size, message.data, message.size) == 1);
-	sig = d2i_ECDSA_SIG(NULL, &p, (long)size);
-	BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, half);
-	BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + half, half);
-	ECDSA_SIG_free(sig);
-	EVP_MD_CTX_free(ctx);
-}
-
 static void test_ecdsa(const char *group, const char *digest_name, const EVP_MD *md, size_t half)
 {
 	EVP_PKEY *own = EVP_EC_gen(group), *key;
@@ -146,7 +130,7 @@ static void test_ecdsa(const char *group, const char *digest_name, const EVP_MD 
 	EXPECT(key && EVP_PKEY_eq(key, own) == 1);
 	/* Often enough for short numbers and set top bits to come up. */
 	for (int i = 0; i < 300; i++) {
-		sign(own, md, message, raw, (int)half);
+		ec_sign(own, md, message.data, message.size, raw);
 		EXPECT(ecdsa_verify(key, digest_name, message, SPAN(raw, 2 * half)));
 	}
 	for (size_t i = 0; i < 2 * half; i++) {

@@ -5,6 +5,7 @@
  */
 #include "abi/report.h"
 #include "attest/core/verifier.h"
+#include "tests/evidence/ec_keys.h"
 
 #include <errno.h>
 #include <openssl/ec.h>
@@ -41,24 +42,14 @@ static struct evidence_sim make_evidence(uint8_t measurement, bool debug)
 					      .size = sizeof(e.report),
 					      .platform = REPORT_PLATFORM_PROCESS,
 					      .time = NOW - 60 } };
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t *spki = NULL, der[128];
-	const uint8_t *p = der;
-	size_t size = sizeof(der);
-	ECDSA_SIG *sig;
+	uint8_t *spki = NULL;
 	int spki_size = i2d_PUBKEY(signer, &spki);
 
 	memset(e.report.measurement, measurement, sizeof(e.report.measurement));
 	memset(e.report.report_data, 7, 3);
 	e.report.attributes = debug ? REPORT_ATTRIBUTE_DEBUG : 0;
 	digest("SHA256", &SPAN(spki, (size_t)spki_size), 1, e.key_id, NULL);
-	EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, signer);
-	EVP_DigestSign(ctx, der, &size, (const uint8_t *)&e, EVIDENCE_SIM_SIGNED);
-	sig = d2i_ECDSA_SIG(NULL, &p, (long)size);
-	BN_bn2binpad(ECDSA_SIG_get0_r(sig), e.signature, 32);
-	BN_bn2binpad(ECDSA_SIG_get0_s(sig), e.signature + 32, 32);
-	ECDSA_SIG_free(sig);
-	EVP_MD_CTX_free(ctx);
+	ec_sign(signer, EVP_sha256(), &e, EVIDENCE_SIM_SIGNED, e.signature);
 	OPENSSL_free(spki);
 	return e;
 }

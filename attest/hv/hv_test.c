@@ -7,6 +7,7 @@
 #include "attest/hv/hv.h"
 
 #include "attest/tpm/tpm.h"
+#include "tests/evidence/ec_keys.h"
 
 #include <errno.h>
 #include <openssl/ec.h>
@@ -64,33 +65,6 @@ struct machine {
 	bool unextended;
 };
 
-static void raw_signature(EVP_PKEY *key, const void *data, size_t size, uint8_t ret[64])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t der[80];
-	const uint8_t *at = der;
-	size_t der_size = sizeof(der);
-	ECDSA_SIG *sig;
-
-	EXPECT(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-	       EVP_DigestSign(ctx, der, &der_size, data, size) == 1);
-	sig = d2i_ECDSA_SIG(NULL, &at, (long)der_size);
-	EXPECT(sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret, 32) == 32 &&
-	       BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret + 32, 32) == 32);
-	ECDSA_SIG_free(sig);
-	EVP_MD_CTX_free(ctx);
-}
-
-static void public_xy(EVP_PKEY *key, uint8_t ret[64])
-{
-	uint8_t point[65];
-	size_t size = 0;
-
-	EXPECT(EVP_PKEY_get_octet_string_param(key, "pub", point, sizeof(point), &size) == 1 &&
-	       size == 65 && point[0] == 4);
-	memcpy(ret, point + 1, 64);
-}
-
 static void machine_init(struct machine *m, EVP_PKEY *ak, EVP_PKEY *hv_key)
 {
 	struct report_hv *r = &m->report;
@@ -106,7 +80,7 @@ static void machine_init(struct machine *m, EVP_PKEY *ak, EVP_PKEY *hv_key)
 	r->security_version = 3;
 	memset(r->measurement, 0xab, sizeof(r->measurement));
 	memset(r->config, 0xcd, sizeof(r->config));
-	public_xy(hv_key, r->key);
+	ec_public(hv_key, r->key);
 	m->body[48] = 5; /* INIT, MODE64BIT */
 	memset(m->body + 64, 0x11, 32);
 	memset(m->body + 128, 0x22, 32);
@@ -122,7 +96,7 @@ static void make_public(const struct machine *m, struct buffer *ret)
 	struct buffer area = { .size = 0 };
 	uint8_t xy[64];
 
-	public_xy(m->ak, xy);
+	ec_public(m->ak, xy);
 	put(&area, TPM_ECC, 2);
 	put(&area, TPM_SHA256, 2);
 	put(&area, m->ak_attributes, 4);
@@ -191,13 +165,13 @@ static uint8_t *machine_evidence(struct machine *m, size_t *ret_size)
 	p.report = m->report;
 	make_public(m, &public_area);
 	make_quote(m, &quote);
-	raw_signature(m->signs_quote, quote.data, quote.size, raw);
+	ec_sign(m->signs_quote, EVP_sha256(), quote.data, quote.size, raw);
 	put(&quote_signature, TPM_ECDSA, 2);
 	put(&quote_signature, TPM_SHA256, 2);
 	put_2b(&quote_signature, raw, 32);
 	put_2b(&quote_signature, raw + 32, 32);
 	hv_signed_bytes(&m->report, m->body, message);
-	raw_signature(m->signs_report, message, sizeof(message), signature);
+	ec_sign(m->signs_report, EVP_sha256(), message, sizeof(message), signature);
 	p.signature = SPAN_OF(signature);
 	p.attest = SPAN(quote.data, quote.size);
 	p.attest_signature = SPAN(quote_signature.data, quote_signature.size);
@@ -301,7 +275,7 @@ static void test_attacks(struct cattest_verifier *v, EVP_PKEY *ak, EVP_PKEY *hv_
 	machine_init(&m, ak, hv_key);
 	machine_measure(&m);
 	m.unextended = true;
-	public_xy(other, m.report.key);
+	ec_public(other, m.report.key);
 	m.signs_report = other;
 	EXPECT(!digest("SHA256", &SPAN(&m.report, sizeof(m.report)), 1, m.extra, NULL));
 	expect("a key that only Linux vouches for", v, &m, CATTEST_REFUSED, "hv.pcr22.report");

@@ -6,6 +6,7 @@
  */
 #include "attest/core/appraisal.h"
 #include "lib/cbor/cbor.h"
+#include "tests/evidence/ec_keys.h"
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
@@ -232,24 +233,6 @@ static size_t make_payload(const struct options *o, uint8_t *out, size_t room)
 	return w.size;
 }
 
-static void sign(EVP_PKEY *key, struct span message, uint8_t raw[96])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t der[128];
-	const uint8_t *at = der;
-	size_t size = sizeof(der);
-	ECDSA_SIG *s;
-
-	memset(raw, 0, 96);
-	EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, key);
-	EVP_DigestSign(ctx, der, &size, message.data, message.size);
-	s = d2i_ECDSA_SIG(NULL, &at, (long)size);
-	BN_bn2binpad(ECDSA_SIG_get0_r(s), raw, 48);
-	BN_bn2binpad(ECDSA_SIG_get0_s(s), raw + 48, 48);
-	ECDSA_SIG_free(s);
-	EVP_MD_CTX_free(ctx);
-}
-
 static size_t make_document(const struct options *o, uint8_t *out, size_t room)
 {
 	static uint8_t payload[32768], structure[33000];
@@ -267,7 +250,7 @@ static size_t make_document(const struct options *o, uint8_t *out, size_t room)
 	cbor_put_bytes(&w, header, header_size);
 	cbor_put_bytes(&w, "", 0);
 	cbor_put_bytes(&w, payload, size);
-	sign(o->signer ? o->signer : leaf_key, SPAN(structure, w.size), signature);
+	ec_sign(o->signer ? o->signer : leaf_key, EVP_sha384(), structure, w.size, signature);
 	cbor_writer_init(&w, out, room);
 	if (o->tagged)
 		cbor_put_tag(&w, 18);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "attest/snp/snp.h"
+#include "tests/evidence/ec_keys.h"
 
 #include <errno.h>
 #include <openssl/bn.h>
@@ -409,27 +410,13 @@ static inline void put_le(uint8_t *out, uint64_t value, size_t size)
 
 static inline void sign_report(uint8_t report[SNP_REPORT_SIZE], EVP_PKEY *key)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t der[160], raw[48];
-	const uint8_t *at = der;
-	size_t size = sizeof(der);
-	ECDSA_SIG *sig;
+	uint8_t raw[96];
 
-	must(ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha384(), NULL, key) == 1 &&
-		     EVP_DigestSign(ctx, der, &size, report, SNP_SIGNED_SIZE) == 1,
-	     "signing a report");
-	sig = d2i_ECDSA_SIG(NULL, &at, (long)size);
-	must(sig, "signature");
+	ec_sign(key, EVP_sha384(), report, SNP_SIGNED_SIZE, raw);
 	memset(report + SNP_SIGNED_SIZE, 0, 144);
-	for (int part = 0; part < 2; part++) {
-		must(BN_bn2binpad(part ? ECDSA_SIG_get0_s(sig) : ECDSA_SIG_get0_r(sig), raw, 48) ==
-			     48,
-		     "signature");
+	for (size_t part = 0; part < 2; part++)
 		for (size_t i = 0; i < 48; i++)
-			report[SNP_SIGNED_SIZE + 72 * (size_t)part + i] = raw[47 - i];
-	}
-	ECDSA_SIG_free(sig);
-	EVP_MD_CTX_free(ctx);
+			report[SNP_SIGNED_SIZE + 72 * part + i] = raw[48 * part + 47 - i];
 }
 
 /* A sound report; its TCBs are all `tcb`. cpuid: family and model, 0: none. */

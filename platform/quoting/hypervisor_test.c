@@ -11,6 +11,7 @@
 #include "abi/hypervisor_device.h"
 #include "attest/hv/hv.h"
 #include "attest/tpm/tpm.h"
+#include "tests/evidence/ec_keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,23 +173,6 @@ static void mac_of(const uint8_t report[REPORT_SGX_SIZE], uint8_t ret_mac[32])
 	MUST(!digest("SHA256", parts, 2, ret_mac, NULL));
 }
 
-static void raw_signature(EVP_PKEY *key, const void *data, size_t size, uint8_t ret[64])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t der[80];
-	const uint8_t *at = der;
-	size_t der_size = sizeof(der);
-	ECDSA_SIG *sig;
-
-	MUST(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-	     EVP_DigestSign(ctx, der, &der_size, data, size) == 1);
-	sig = d2i_ECDSA_SIG(NULL, &at, (long)der_size);
-	MUST(sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret, 32) == 32 &&
-	     BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret + 32, 32) == 32);
-	ECDSA_SIG_free(sig);
-	EVP_MD_CTX_free(ctx);
-}
-
 static int fake_open(const char *path, int *ret_fd)
 {
 	if (machine.open_error || strcmp(path, HV_DEVICE_PATH))
@@ -215,23 +199,13 @@ static int fake_sign(int fd, struct hv_device_sign *request)
 	if (memcmp(mac, request->report + 416, 16))
 		return -EBADMSG;
 	hv_signed_bytes(&machine.about.report, request->report, message);
-	raw_signature(machine.key, message, sizeof(message), request->signature);
+	ec_sign(machine.key, EVP_sha256(), message, sizeof(message), request->signature);
 	return 0;
 }
 
 static const struct hypervisor_calls fake_calls = { .open = fake_open,
 						    .report = fake_report,
 						    .sign = fake_sign };
-
-static void public_xy(EVP_PKEY *key, uint8_t ret[64])
-{
-	uint8_t point[65];
-	size_t size = 0;
-
-	MUST(EVP_PKEY_get_octet_string_param(key, "pub", point, sizeof(point), &size) == 1 &&
-	     size == 65 && point[0] == 4);
-	memcpy(ret, point + 1, 64);
-}
 
 static void start_machine(void)
 {
@@ -244,7 +218,7 @@ static void start_machine(void)
 	r->size = sizeof(*r);
 	r->security_version = 1;
 	memset(r->measurement, 0xab, sizeof(r->measurement));
-	public_xy(machine.key, r->key);
+	ec_public(machine.key, r->key);
 	memset(machine.about.target_info, 0x77, 32);
 	MUST(!hypervisor_ak(settings, r->ak_name, &ak_pem, &err));
 }

@@ -4,6 +4,7 @@
  * parts are written from the layouts, not with the parsers that they test.
  */
 #include "tests/evidence/dcap_synthetic.h"
+#include "tests/evidence/ec_keys.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -96,34 +97,6 @@ struct dcap_synthetic_keys *dcap_synthetic_keys(void)
 		keys = (struct dcap_synthetic_keys){ make_key(1), make_key(2), make_key(3),
 						     make_key(4), make_key(5), make_key(6) };
 	return &keys;
-}
-
-static void sign_raw(EVP_PKEY *key, const void *data, size_t size, uint8_t ret_signature[64])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t der[128];
-	const uint8_t *p = der;
-	size_t der_size = sizeof(der);
-	ECDSA_SIG *sig;
-
-	MUST(ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-	     EVP_DigestSign(ctx, der, &der_size, data, size) == 1);
-	sig = d2i_ECDSA_SIG(NULL, &p, (long)der_size);
-	MUST(sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret_signature, 32) == 32 &&
-	     BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret_signature + 32, 32) == 32);
-	ECDSA_SIG_free(sig);
-	EVP_MD_CTX_free(ctx);
-}
-
-static void public_xy(EVP_PKEY *key, uint8_t ret_xy[64])
-{
-	uint8_t point[65];
-	size_t size = 0;
-
-	MUST(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
-					     &size) == 1 &&
-	     size == 65);
-	memcpy(ret_xy, point + 1, 64);
 }
 
 /* --- Certificates --- */
@@ -462,7 +435,7 @@ static char *sign_json(json_t *object, const char *member, json_t *collateral, c
 	json_t *signature_hex;
 
 	MUST(body);
-	sign_raw(dcap_synthetic_keys()->tcb, body, strlen(body), signature);
+	ec_sign(dcap_synthetic_keys()->tcb, EVP_sha256(), body, strlen(body), signature);
 	signature_hex = hex(signature, 64);
 	MUST(asprintf(&text, "{\"%s\":%s,\"signature\":\"%s\"}", member, body,
 		      json_string_value(signature_hex)) > 0);
@@ -620,7 +593,7 @@ static void put_qe(struct bytes *b, const struct dcap_synthetic *s, bool tdx, co
 	put_report(b, attributes, mrenclave, qe_mrsigner, tdx ? 2 : 1, s->qe_isvsvn, report_data);
 	if (s->edit_qe_report)
 		s->edit_qe_report(b->data + at);
-	sign_raw(s->other_pck_key ? k->other : k->pck, b->data + at, 384, signature);
+	ec_sign(s->other_pck_key ? k->other : k->pck, EVP_sha256(), b->data + at, 384, signature);
 	put(b, signature, 64);
 	put_le(b, 32, 2);
 	put(b, auth, 32);
@@ -658,8 +631,8 @@ static void make_quote(struct dcap_synthetic *s, bool tdx)
 	if (s->edit_body)
 		s->edit_body(b->data, b->size);
 	s->signed_size = b->size;
-	public_xy(k->attestation, xy);
-	sign_raw(k->attestation, b->data, b->size, signature);
+	ec_public(k->attestation, xy);
+	ec_sign(k->attestation, EVP_sha256(), b->data, b->size, signature);
 	put(sig, signature, 64);
 	put(sig, xy, 64);
 	put_qe(qe, s, tdx, xy);
