@@ -2,17 +2,18 @@
 /*
  * Whether a certificate is of an attestation key. A manufacturer's CA also certifies keys that sign whatever their owner wants (IDevID), and
  * endorsement keys: with such a key a "quote" can be made up, since nothing in the evidence that is signed says what kind of key it is.
- * TCG (TPM 2.0 Keys for Device Identity and Attestation, 1.0, 3.2 and 8.3; EK Credential Profile 2.5, annex A) has two marks for a key that
+ * TCG (TPM 2.0 Keys for Device Identity and Attestation 1.0; EK Credential Profile 2.5) has two marks for a key that
  * was verified to be restricted: the policy tcg-cap-verifiedTPMRestricted and the purpose tcg-kp-AIKCertificate. A certificate with other
- * purposes, or with other policies of that list and not this one, is refused; one that is silent about it (vTPMs of Google's cloud) is
- * left to whoever chose the root.
+ * purposes, or with other policies of that list and not this one, is refused. One that is silent (vTPMs of Google's cloud), or that calls a
+ * signing key an endorsement key (the same, before 2023; the profile has those restricted too), is left to whoever chose the root.
  */
 #include "attest/tpm/tpm.h"
 
 #include <openssl/x509v3.h>
 
-/* Contents of the DER of 2.23.133.8.3, and of 2.23.133.11.1 and its last part */
+/* Contents of the DER of 2.23.133.8.3, 2.23.133.8.1, and of 2.23.133.11.1 and its last part */
 static const uint8_t purpose_ak[] = { 0x67, 0x81, 0x05, 0x08, 0x03 };
+static const uint8_t purpose_ek[] = { 0x67, 0x81, 0x05, 0x08, 0x01 };
 static const uint8_t policy_verified[] = { 0x67, 0x81, 0x05, 0x0b, 0x01 };
 #define POLICY_RESTRICTED 3
 
@@ -22,8 +23,8 @@ static struct span object_bytes(const ASN1_OBJECT *object)
 }
 
 struct marks {
-	bool purposes, purpose_ak; /* the certificate has any; this one */
-	bool verified, restricted; /* policies of TCG's list; this one */
+	bool purposes, purpose_ak, purpose_ek; /* the certificate has any; these */
+	bool verified, restricted;	       /* policies of TCG's list; this one */
 	bool malformed;
 };
 
@@ -34,9 +35,11 @@ static void read_purposes(X509 *cert, struct marks *m)
 
 	m->malformed |= !list && critical != -1;
 	for (int i = 0; list && i < sk_ASN1_OBJECT_num(list); i++) {
+		struct span id = object_bytes(sk_ASN1_OBJECT_value(list, i));
+
 		m->purposes = true;
-		m->purpose_ak |= span_equal(object_bytes(sk_ASN1_OBJECT_value(list, i)),
-					    SPAN_OF(purpose_ak));
+		m->purpose_ak |= span_equal(id, SPAN_OF(purpose_ak));
+		m->purpose_ek |= span_equal(id, SPAN_OF(purpose_ek));
 	}
 	EXTENDED_KEY_USAGE_free(list);
 }
@@ -76,7 +79,7 @@ const char *tpm_ak_certificate_problem(X509 *cert, bool *ret_marked)
 		return "a key that is not for signatures";
 	if (m.verified && !m.restricted)
 		return "a TPM's key that is not restricted: it signs what its owner wants";
-	if (m.purposes && !m.purpose_ak && !m.restricted)
+	if (m.purposes && !m.purpose_ak && !m.purpose_ek && !m.restricted)
 		return "a key for other purposes than attestation";
 	*ret_marked = m.purpose_ak || m.restricted;
 	return NULL;

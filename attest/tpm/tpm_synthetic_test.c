@@ -501,7 +501,9 @@ static void test_trust(void)
 	     CERTIFIED(.policies = "2.23.133.11.1.1,2.23.133.11.1.2"));
 	CASE("tpm.ak.certificate: a TPM's key that is not restricted",
 	     CERTIFIED(.purposes = "2.23.133.8.3", .policies = "2.23.133.11.1.2"));
-	CASE("tpm.ak.certificate: a key for other purposes", CERTIFIED(.purposes = "2.23.133.8.1"));
+	CASE("", CERTIFIED(.purposes = "2.23.133.8.1"));
+	CASE("tpm.ak.certificate: a key that is not for signatures",
+	     CERTIFIED(.purposes = "2.23.133.8.1", .usage = "critical,keyAgreement"));
 	CASE("tpm.ak.certificate: a key for other purposes", CERTIFIED(.purposes = "clientAuth"));
 	CASE("tpm.ak.certificate: a key that is not for signatures",
 	     CERTIFIED(.usage = "critical,keyEncipherment"));
