@@ -163,7 +163,11 @@ static void test_changes(const char *name, bool cc, size_t step)
 			noticed++;
 		} else {
 			is = cattest_result_find(r, "eventlog.secure_boot");
-			EXPECT(same_strings(good, r, "eventlog.digests"), name);
+			/* Or a size swallows all events of a register, as a cut does. */
+			EXPECT(same_strings(good, r, "eventlog.digests") ||
+				       string_count(r, "eventlog.replayed") <
+					       string_count(good, "eventlog.replayed"),
+			       name);
 			/* A partition table that is not shown to be one counts as a program. */
 			EXPECT(string_count(r, "eventlog.boot_applications") >=
 				       string_count(good, "eventlog.boot_applications"),

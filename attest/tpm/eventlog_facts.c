@@ -168,7 +168,7 @@ void log_describe(const struct log_event *e, int bank, bool cc, char *ret_text, 
 		 (int)(cc && e->index ? e->index - 1 : e->index), type ? type : number, hex, data);
 }
 
-static const char *const digest_names[TPM_BANK_COUNT] = { "SHA1", "SHA256", "SHA384", "SHA512" };
+const char *const log_digest_names[TPM_BANK_COUNT] = { "SHA1", "SHA256", "SHA384", "SHA512" };
 
 static bool hash_of_two_is(int bank, struct span first, struct span second, struct span expected)
 {
@@ -176,7 +176,7 @@ static bool hash_of_two_is(int bank, struct span first, struct span second, stru
 	uint8_t found[64];
 	size_t size;
 
-	return !digest(digest_names[bank], parts, 2, found, &size) &&
+	return !digest(log_digest_names[bank], parts, 2, found, &size) &&
 	       span_equal(SPAN(found, size), expected);
 }
 
@@ -213,7 +213,7 @@ static bool is_secure_boot(int bank, struct span found, size_t size, uint8_t val
 	uint8_t expected[64];
 	size_t expected_size;
 
-	return !digest(digest_names[bank], parts, 5, expected, &expected_size) &&
+	return !digest(log_digest_names[bank], parts, 5, expected, &expected_size) &&
 	       span_equal(SPAN(expected, expected_size), found);
 }
 
@@ -343,6 +343,45 @@ static void take_event(struct facts *f, const struct log_event *e)
 	fact_boot_application(f, e, best);
 }
 
+bool log_final_event(unsigned sequence, unsigned k, struct span *ret_text)
+{
+	static const char invocation[] = "Exit Boot Services Invocation",
+			  success[] = "Exit Boot Services Returned with Success",
+			  failure[] = "Exit Boot Services Returned with Failure";
+	static const char *const sequences[LOG_FINAL_SEQUENCES][3] = {
+		{ invocation, success }, { invocation, failure }, { invocation, failure, success }
+	};
+	const char *text = k < 3 ? sequences[sequence - 1][k] : NULL;
+
+	*ret_text = SPAN(text, text ? strlen(text) : 0);
+	return text;
+}
+
+unsigned log_final_register(bool cc)
+{
+	return cc ? 2 : 5;
+}
+
+/* Those that the register has and the log has not: the same claims as if it had. */
+static void take_final_events(struct facts *f)
+{
+	struct span text;
+
+	for (unsigned k = 0;
+	     f->mapping->final_events && log_final_event(f->mapping->final_events, k, &text); k++) {
+		struct log_event e = { .index = log_final_register(f->mapping->cc),
+				       .type = EV_EFI_ACTION,
+				       .data = text };
+		uint8_t hashed[TPM_BANK_COUNT][64];
+		size_t size;
+
+		for (int bank = 0; bank < TPM_BANK_COUNT; bank++)
+			if (!digest(log_digest_names[bank], &text, 1, hashed[bank], &size))
+				e.digest[bank] = SPAN(hashed[bank], size);
+		take_event(f, &e);
+	}
+}
+
 void log_claim_facts(struct appraisal *a, struct span log, const struct log_mapping *mapping)
 {
 	struct facts f = { .a = a, .mapping = mapping };
@@ -354,6 +393,7 @@ void log_claim_facts(struct appraisal *a, struct span log, const struct log_mapp
 	while (log_next(&reader, &e, NULL) > 0)
 		if (e.type != EV_NO_ACTION)
 			take_event(&f, &e);
+	take_final_events(&f);
 	if (f.secure_boot_known)
 		claim_bool(a, "eventlog.secure_boot", f.secure_boot);
 }

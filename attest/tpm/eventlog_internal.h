@@ -13,6 +13,7 @@
 enum log_event_type {
 	EV_NO_ACTION = 0x3,
 	EV_IPL = 0xd,
+	EV_EFI_ACTION = 0x80000007,
 };
 const char *log_event_type_name(uint32_t type); /* NULL: unknown */
 
@@ -56,7 +57,20 @@ int log_replay_all(struct span log, struct log_replay *ret_replay, struct cattes
 struct log_mapping {
 	bool cc;				     /* 1-4 are RTMR0-3; else PCRs */
 	bool matched[TPM_BANK_COUNT][LOG_REGISTERS]; /* the signed register has the log's value */
+	bool final_known;			     /* the next is */
+	unsigned final_events; /* which sequence the final register has behind the log; 0: none */
 };
+/*
+ * What the firmware measures while ExitBootServices runs comes after the log was handed over: it is in a second table (PFP, 10.2: final events),
+ * which not every system joins to the log. The texts are fixed (PFP, 10.4.4), so the register tells which of these sequences, counted from 1,
+ * is missing. False: the sequence has no event k.
+ */
+#define LOG_FINAL_SEQUENCES 3
+bool log_final_event(unsigned sequence, unsigned k, struct span *ret_text);
+/* PCR 5, which is in RTMR1 (the CC log's register 2). */
+unsigned log_final_register(bool cc);
+/* By tpm_bank_index(), as digest() wants them. */
+extern const char *const log_digest_names[TPM_BANK_COUNT];
 /*
  * Claims of the events of registers that matched; the log was read before, so nothing is
  * malformed.

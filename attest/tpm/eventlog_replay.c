@@ -56,6 +56,29 @@ static bool is_cc(const struct appraisal *a, const struct log_replay *p)
 	return false;
 }
 
+/* With which of the sequences of final events the register has its value; 0: none. */
+static unsigned final_events_of(const struct log_replay *p, int bank, unsigned n, struct span value)
+{
+	size_t size = bank_sizes[bank];
+
+	for (unsigned sequence = 1; sequence <= LOG_FINAL_SEQUENCES; sequence++) {
+		uint8_t found[64], event[64];
+		bool computed = true;
+		struct span text;
+
+		memcpy(found, p->value[bank][n], size);
+		for (unsigned k = 0; computed && log_final_event(sequence, k, &text); k++) {
+			struct span parts[] = { SPAN(found, size), SPAN(event, size) };
+
+			computed = !digest(log_digest_names[bank], &text, 1, event, NULL) &&
+				   !digest(log_digest_names[bank], parts, 2, found, NULL);
+		}
+		if (computed && span_equal(value, SPAN(found, size)))
+			return sequence;
+	}
+	return 0;
+}
+
 /* Whether a launch was before a register's events is not in the log: the register says it. */
 static bool comes_to(const struct log_replay *p, int bank, unsigned n, struct span value)
 {
@@ -64,6 +87,26 @@ static bool comes_to(const struct log_replay *p, int bank, unsigned n, struct sp
 	return span_equal(value, SPAN(p->value[bank][n], size)) || fuzz_outcome() ||
 	       (n >= LOG_LAUNCH_FIRST && n - LOG_LAUNCH_FIRST < LOG_LAUNCH_COUNT &&
 		span_equal(value, SPAN(p->launched[bank][n - LOG_LAUNCH_FIRST], size)));
+}
+
+/* The register that ExitBootServices is measured into may have more than the log, but in all banks the same. */
+static void match_final_events(struct appraisal *a, const struct log_replay *p,
+			       struct log_mapping *m, int bank, struct span value)
+{
+	unsigned n = log_final_register(m->cc),
+		 sequence = m->matched[bank][n] ? 0 : final_events_of(p, bank, n, value);
+
+	m->matched[bank][n] |= sequence;
+	if (!m->matched[bank][n])
+		return;
+	if (m->final_known && m->final_events != sequence)
+		m->matched[bank][n] = false;
+	else if (!m->final_known && sequence)
+		check_note(
+			a, "eventlog.final_events",
+			"the log ends before ExitBootServices, whose events are in the register");
+	m->final_known = true;
+	m->final_events = sequence;
 }
 
 /* One register of one bank. */
@@ -83,6 +126,8 @@ static bool compare(struct appraisal *a, const struct log_replay *p, struct log_
 		return false;
 	}
 	m->matched[bank][n] = comes_to(p, bank, n, SPAN(claim->bytes, claim->size));
+	if (n == log_final_register(m->cc))
+		match_final_events(a, p, m, bank, SPAN(claim->bytes, claim->size));
 	if (!m->matched[bank][n])
 		check_fail(a, "eventlog.replay", expected, "%s: the log comes to %s", name,
 			   hex_text(SPAN(p->value[bank][n], bank_sizes[bank]), found,

@@ -811,6 +811,58 @@ static void test_log_launch(void)
 	}
 }
 
+/* A log that was taken before ExitBootServices: PCR 5 has two events more, or three, or others. */
+static void test_log_final_events(void)
+{
+	static const struct cattest_expect expect;
+	static const struct {
+		unsigned pcr;
+		const char *name, *texts[3];
+		bool good;
+	} cases[] = {
+		{ 5, "success", { "Invocation", "Returned with Success" }, true },
+		{ 5, "failure", { "Invocation", "Returned with Failure" }, true },
+		{ 5,
+		  "second try",
+		  { "Invocation", "Returned with Failure", "Returned with Success" },
+		  true },
+		{ 5, "no invocation", { "Returned with Success" }, false },
+		{ 5, "only the invocation", { "Invocation" }, false },
+		{ 5, "another text", { "Invocation", "Returned" }, false },
+		{ 4, "another register", { "Invocation", "Returned with Success" }, false },
+	};
+	struct span measured = SPAN("table", 5);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cattest_error err;
+		struct appraisal a = { .result = result_new(), .err = &err, .expect = &expect };
+		uint8_t hashed[32], value[32] = { 0 };
+		char name[24];
+		struct out log;
+
+		put_header(&log);
+		put_event(&log, cases[i].pcr, 0x80000006, measured, measured);
+		digest("SHA256", &measured, 1, hashed, NULL);
+		extend(value, hashed);
+		for (size_t k = 0; k < 3 && cases[i].texts[k]; k++) {
+			char text[64];
+			int size = snprintf(text, sizeof(text), "Exit Boot Services %s",
+					    cases[i].texts[k]);
+
+			digest("SHA256", &SPAN(text, (size_t)size), 1, hashed, NULL);
+			extend(value, hashed);
+		}
+		snprintf(name, sizeof(name), "tpm.pcr.sha256.%u", cases[i].pcr);
+		claim_bytes(&a, name, SPAN_OF(value));
+		EXPECT(!event_log_replay(&a, SPAN(log.bytes, log.size), true), cases[i].name);
+		EXPECT(begins(first_problem(a.result), cases[i].good ? "" : "eventlog.replay"),
+		       cases[i].name);
+		EXPECT(!!cattest_result_find(a.result, "eventlog.replayed") == cases[i].good,
+		       cases[i].name);
+		cattest_result_free(a.result);
+	}
+}
+
 /* Keys that a TPM cannot have, and curves that are not known here. */
 static void test_public_areas(void)
 {
@@ -862,6 +914,7 @@ int main(void)
 	test_log_facts();
 	test_log_form();
 	test_log_launch();
+	test_log_final_events();
 	test_public_areas();
 	test_log_limits();
 	for (size_t i = 0; i < KEY_COUNT; i++)
