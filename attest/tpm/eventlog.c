@@ -68,6 +68,16 @@ static size_t filler_start(struct span log)
 	return at;
 }
 
+/*
+ * By its signature; or 24 zeroes in place of it, the class and the versions: so the attestation agent of Confidential Containers starts a log
+ * of its own where the firmware has none.
+ */
+static bool is_header(struct span data)
+{
+	return span_starts(data, SPEC_ID_03, 16) ||
+	       (data.size >= 24 + 4 && span_is_zero(SPAN(data.data, 24)));
+}
+
 int log_open(struct span log, struct log_reader *ret_reader, struct cattest_error *err)
 {
 	struct log_reader r = { .c = CURSOR(log), .filler = filler_start(log) };
@@ -84,7 +94,7 @@ int log_open(struct span log, struct log_reader *ret_reader, struct cattest_erro
 	data = take(&c, take_le32(&c));
 	if (c.bad)
 		return fail(err, -EBADMSG, "event log: its first event is cut short");
-	if (type == EV_NO_ACTION && span_starts(data, SPEC_ID_03, 16)) {
+	if (type == EV_NO_ACTION && is_header(data)) {
 		/* The header is in register 0; of CC logs, in 0 or 1. */
 		if (index > 1)
 			return fail(err, -EBADMSG, "event log: its header is in register %u",

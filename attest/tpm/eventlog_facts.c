@@ -132,6 +132,24 @@ static bool is_text(struct span in)
 	return size;
 }
 
+/* TCG_PCClientTaggedEvent (PFP, 10.4.2.1): an identifier, a size, and here a text of that size. */
+static bool tagged_text(struct span in, struct span *ret_text)
+{
+	struct cursor c = CURSOR(in);
+	uint32_t size;
+	struct span text;
+
+	take_le32(&c);
+	size = take_le32(&c);
+	text = take(&c, size);
+	if (c.bad || cursor_left(&c) || !is_text(text))
+		return false;
+	if (!text.data[text.size - 1])
+		text.size--;
+	*ret_text = text;
+	return true;
+}
+
 static void describe_data(const struct log_event *e, char *text, size_t room)
 {
 	struct span guid, name, data, shown = e->data;
@@ -142,7 +160,9 @@ static void describe_data(const struct log_event *e, char *text, size_t room)
 	if (e->type >> 4 == 0x8000000 && variable_parse(e->data, &guid, &name, &data) &&
 	    utf16_text(name, text, room))
 		return;
-	if (is_text(e->data))
+	if (e->type == EV_EVENT_TAG && tagged_text(e->data, &shown))
+		safe_text(shown, text, room);
+	else if (is_text(e->data))
 		safe_text(shown, text, room);
 	else if (e->type != EV_IPL || e->data.size < 2 || e->data.data[1] ||
 		 !utf16_text(e->data, text, room))

@@ -12,6 +12,7 @@
 /* TCG PC Client Platform Firmware Profile 1.06, 10.4.1 */
 enum log_event_type {
 	EV_NO_ACTION = 0x3,
+	EV_EVENT_TAG = 0x6,
 	EV_IPL = 0xd,
 	EV_EFI_ACTION = 0x80000007,
 };

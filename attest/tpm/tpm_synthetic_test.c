@@ -811,6 +811,38 @@ static void test_log_launch(void)
 	}
 }
 
+/* A log without a firmware's: the header's signature is zeroes; its events are tagged texts. */
+static void test_log_agent(void)
+{
+	static const struct cattest_expect expect;
+	static const char event[] = "\x4c\x45\x41\x41\x13\0\0\0domain pull content";
+	struct span measured = SPAN(event, sizeof(event) - 1);
+	struct cattest_error err;
+	struct appraisal a = { .result = result_new(), .err = &err, .expect = &expect };
+	uint8_t hashed[32], value[32] = { 0 };
+	struct out log;
+
+	put_header(&log);
+	memset(log.bytes + 32, 0, 24);
+	put_event(&log, 23, 6, measured, measured);
+	digest("SHA256", &measured, 1, hashed, NULL);
+	extend(value, hashed);
+	claim_bytes(&a, "tpm.pcr.sha256.23", SPAN_OF(value));
+	EXPECT(event_log_detect(SPAN(log.bytes, log.size)), "detected");
+	EXPECT(!event_log_replay(&a, SPAN(log.bytes, log.size), true), err.text);
+	EXPECT(has_string(a.result, "eventlog.replayed", "sha256:23") &&
+		       has_string(a.result, "eventlog.format", "tcg-crypto-agile"),
+	       "replayed");
+	EXPECT(string_count(a.result, "eventlog.events") == 1 &&
+		       strstr(cattest_result_find(a.result, "eventlog.events")->strings[0],
+			      " domain pull content"),
+	       "its text");
+	cattest_result_free(a.result);
+	/* A first event that only begins so. */
+	log.bytes[56] = 9;
+	EXPECT(!event_log_detect(SPAN(log.bytes, log.size)), "not detected");
+}
+
 /* A log that was taken before ExitBootServices: PCR 5 has two events more, or three, or others. */
 static void test_log_final_events(void)
 {
@@ -915,6 +947,7 @@ int main(void)
 	test_log_form();
 	test_log_launch();
 	test_log_final_events();
+	test_log_agent();
 	test_public_areas();
 	test_log_limits();
 	for (size_t i = 0; i < KEY_COUNT; i++)
