@@ -18,6 +18,10 @@
  * [24 times hex, SHA-256]}}; and its Azure quotes: {"message": hex, "signature": hex (bare RSASSA
  * with SHA-256), "pcrs": [...]}, whose key comes from elsewhere.
  *
+ * go-attestation's: what a machine sends, {"Public": TPMT_PUBLIC, "Quotes": [{"Version", "Quote", "Signature"}], "PCRs":
+ * [{"Index", "Digest", "DigestAlg": 3 SHA-1, 5 SHA-256, 6 SHA-384, 7 SHA-512}], "EventLog"}, and what its tools store,
+ * {"Static", "AK": {"Public", ...}, "Quote": {"Quote", "Signature", ...}, "Log": {"PCRs", "Raw", ...}}; other members are of no use here.
+ *
  * Keylime's: r<quote>:<signature>:<PCR file of tpm2-tools>, each in base64.
  */
 #include "attest/tpm/evidence.h"
@@ -267,11 +271,99 @@ static int from_azure(struct tpm_evidence *e, json_t *object, struct cattest_err
 	return code;
 }
 
+/* crypto.Hash of Go; 0: none that is known here. */
+static uint16_t hash_of_go(json_int_t number)
+{
+	return number == 3   ? TPM_SHA1
+	       : number == 5 ? TPM_SHA256
+	       : number == 6 ? TPM_SHA384
+	       : number == 7 ? TPM_SHA512
+			     : 0;
+}
+
+static int pcrs_from_go(struct tpm_evidence *e, const json_t *list, struct tpm_pcrs *ret,
+			struct cattest_error *err)
+{
+	json_t *pcr;
+	size_t i;
+
+	json_array_foreach(list, i, pcr) {
+		json_int_t n = json_integer_value(json_object_get(pcr, "Index"));
+		uint16_t hash = hash_of_go(json_integer_value(json_object_get(pcr, "DigestAlg")));
+		struct span value = { 0 };
+		int code = member_base64(e, pcr, "Digest", false, &value, err);
+
+		if (code)
+			return code;
+		if (!json_is_integer(json_object_get(pcr, "Index")) || n < 0 ||
+		    n >= TPM_PCR_COUNT || !hash || value.size != tpm_hash_size(hash) ||
+		    ret->value[tpm_bank_index(hash)][n].size)
+			return fail(
+				err, -EBADMSG,
+				"tpm: element %zu of \"PCRs\" is no register's value, or one that was there before",
+				i);
+		ret->value[tpm_bank_index(hash)][n] = value;
+	}
+	return 0;
+}
+
+static int quote_from_go(struct tpm_evidence *e, const json_t *quote, struct cattest_error *err)
+{
+	struct tpm_evidence_quote *q = &e->quote[e->quote_count];
+	int code;
+
+	if (e->quote_count == TPM_QUOTES_MAX)
+		return fail(err, -EBADMSG, "tpm: more than %d quotes", TPM_QUOTES_MAX);
+	code = member_base64(e, quote, "Quote", false, &q->message, err);
+	if (!code)
+		code = member_base64(e, quote, "Signature", false, &q->signature, err);
+	e->quote_count++;
+	return code;
+}
+
+/* quotes: one, or a list */
+static int from_go(struct tpm_evidence *e, const json_t *ak, const json_t *quotes,
+		   const json_t *pcrs, const json_t *log, struct cattest_error *err)
+{
+	struct tpm_pcrs values = { 0 };
+	int code = member_base64(e, ak, "Public", false, &e->ak, err);
+
+	e->form = "go-attestation's JSON";
+	if (json_is_object(quotes) && !code)
+		code = quote_from_go(e, quotes, err);
+	for (size_t i = 0; !code && i < json_array_size(quotes); i++)
+		code = quote_from_go(e, json_array_get(quotes, i), err);
+	if (!code && !e->quote_count)
+		code = fail(err, -EBADMSG, "tpm: \"Quotes\" has none");
+	if (!code && json_is_string(log))
+		code = from_base64(e, json_string_value(log), json_string_length(log), "the log",
+				   &e->event_log, err);
+	if (!code)
+		code = pcrs_from_go(e, pcrs, &values, err);
+	for (size_t i = 0; i < e->quote_count; i++) {
+		e->quote[i].pcrs = values;
+		e->quote[i].has_pcrs = json_is_array(pcrs);
+	}
+	return code;
+}
+
+/* TPMVersion of go-attestation: 1 is TPM 1.2, whose quotes are other structures. */
+static int from_go_dump(struct tpm_evidence *e, json_t *object, struct cattest_error *err)
+{
+	const json_t *log = json_object_get(object, "Log");
+
+	if (json_integer_value(json_object_get(json_object_get(object, "Static"), "TPMVersion")) ==
+	    1)
+		return fail(err, -ENOTSUP, "tpm: a quote of a TPM 1.2, which is not judged here");
+	return from_go(e, json_object_get(object, "AK"), json_object_get(object, "Quote"),
+		       json_object_get(log, "PCRs"), json_object_get(log, "Raw"), err);
+}
+
 #define JSON_DEPTH_MAX 4
 
 /*
  * Cheap, since every text in JSON is asked: an object, and somewhere the name that each of our
- * forms has ("quote" or "tpm_quote", or "message").
+ * forms has ("quote" or "tpm_quote", "Quote" or "Quotes", or "message").
  */
 static bool looks_like_object(struct span in)
 {
@@ -281,7 +373,7 @@ static bool looks_like_object(struct span in)
 				in.data[at] == '\t'))
 		at++;
 	return at < in.size && in.data[at] == '{' && in.size <= TPM_JSON_MAX &&
-	       (memmem(in.data, in.size, "quote\"", 6) ||
+	       (memmem(in.data, in.size, "quote\"", 6) || memmem(in.data, in.size, "\"Quote", 6) ||
 		memmem(in.data, in.size, "\"message\"", 9));
 }
 
@@ -305,6 +397,15 @@ int tpm_evidence_from_json(struct span in, struct tpm_evidence *e, struct cattes
 	    json_is_string(json_object_get(object, "signature")) &&
 	    json_is_array(json_object_get(object, "pcrs")))
 		return from_azure(e, object, err);
+	if (json_is_string(json_object_get(object, "Public")) &&
+	    json_is_array(json_object_get(object, "Quotes")))
+		return from_go(e, object, json_object_get(object, "Quotes"),
+			       json_object_get(object, "PCRs"), json_object_get(object, "EventLog"),
+			       err);
+	if (json_is_object(json_object_get(object, "Static")) &&
+	    json_is_object(json_object_get(object, "AK")) &&
+	    json_is_object(json_object_get(object, "Quote")))
+		return from_go_dump(e, object, err);
 	return -ENOENT;
 }
 

@@ -122,6 +122,8 @@ struct setup {
 	const char *raw_signature; /* hex of a whole TPMT_SIGNATURE */
 	const char *extra_member;
 	struct certificate_marks marks;
+	int go_form; /* 1, 2: as go-attestation sends, or stores it */
+	int go_version, go_pcr_twice, go_alg;
 };
 
 static uint8_t pcr_values[2][24][32]; /* SHA-256; SHA-1 in the first 20 bytes */
@@ -301,6 +303,50 @@ static json_t *certificate_json(X509 *cert)
 	return json;
 }
 
+static json_t *go_pcrs(const struct setup *s)
+{
+	json_t *list = json_array();
+
+	for (int bank = 0; bank < 2; bank++)
+		for (unsigned n = 0; n < 10; n++) {
+			const uint8_t *value = bank && n == 7 && s->pcr7 ? s->pcr7
+									 : pcr_values[bank][n];
+			uint8_t copy[32];
+
+			memcpy(copy, value, 32);
+			copy[0] ^= s->wrong_pcr && n == 7;
+			json_array_append_new(
+				list, json_pack("{s:i,s:o,s:i}", "Index",
+						s->go_pcr_twice ? (int)(n / 2) : (int)n, "Digest",
+						base64_json(copy, bank ? 32 : 20), "DigestAlg",
+						s->go_alg ? s->go_alg
+						: bank	  ? 5
+							  : 3));
+		}
+	return list;
+}
+
+/* Takes object, which is of our form. */
+static json_t *go_form(const struct setup *s, json_t *object)
+{
+	json_t *quote = json_pack("{s:i,s:O,s:O}", "Version", 2, "Quote",
+				  json_object_get(object, "quote"), "Signature",
+				  json_object_get(object, "signature")),
+	       *ak = json_object_get(object, "ak"), *log = json_object_get(object, "event_log"),
+	       *made;
+
+	if (s->go_form == 1)
+		made = json_pack("{s:i,s:O,s:[o],s:o,s:O?}", "TPMVersion", 2, "Public", ak,
+				 "Quotes", quote, "PCRs", go_pcrs(s), "EventLog", log);
+	else
+		made = json_pack("{s:{s:i,s:n},s:{s:O,s:b},s:o,s:{s:o,s:i,s:O?}}", "Static",
+				 "TPMVersion", s->go_version ? s->go_version : 2, "EKPem", "AK",
+				 "Public", ak, "UseTCSDActivationFormat", 0, "Quote", quote, "Log",
+				 "PCRs", go_pcrs(s), "PCRAlg", 0, "Raw", log);
+	json_decref(object);
+	return made;
+}
+
 static char *make_evidence(const struct setup *s)
 {
 	json_t *object = json_object();
@@ -339,6 +385,8 @@ static char *make_evidence(const struct setup *s)
 		json_object_set_new(object, "event_log", base64_json(s->log, s->log_size));
 	if (s->extra_member)
 		json_object_set_new(object, s->extra_member, json_string(""));
+	if (s->go_form)
+		object = go_form(s, object);
 	text = json_dumps(object, 0);
 	json_decref(object);
 	return text;
@@ -467,6 +515,35 @@ static void test_form(void)
 	CASE("tpm.quote.pcrs", .pinned = true, .wrong_digest_hash = true);
 	CASE("?tpm.quote.pcrs", .pinned = true, .missing_pcr = true);
 	CASE("?tpm.quote.pcrs", .pinned = true, .no_pcrs = true);
+}
+
+/* go-attestation's two forms: judged as ours are, and what they can have wrong. */
+static void test_go_forms(void)
+{
+	for (int form = 1; form <= 2; form++) {
+		struct cattest_result *r;
+
+		CASE("", .pinned = true, .go_form = form);
+		CASE("", .pinned = true, .go_form = form, .two_banks = true, .scheme = TPM_RSAPSS);
+		CASE("", .pinned = true, .go_form = form, .key = KEY_P256, .scheme = TPM_ECDSA);
+		CASE("?tpm.ak.trust", .go_form = form);
+		CASE("tpm.quote.pcrs", .pinned = true, .go_form = form, .wrong_pcr = true);
+		CASE("tpm.quote.signature", .pinned = true, .go_form = form, .hash = TPM_SHA1);
+		CASE("error: tpm: element 1 of \"PCRs\"", .pinned = true, .go_form = form,
+		     .go_pcr_twice = true);
+		CASE("error: tpm: element 10 of \"PCRs\"", .pinned = true, .go_form = form,
+		     .go_alg = 3);
+		CASE("error: tpm: element 0 of \"PCRs\"", .pinned = true, .go_form = form,
+		     .go_alg = 4);
+		outcome(&(struct setup){ .pinned = true, .go_form = form, .two_banks = true }, NULL,
+			0, &r);
+		EXPECT(r && cattest_result_find(r, "tpm.pcr.sha256.8") &&
+			       cattest_result_find(r, "tpm.pcr.sha1.7") &&
+			       !cattest_result_find(r, "tpm.pcr.sha256.1"),
+		       "those selected");
+		cattest_result_free(r);
+	}
+	CASE("error: tpm: a quote of a TPM 1.2", .pinned = true, .go_form = 2, .go_version = 1);
 }
 
 static void test_trust(void)
@@ -942,6 +1019,7 @@ int main(void)
 	test_schemes();
 	test_form();
 	test_trust();
+	test_go_forms();
 	test_binding();
 	test_log_facts();
 	test_log_form();
