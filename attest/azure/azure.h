@@ -47,6 +47,7 @@ struct azure_evidence {
 	struct tpm_pcrs pcrs; /* SHA-256 */
 	struct span vek;      /* SNP: DER or PEM; may be empty */
 	struct span td_quote; /* TDX; may be empty */
+	struct span log;      /* of what extended the vTPM's registers; may be empty */
 	uint8_t *owned[AZURE_OWNED_MAX];
 	size_t owned_count;
 };

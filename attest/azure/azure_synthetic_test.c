@@ -31,6 +31,9 @@ struct setup {
 	int break_pcr; /* PCR whose value is changed */
 	bool truncate_hash, no_vcek, td_quote, unknown_member;
 	const char *pcr_count; /* "23": one is missing */
+	const uint8_t *pcr23, *log;
+	size_t log_size;
+	bool null_log;
 	struct cattest_expect expect;
 };
 
@@ -138,6 +141,8 @@ static size_t make_quote(const struct setup *s, uint8_t out[256])
 
 	for (size_t i = 0; i < 24; i++)
 		memset(values + 32 * i, (int)i, 32);
+	if (s->pcr23)
+		memcpy(values + 23 * sizeof(hash), s->pcr23, sizeof(hash));
 	must(digest("SHA256", &SPAN_OF(values), 1, hash, NULL) == 0, "hash");
 	at += put_be(out + at, 0xff544347, 4);
 	at += put_be(out + at, 0x8018, 2);
@@ -208,6 +213,8 @@ static json_t *quote_json(const struct setup *s)
 	EVP_MD_CTX_free(ctx);
 	for (unsigned long i = 0; i < count; i++) {
 		memset(pcr, (int)i, sizeof(pcr));
+		if (i == 23 && s->pcr23)
+			memcpy(pcr, s->pcr23, sizeof(pcr));
 		if ((int)i == s->break_pcr)
 			pcr[31] ^= 1;
 		json_array_append_new(pcrs, s->version ? hex_json(pcr, 32) : list_json(pcr, 32));
@@ -240,6 +247,9 @@ static char *make_evidence(const struct setup *s)
 		json_object_set_new(root, "td_quote", json_string("AAAA"));
 	if (s->unknown_member)
 		json_object_set_new(root, "something", json_true());
+	if (s->log || s->null_log)
+		json_object_set_new(root, "cc_eventlog",
+				    s->log ? base64_json(s->log, s->log_size) : json_null());
 	text = json_dumps(root, JSON_COMPACT);
 	must(text, "JSON");
 	OPENSSL_free(d.data);
@@ -433,6 +443,51 @@ static void test_decode(void)
 	free(text);
 }
 
+/* A log of run-time measurements comes along: header and one event in PCR 23. */
+static void test_log(void)
+{
+	static const char event[] = "\x4c\x45\x41\x41\x13\0\0\0domain pull content";
+	struct span measured = SPAN(event, sizeof(event) - 1), parts[2];
+	uint8_t log[256] = { 0 }, zero[32] = { 0 }, hashed[32], pcr23[32];
+	struct setup s = base();
+	struct verified got;
+	size_t at = 65;
+
+	must(digest("SHA256", &measured, 1, hashed, NULL) == 0, "hash");
+	parts[0] = SPAN_OF(zero);
+	parts[1] = SPAN_OF(hashed);
+	must(digest("SHA256", parts, 2, pcr23, NULL) == 0, "hash");
+	put_le(log + 4, 3, 4);	       /* EV_NO_ACTION */
+	put_le(log + 28, 33, 4);       /* its data: no signature, */
+	put_le(log + 56, 1, 4);	       /* one hash: */
+	put_le(log + 60, 0x20000b, 4); /* SHA-256 of 32 bytes */
+	put_le(log + at, 23, 4);
+	put_le(log + at + 4, 6, 4); /* EV_EVENT_TAG */
+	put_le(log + at + 8, 1, 4);
+	put_le(log + at + 12, 0x0b, 2);
+	memcpy(log + at + 14, hashed, 32);
+	put_le(log + at + 46, measured.size, 4);
+	memcpy(log + at + 50, measured.data, measured.size);
+	at += 50 + measured.size;
+	s.null_log = true;
+	expect_run("no log", &s, OUTCOME_GOOD, NULL);
+	s.log = log;
+	s.log_size = at;
+	expect_run("a log of another value", &s, OUTCOME_REFUSED, "eventlog.replay");
+	s.pcr23 = pcr23;
+	got = run(&s);
+	EXPECT(got.result && cattest_result_find(got.result, "eventlog.replayed"), "replayed");
+	expect_outcome("a log", got, OUTCOME_GOOD, NULL);
+	s.version = 0;
+	expect_run("a log beside the old form", &s, OUTCOME_GOOD, NULL);
+	s.log_size = at - 1;
+	expect_run("a log that is cut", &s, OUTCOME_ERROR, NULL);
+	/* The caller's goes first. */
+	s.expect.event_log = log;
+	s.expect.event_log_size = at;
+	expect_run("the caller's log", &s, OUTCOME_GOOD, NULL);
+}
+
 int main(void)
 {
 	struct test_vek t = {
@@ -457,6 +512,7 @@ int main(void)
 	test_good();
 	test_binding();
 	test_links();
+	test_log();
 	test_keys();
 	test_form();
 	test_tdx_alone();

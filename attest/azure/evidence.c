@@ -9,7 +9,8 @@
  *   quote alone          {signature, message, pcrs} in bincode: u64 counts, little endian (in JSON
  *                        it is attest/tpm's)
  *
- * A quote has all 24 PCRs of the SHA-256 bank beside it. Unknown members are errors.
+ * A quote has all 24 PCRs of the SHA-256 bank beside it. Any of the JSON may have cc_eventlog: null, or a log in base64. Other members are
+ * errors.
  */
 #include "attest/azure/azure.h"
 #include "attest/snp/snp.h"
@@ -23,6 +24,7 @@
 #define PCR_SIZE 32u
 #define VEK_MAX 65536u
 #define TD_QUOTE_MAX 131072u
+#define LOG_MAX (SNP_JSON_MAX / 4 * 3)
 #define JSON_VERSION_MAX 2
 
 static int own(struct azure_evidence *e, uint8_t *data, size_t size, struct span *ret)
@@ -117,6 +119,11 @@ static int json_member(struct azure_evidence *e, const char *name, const json_t 
 	if (!strcmp(name, "td_quote"))
 		return member_bytes(e, value, SNP_JSON_BASE64, TD_QUOTE_MAX, name, &e->td_quote,
 				    err);
+	if (!strcmp(name, "cc_eventlog"))
+		return json_is_null(value) || (json_is_string(value) && !json_string_length(value))
+			       ? 0
+			       : member_bytes(e, value, SNP_JSON_BASE64, LOG_MAX, name, &e->log,
+					      err);
 	return fail(err, -EBADMSG,
 		    "Azure evidence has a member that is not known here, or one twice");
 }

@@ -170,12 +170,14 @@ static int make_request(const struct azure_evidence *e, struct tpm_quote_request
 	return r;
 }
 
-static int replay_log(struct appraisal *a, bool signed_ok)
+/* The caller's log goes before the evidence's own. */
+static int replay_log(struct appraisal *a, const struct azure_evidence *e, bool signed_ok)
 {
-	const struct cattest_expect *e = a->expect;
+	struct span log = a->expect->event_log
+				  ? SPAN(a->expect->event_log, a->expect->event_log_size)
+				  : e->log;
 
-	return e->event_log ? event_log_replay(a, SPAN(e->event_log, e->event_log_size), signed_ok)
-			    : 0;
+	return log.size ? event_log_replay(a, log, signed_ok) : 0;
 }
 
 /* Version 2: the guest wrote its report data into the vTPM before the quote. */
@@ -215,7 +217,7 @@ static int appraise_quote(struct appraisal *a, const struct azure_evidence *e,
 		good = tpm_quote_appraise_with_key(a, &request);
 	check_user_data(a, e, rt, &request.quote);
 	check_binding(a, request.quote.extra_data);
-	return replay_log(a, good && trusted);
+	return replay_log(a, e, good && trusted);
 }
 
 static void claim_runtime(struct appraisal *a, const struct azure_hcl *hcl,
@@ -330,7 +332,7 @@ static int judge_quote(struct appraisal *a, const struct azure_evidence *e)
 	claim_string(a, "root", "custom");
 	good = tpm_quote_appraise_with_key(a, &request);
 	check_binding(a, request.quote.extra_data);
-	return replay_log(a, good);
+	return replay_log(a, e, good);
 }
 
 static int appraise_quote_alone(struct appraisal *a, struct span in)
