@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a certificate is of an attestation key. A manufacturer's CA also certifies keys that sign whatever their owner wants (IDevID), and
+ * Whether a certificate is of an attestation key, or of an endorsement key. A manufacturer's CA also certifies keys that sign whatever their owner wants (IDevID), and
  * endorsement keys: with such a key a "quote" can be made up, since nothing in the evidence that is signed says what kind of key it is.
  * TCG (TPM 2.0 Keys for Device Identity and Attestation 1.0; EK Credential Profile 2.5) has two marks for a key that
  * was verified to be restricted: the policy tcg-cap-verifiedTPMRestricted and the purpose tcg-kp-AIKCertificate. A certificate with other
  * purposes, or with other policies of that list and not this one, is refused. One that is silent (vTPMs of Google's cloud), or that calls a
  * signing key an endorsement key (the same, before 2023; the profile has those restricted too), is left to whoever chose the root.
+ *
+ * Who has a certified key that decrypts what its owner wants could open any credential: as an endorsement key counts none that is marked for
+ * other purposes, for signatures alone, or as one of TCG's device keys.
  */
 #include "attest/tpm/tpm.h"
 
@@ -82,5 +85,22 @@ const char *tpm_ak_certificate_problem(X509 *cert, bool *ret_marked)
 	if (m.purposes && !m.purpose_ak && !m.purpose_ek && !m.restricted)
 		return "a key for other purposes than attestation";
 	*ret_marked = m.purpose_ak || m.restricted;
+	return NULL;
+}
+
+const char *tpm_ek_certificate_problem(X509 *cert)
+{
+	struct marks m = { false };
+	uint32_t usage = X509_get_key_usage(cert);
+
+	read_purposes(cert, &m);
+	read_policies(cert, &m);
+	if (m.malformed)
+		return "an extension of it is malformed";
+	/* Encipherment of RSA keys, agreement of those on curves */
+	if (usage != UINT32_MAX && !(usage & (KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT)))
+		return "of a key that is not for encryption";
+	if (m.verified || (m.purposes && !m.purpose_ek))
+		return "of a key for other purposes than endorsement";
 	return NULL;
 }

@@ -57,6 +57,7 @@ static int check_endorsement(struct cattest_verifier *v, int64_t now,
 	struct path_result path = { 0 };
 	EVP_PKEY *key = tpm_public_key(ek),
 		 *certified = certificates->count ? X509_get0_pubkey(certificates->items[0]) : NULL;
+	const char *problem = NULL;
 	int ret = 0;
 
 	if (!a.result || !key) {
@@ -76,6 +77,11 @@ static int check_endorsement(struct cattest_verifier *v, int64_t now,
 		ret = fail(
 			err, -EKEYREJECTED,
 			"tpm: the endorsement key's certificate leads to no root that was given");
+	if (!ret)
+		problem = tpm_ek_certificate_problem(certificates->items[0]);
+	if (problem)
+		ret = fail(err, -EKEYREJECTED, "tpm: the endorsement key's certificate is %s",
+			   problem);
 	if (!ret && (!certified || EVP_PKEY_eq(certified, key) != 1))
 		ret = fail(err, -EKEYREJECTED,
 			   "tpm: the certificate is of another endorsement key");

@@ -104,6 +104,9 @@ void tpm_quote_claims(struct appraisal *a, const struct tpm_quote_request *reque
  */
 const char *tpm_ak_certificate_problem(X509 *cert, bool *ret_marked);
 
+/* Why the certificate is of no endorsement key, or NULL. */
+const char *tpm_ek_certificate_problem(X509 *cert);
+
 /* --- Public areas and names --- */
 /* TPMA_OBJECT (part 2, 8.3) */
 #define TPMA_FIXED_TPM (1u << 1)

@@ -193,6 +193,45 @@ static void test_credential(const char *name)
 	       name);
 }
 
+/* Certificates of the same CA for the same key that are none of an endorsement key. */
+static void test_ek_certificates(struct span root, int64_t now)
+{
+	static const struct {
+		const char *extensions, *word; /* word NULL: taken */
+	} cases[] = {
+		{ "basicConstraints=critical,CA:FALSE\n", NULL },
+		{ "keyUsage=critical,keyAgreement\nextendedKeyUsage=2.23.133.8.1,clientAuth\n",
+		  NULL },
+		{ "keyUsage=critical,digitalSignature\n", "not for encryption" },
+		{ "keyUsage=keyEncipherment\nextendedKeyUsage=clientAuth\n", "other purposes" },
+		{ "extendedKeyUsage=2.23.133.8.3\n", "other purposes" },
+		{ "keyUsage=keyEncipherment\ncertificatePolicies=2.23.133.11.1.2\n",
+		  "other purposes" },
+	};
+	struct cattest_verifier *v = cattest_verifier_new();
+	struct cattest_error err = { .text = "" };
+
+	EXPECT(!cattest_add_root(v, CATTEST_ROOT_TPM, root.data, root.size, &err), err.text);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct x509_list list = { 0 };
+		struct tpm_challenge challenge;
+		int ret;
+
+		store("other.ext", cases[i].extensions, strlen(cases[i].extensions), SPAN("", 0));
+		MUST("openssl", "x509", "-new", "-force_pubkey", "%/ek.pem", "-subj", "/CN=EK",
+		     "-CA", "%/root.pem", "-CAkey", "%/root.key", "-extfile", "%/other.ext", "-out",
+		     "%/other.crt");
+		EXPECT(!x509_list_from(load("other.crt"), &list), cases[i].extensions);
+		ret = tpm_challenge_make(v, now, &list, load("ek.pub"), load("ak.pub"), &challenge,
+					 &err);
+		EXPECT(cases[i].word ? ret == -EKEYREJECTED && strstr(err.text, cases[i].word)
+				     : !ret,
+		       cases[i].extensions);
+		x509_list_done(&list);
+	}
+	cattest_verifier_free(v);
+}
+
 /* A manufacturer's certificate for the EK, made here: enrolment as a relying party does it. */
 static void test_enrolment(const char *name)
 {
@@ -441,6 +480,7 @@ int main(void)
 		test_keys("rsa3072", "rsa", "sha256", "rsassa");
 		test_keys("rsa", "rsa", "sha512", "rsapss");
 		test_keys("rsa", "rsa", "sha512", "rsassa");
+		test_ek_certificates(load("root.pem"), time(NULL) + 60);
 	}
 	if (tpm > 0) {
 		kill(tpm, SIGTERM);
