@@ -309,7 +309,10 @@ static int parse_json(struct span in, struct snp_evidence *e, struct cattest_err
 	if (!root)
 		return -EBADMSG;
 	json_object_foreach(root, name, value)
-		if (strcmp(name, "attestation_report") && strcmp(name, "cert_chain"))
+		if (!strcmp(name, "serial_number"))
+			r = fail(err, -ENOTSUP,
+				 "this is evidence of Hygon CSV, which is not judged here");
+		else if (!r && strcmp(name, "attestation_report") && strcmp(name, "cert_chain"))
 			r = fail(
 				err, -EBADMSG,
 				"SNP evidence has a member that is neither attestation_report nor cert_chain");

@@ -903,6 +903,7 @@ static void test_json(void)
 	char hex[2 * SNP_REPORT_SIZE + 1], *text = malloc(65536), *cert = malloc(16384);
 	static const char *const bad[] = {
 		"{\"attestation_report\":7}",
+		"{\"attestation_report\":{},\"cert_chain\":{},\"serial_number\":\"1\"}",
 		"{\"attestation_report\":\"\"}",
 		"{\"attestation_report\":{\"version\":3,\"version\":3}}",
 		"{\"attestation_report\":{\"version\":-1}}",

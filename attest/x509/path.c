@@ -74,6 +74,16 @@ static bool link_good(struct search *s, X509 *cert, X509 *issuer)
 	return false;
 }
 
+/* Of roots that the caller gave: by any algorithm, SHA-1 as many old ones, since nothing rests on it (RFC 5280, 6.1.1 (d)). */
+static bool signed_itself(X509 *root)
+{
+	EVP_PKEY *key = X509_get0_pubkey(root);
+	bool ok = key && X509_verify(root, key) == 1;
+
+	ERR_clear_error();
+	return ok;
+}
+
 /* Whether the path may end at its last certificate. */
 static bool at_root(struct search *s, struct path *p)
 {
@@ -82,19 +92,20 @@ static bool at_root(struct search *s, struct path *p)
 
 	if (p->count < 2)
 		return false;
-	if (self && !link_good(s, top, top))
-		return false;
 	p->root = verifier_root(s->a->verifier, s->request->root, x509_spki(top));
-	if (!p->root)
-		return self && s->pass == PASS_ANY_ROOT;
-	if (self)
-		return true;
 	/* What an unsigned certificate says is only good if the caller gave it. */
-	for (size_t i = 0; (added = verifier_root_certificate(s->a->verifier, s->request->root, i));
+	for (size_t i = 0;
+	     p->root && (added = verifier_root_certificate(s->a->verifier, s->request->root, i));
 	     i++)
-		if (!X509_cmp(added, top))
-			return true;
-	return false;
+		if (!X509_cmp(added, top)) {
+			bool ok = !self || signed_itself(top);
+
+			s->bad_signature |= !ok;
+			return ok;
+		}
+	if (!self || !link_good(s, top, top))
+		return false;
+	return p->root || s->pass == PASS_ANY_ROOT;
 }
 
 static bool search_up(struct search *s, struct path *p);

@@ -254,6 +254,8 @@ static void test_algorithms(void)
 	REFUSED("RSA-PSS with SHA-1", "not accepted", p.middle.key = rsa2048;
 		p.leaf.signer = rsa2048; p.leaf.hash = "SHA1"; p.leaf.pss_salt = 20);
 	REFUSED("SHA-1", "not accepted", p.leaf.hash = "SHA1");
+	REFUSED("SHA-1 of the root's key", "not accepted", p.middle.hash = "SHA1");
+	ACCEPTED("SHA-1 on the root itself, which the caller gave", p.root.hash = "SHA1");
 	REFUSED("SHA-224", "not accepted", p.leaf.hash = "SHA224");
 	ACCEPTED("ECDSA with SHA-512", p.leaf.hash = "SHA512");
 	REFUSED("RSA 1024", "not accepted", p.middle.key = rsa1024; p.leaf.signer = rsa1024);
