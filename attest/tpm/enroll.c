@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/rand.h>
 
 static const char *endorsement_problem(const struct tpm_public *ek)
@@ -38,6 +39,31 @@ static const char *attestation_problem(const struct tpm_public *ak)
 	return NULL;
 }
 
+/*
+ * The key of a certificate; owned. Some manufacturers write RSAES-OAEP as its algorithm (PKCS #1, appendix A.2.1), which OpenSSL makes no key
+ * of: what follows is an RSAPublicKey all the same.
+ */
+static EVP_PKEY *certified_key(X509 *cert)
+{
+	EVP_PKEY *key = X509_get0_pubkey(cert);
+	ASN1_OBJECT *algorithm;
+	const unsigned char *der;
+	int size;
+
+	if (key) {
+		EVP_PKEY_up_ref(key);
+		return key;
+	}
+	ERR_clear_error();
+	if (X509_PUBKEY_get0_param(&algorithm, &der, &size, NULL, X509_get_X509_PUBKEY(cert)) !=
+		    1 ||
+	    OBJ_obj2nid(algorithm) != NID_rsaesOaep)
+		return NULL;
+	key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &der, size);
+	ERR_clear_error();
+	return key;
+}
+
 /* The certificate's path, and that it is of this key. */
 static int check_endorsement(struct cattest_verifier *v, int64_t now,
 			     const struct x509_list *certificates, const struct tpm_public *ek,
@@ -56,7 +82,7 @@ static int check_endorsement(struct cattest_verifier *v, int64_t now,
 					.certificates = certificates };
 	struct path_result path = { 0 };
 	EVP_PKEY *key = tpm_public_key(ek),
-		 *certified = certificates->count ? X509_get0_pubkey(certificates->items[0]) : NULL;
+		 *certified = certificates->count ? certified_key(certificates->items[0]) : NULL;
 	const char *problem = NULL;
 	int ret = 0;
 
@@ -87,6 +113,7 @@ static int check_endorsement(struct cattest_verifier *v, int64_t now,
 			   "tpm: the certificate is of another endorsement key");
 out:
 	cattest_result_free(a.result);
+	EVP_PKEY_free(certified);
 	EVP_PKEY_free(key);
 	return ret;
 }

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -193,6 +194,54 @@ static void test_credential(const char *name)
 	       name);
 }
 
+/* The last certificate again, its key's algorithm written as RSAES-OAEP; signed by the root. */
+static void as_oaep(X509 *cert)
+{
+	struct span pem = load("root.key");
+	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+	EVP_PKEY *root = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	unsigned char *der = NULL;
+	int size = i2d_PublicKey(X509_get0_pubkey(cert), &der);
+
+	EXPECT(root && size > 0 &&
+		       X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(cert),
+					      OBJ_nid2obj(NID_rsaesOaep), V_ASN1_NULL, NULL, der,
+					      size) == 1 &&
+		       X509_sign(cert, root, EVP_sha256()) > 0,
+	       "signed again");
+	EVP_PKEY_free(root);
+	BIO_free(bio);
+}
+
+static void test_oaep_certificate(struct cattest_verifier *v, int64_t now)
+{
+	struct cattest_error err = { .text = "" };
+	struct x509_list list = { 0 }, again = { 0 };
+	struct tpm_challenge challenge;
+	struct span other;
+	unsigned char *der = NULL;
+	int size;
+
+	EXPECT(!x509_list_from(load("ek.crt"), &list) && list.count == 1, "read");
+	as_oaep(list.items[0]);
+	size = i2d_X509(list.items[0], &der);
+	EXPECT(size > 0 && !x509_list_from(SPAN(der, (size_t)size), &again) &&
+		       !X509_get0_pubkey(again.items[0]),
+	       "no key for OpenSSL");
+	EXPECT(!tpm_challenge_make(v, now, &again, load("ek.pub"), load("ak.pub"), &challenge,
+				   &err),
+	       err.text);
+	/* Of another key: the modulus in the public area differs. */
+	other = load("ek.pub");
+	((uint8_t *)(uintptr_t)other.data)[other.size - 1] ^= 2;
+	EXPECT(tpm_challenge_make(v, now, &again, other, load("ak.pub"), &challenge, &err) ==
+		       -EKEYREJECTED,
+	       "another key");
+	OPENSSL_free(der);
+	x509_list_done(&list);
+	x509_list_done(&again);
+}
+
 /* Certificates of the same CA for the same key that are none of an endorsement key. */
 static void test_ek_certificates(struct span root, int64_t now)
 {
@@ -229,6 +278,7 @@ static void test_ek_certificates(struct span root, int64_t now)
 		       cases[i].extensions);
 		x509_list_done(&list);
 	}
+	test_oaep_certificate(v, now);
 	cattest_verifier_free(v);
 }
 
