@@ -127,6 +127,10 @@ for wrong in "--nosuch" "--at yesterday" "--report-data xyz" "--root intel" "--r
 	status "verify $wrong" 2 "$quote" $wrong
 	[ "$(wc -l <err)" = 1 ] || fail "verify $wrong: not one line: $(cat err)"
 done
+status "--rebuild, for which there are no images yet" 2 "$quote" --policy policy.yaml --collateral "$collateral" --at "$inside" \
+	--rebuild registry.example/app@sha256:00
+grep -q 'rebuild registry.example/app@sha256:00: cannot be decided.*images' err || fail "--rebuild does not say what is missing: $(cat err)"
+[ -s out ] && fail "--rebuild judged something: $(cat out)"
 status "no operand" 2
 status "no such file" 2 /nonexistent
 "$CLOISTER" dump --types | grep -qx sgx-quote || fail "dump --types"
