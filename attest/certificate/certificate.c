@@ -2,7 +2,8 @@
 /*
  * The evidence type "ratls-certificate": is the key of this certificate held by the environment that the evidence in it describes?
  *
- *   1. the certificate: version 3, no critical extension that nobody here knows, signed by its own key, valid now
+ *   1. the certificate: version 3, no critical extension that nobody here knows, valid now; signed by its own key, or by another's:
+ *      that is a claim ("certificate.self_signed"), and policies have to allow the latter (docs/decisions/21-issued-certificates.md)
  *   2. its key is the one in the claims buffer ("pubkey-hash"), or is what the evidence is bound to directly (legacy formats)
  *   3. the evidence, with all of its own steps, bound to the claims buffer by its report data
  *
@@ -10,6 +11,9 @@
  * nothing proves that the key never left the environment, or that the environment still runs. That is the known weakness of
  * RA-TLS (replay, relay, diversion); include/cloister/tls.h has a mode without it. A policy therefore has to say that it
  * does not need freshness, or pin "nonce".
+ *
+ * Invariant: no verdict rests on an issuer. What binds key and evidence is the evidence; an authority's signature is never looked
+ * at, and so what only it says (the subject) is no claim. Certificates behind the first must be the chain they seem to be.
  */
 #include "attest/certificate/certificate.h"
 #include "attest/collateral/collateral.h"
@@ -67,24 +71,60 @@ static bool critical_known(const X509 *cert)
 	return true;
 }
 
-static void check_form(struct appraisal *a, X509 *cert)
+static bool names_itself(const X509 *cert)
+{
+	return !X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert));
+}
+
+static bool signed_by(X509 *cert, X509 *issuer)
+{
+	EVP_PKEY *key = X509_get0_pubkey(issuer);
+	bool ok;
+
+	ERR_set_mark();
+	ok = key && !X509_NAME_cmp(X509_get_issuer_name(cert), X509_get_subject_name(issuer)) &&
+	     (fuzz_outcome() || X509_verify(cert, key) == 1);
+	ERR_pop_to_mark();
+	return ok;
+}
+
+static void check_signature(struct appraisal *a, X509 *cert, bool self_signed)
+{
+	if (self_signed)
+		check_pass(a, "certificate.signature", "signed by its own key (%s)",
+			   OBJ_nid2sn(X509_get_signature_nid(cert)));
+	else if (names_itself(cert))
+		check_fail(a, "certificate.signature", "signed by its own key",
+			   "not signed by its own key");
+	else
+		check_note(
+			a, "certificate.signature",
+			"signed by an issuer, who is not looked at: what binds the key is the evidence");
+}
+
+/* What follows is the issuer of what precedes it: else the file is a mixture, and whose evidence was meant is not known. */
+static void check_chain(struct appraisal *a, const struct x509_list *list)
+{
+	size_t good = 1;
+
+	if (list->count == 1)
+		return;
+	while (good < list->count && signed_by(list->items[good - 1], list->items[good]))
+		good++;
+	check_that(a, good == list->count, "certificate.chain",
+		   "each certificate signed by the one after it", "%zu of %zu", good, list->count);
+}
+
+static void check_form(struct appraisal *a, X509 *cert, bool self_signed)
 {
 	char text[32];
-	bool signature_ok;
 
 	check_that(a, X509_get_version(cert) == X509_VERSION_3, "certificate.version", "3", "%ld",
 		   X509_get_version(cert) + 1);
 	check_that(a, critical_known(cert), "certificate.extensions",
 		   "no unknown critical extension", "%s",
 		   critical_known(cert) ? "all known" : "an unknown critical extension");
-	ERR_set_mark();
-	signature_ok = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) ==
-			       0 &&
-		       (fuzz_outcome() || X509_verify(cert, X509_get0_pubkey(cert)) == 1);
-	ERR_pop_to_mark();
-	check_that(a, signature_ok, "certificate.signature", "signed by its own key", "%s",
-		   signature_ok ? OBJ_nid2sn(X509_get_signature_nid(cert))
-				: "not signed by its own key");
+	check_signature(a, cert, self_signed);
 	if (a->now < x509_not_before(cert))
 		check_fail(a, "certificate.dates", "valid now", "not valid before %s",
 			   time_text(x509_not_before(cert), text));
@@ -93,7 +133,8 @@ static void check_form(struct appraisal *a, X509 *cert)
 			   "valid until %s", time_text(x509_not_after(cert), text));
 }
 
-static void state_certificate(struct appraisal *a, const X509 *cert, const char *format)
+static void state_certificate(struct appraisal *a, const X509 *cert, const char *format,
+			      bool self_signed)
 {
 	char *subject = NULL;
 	uint8_t hash[32];
@@ -101,8 +142,11 @@ static void state_certificate(struct appraisal *a, const X509 *cert, const char 
 	long len;
 
 	claim_string(a, "certificate.format", format);
-	if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0,
-				      XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+	claim_bool(a, "certificate.self_signed", self_signed);
+	/* An issuer's word is for looking at only. */
+	if ((self_signed || a->decode_only) && bio &&
+	    X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0,
+			       XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
 		len = BIO_get_mem_data(bio, &subject);
 		claim_text(a, "certificate.subject", SPAN(subject, len > 0 ? (size_t)len : 0));
 	}
@@ -283,10 +327,12 @@ static int appraise_with_endorsements(struct appraisal *a, const X509 *cert,
 	return rc;
 }
 
-static int appraise_certificate(struct appraisal *a, X509 *cert,
+static int appraise_certificate(struct appraisal *a, const struct x509_list *list,
 				const struct certificate_evidence *e)
 {
 	struct certificate_claims claims = { 0 };
+	X509 *cert = list->items[0];
+	bool self_signed = signed_by(cert, cert);
 	int rc;
 
 	if (!X509_get0_pubkey(cert))
@@ -296,9 +342,11 @@ static int appraise_certificate(struct appraisal *a, X509 *cert,
 		if (rc)
 			return rc;
 	}
-	state_certificate(a, cert, e->format);
-	if (!a->decode_only)
-		check_form(a, cert);
+	state_certificate(a, cert, e->format, self_signed);
+	if (!a->decode_only) {
+		check_form(a, cert, self_signed);
+		check_chain(a, list);
+	}
 	return appraise_with_endorsements(a, cert, e, &claims);
 }
 
@@ -311,17 +359,14 @@ static int certificate_appraise(struct appraisal *a, struct span in)
 	if (in.size > MAX_CERTIFICATE)
 		return fail(a->err, -E2BIG, "certificate: larger than %u bytes", MAX_CERTIFICATE);
 	rc = x509_list_from(in, &list);
-	if (rc || list.count != 1) {
+	if (rc || !list.count) {
 		rc = rc == -ENOMEM ? fail(a->err, rc, "certificate: out of memory")
-		     : rc	   ? fail(a->err, -EBADMSG, "certificate: malformed")
-				   : fail(a->err, -EBADMSG,
-					  "certificate: %zu certificates; give the peer's own alone",
-					  list.count);
+				   : fail(a->err, -EBADMSG, "certificate: malformed");
 		goto out;
 	}
 	rc = certificate_parse(list.items[0], &e, a->err);
 	if (!rc)
-		rc = appraise_certificate(a, list.items[0], &e);
+		rc = appraise_certificate(a, &list, &e);
 out:
 	certificate_evidence_done(&e);
 	x509_list_done(&list);

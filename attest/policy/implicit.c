@@ -64,13 +64,22 @@ const struct implicit_rule policy_implicit_rules[] = {
 	  "the TPM's attestation key is known to be a TPM's (tpm.ak_trust is not none)",
 	  "quotes by a key that nobody vouches for are accepted", "tpm.ak_trust", CATTEST_STRING,
 	  .string = "!none" },
+	{ "policy.issued-certificate", "issued-certificate", TYPE_CERTIFICATE,
+	  "the certificate is signed by its own key (certificate.self_signed is true)",
+	  "a certificate that somebody else signed is accepted for the evidence in it: its issuer is not looked at",
+	  "certificate.self_signed", CATTEST_BOOL, .number = 1 },
 	{ .step = NULL },
 };
 
 /* any-code has no rule of its own: it is judged when the policy is read (lint.c). */
 const char *const policy_allow_words[] = {
-	"debug",     "expired-collateral",  "custom-root", "no-freshness", "simulated", "vmpl",
-	"migration", "reserved-attributes", "sept-ve",	   "untrusted-ak", "any-code",	NULL,
+	"debug",       "expired-collateral",
+	"custom-root", "no-freshness",
+	"simulated",   "vmpl",
+	"migration",   "reserved-attributes",
+	"sept-ve",     "untrusted-ak",
+	"any-code",    "issued-certificate",
+	NULL,
 };
 
 unsigned policy_allow_bit(const char *word)
