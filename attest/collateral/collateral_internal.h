@@ -53,6 +53,9 @@ int read_pcs_json(struct reading *r, struct span text, const struct x509_list *c
 int read_json_form(struct reading *r, struct span text, const struct x509_list *chain);
 /* forms_cbor.c: a bundle {quote, tcb}. */
 int read_cbor_bundle(struct reading *r, struct span data);
+/* forms_open_enclave.c: its endorsements. */
+bool open_enclave_detect(struct span data);
+int read_open_enclave(struct reading *r, struct span data);
 /* forms.c: certificates and lists in PEM or DER, in hex or base64 of DER; adds them to the bag, and the certificates to *ret_chain if
  * that is not NULL. */
 int read_x509(struct reading *r, struct span data, struct x509_list *ret_chain);

@@ -58,12 +58,15 @@ static size_t sequence_size(struct span der)
 /* A CRL's tbsCertList starts with a version INTEGER or an AlgorithmIdentifier, a certificate's with [0] or an INTEGER serial; trying is simpler. */
 static int read_der(struct reading *r, struct span der, struct x509_list *ret_chain)
 {
-	while (der.size) {
+	for (size_t count = 0; der.size; count++) {
 		size_t size = sequence_size(der);
 		struct span one = SPAN(der.data, size);
 		X509 *cert;
 		int ret;
 
+		/* Whoever keeps DER in a string of C has a NUL behind it. */
+		if (count && der.size == 1 && !der.data[0])
+			break;
 		if (!size)
 			return refuse(r, -EBADMSG, "is not DER, or ends early");
 		cert = x509_from_bag(r->bag, one);
@@ -143,8 +146,14 @@ static bool all_hex(struct span in)
 	return in.size && in.size % 2 == 0;
 }
 
-/* Text of DER: hex as PCCS gives it, or base64. */
-static int read_der_text(struct reading *r, struct span text, struct x509_list *ret_chain)
+/* Of text in text */
+#define TEXT_DEPTH_MAX 2
+
+static int read_one(struct reading *r, struct span data, int depth, struct x509_list *ret_chain);
+
+/* Text of DER, or of text again: hex as PCCS gives it, or base64 (of PEM, or of that hex, as programs in Go write C's strings). */
+static int read_der_text(struct reading *r, struct span text, int depth,
+			 struct x509_list *ret_chain)
 {
 	uint8_t *der = NULL;
 	size_t size = text.size / 2;
@@ -159,7 +168,7 @@ static int read_der_text(struct reading *r, struct span text, struct x509_list *
 	if (ret)
 		ret = refuse(r, ret, "is in no form known here");
 	else
-		ret = read_der(r, SPAN(der, size), ret_chain);
+		ret = read_one(r, SPAN(der, size), depth + 1, ret_chain);
 	free(der);
 	return ret;
 }
@@ -176,7 +185,7 @@ static int read_url_encoded(struct reading *r, struct span text, struct x509_lis
 	return ret;
 }
 
-int read_x509(struct reading *r, struct span data, struct x509_list *ret_chain)
+static int read_one(struct reading *r, struct span data, int depth, struct x509_list *ret_chain)
 {
 	static const char encoded[] = "-----BEGIN%20", mark[] = "-----BEGIN ";
 	struct span text = trim(data);
@@ -189,7 +198,13 @@ int read_x509(struct reading *r, struct span data, struct x509_list *ret_chain)
 		return read_pem(r, text, ret_chain);
 	if (span_starts(text, encoded, sizeof(encoded) - 1))
 		return read_url_encoded(r, text, ret_chain);
-	return read_der_text(r, text, ret_chain);
+	return depth < TEXT_DEPTH_MAX ? read_der_text(r, text, depth, ret_chain)
+				      : refuse(r, -EBADMSG, "is in no form known here");
+}
+
+int read_x509(struct reading *r, struct span data, struct x509_list *ret_chain)
+{
+	return read_one(r, data, 0, ret_chain);
 }
 
 static int read_any(struct collateral *c, const char *origin, struct span data,
@@ -205,6 +220,8 @@ static int read_any(struct collateral *c, const char *origin, struct span data,
 		return read_json_form(&r, text, chain);
 	if (data.size && data.data[0] >> 5 == 5) /* CBOR, a map */
 		return read_cbor_bundle(&r, data);
+	if (open_enclave_detect(data))
+		return read_open_enclave(&r, data);
 	return read_x509(&r, data, NULL);
 }
 

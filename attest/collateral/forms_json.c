@@ -7,9 +7,12 @@
  *   raw            {raw_tcb_info | raw_enclave_identity | ..: text, signature: [DER bytes] or hex, ca_chain: [PEM]}   (fortanix)
  *   captures       {tcb_info_json | enclave_identity_json: text of a PCS answer, issuer_chain: PEM}                   (teepot)
  *   THIM           {vcekCert, certificateChain: PEM, tcbm: hex, cacheControl}: AMD's chain from Azure's metadata service
- *   collateral v3  Intel's sgx_ql_qve_collateral_t as JSON: bodies with or without their wrapper, lists in hex, base64, PEM or bytes
+ *   collateral v3  Intel's sgx_ql_qve_collateral_t as JSON: bodies with or without their wrapper, lists in hex, base64, PEM or bytes. Programs in Go
+ *                  have every member in base64, as C's strings with their NUL; Intel's MigTD spells in camel case and has a list of
+ *                  platforms, each with its TCB info
  */
 #include "attest/collateral/collateral_internal.h"
+#include "attest/x509/pem.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -86,11 +89,26 @@ static int signature_of(struct reading *r, const json_t *v, uint8_t ret_signatur
 	return ret ? fail(r->err, ret, "%s: the signature is missing or malformed", r->origin) : 0;
 }
 
-/* PEM text, or an array of it, into chain (and the bag). */
+static int bytes_of_x509(struct reading *r, const json_t *v, const char *what,
+			 struct x509_list *chain)
+{
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+	int ret = bytes_of(v, &bytes, &size);
+
+	ret = ret ? fail(r->err, ret, "%s: %s is malformed", r->origin, what)
+		  : read_x509(r, SPAN(bytes, size), chain);
+	free(bytes);
+	return ret;
+}
+
+/* PEM text, an array of it, or its bytes, into chain (and the bag). */
 static int chain_of(struct reading *r, const json_t *v, struct x509_list *chain)
 {
 	size_t count = json_is_array(v) ? json_array_size(v) : 1;
 
+	if (json_is_integer(json_array_get(v, 0)))
+		return bytes_of_x509(r, v, "a certificate chain", chain);
 	if (!v || (!json_is_array(v) && !json_is_string(v)))
 		return fail(r->err, -EBADMSG, "%s: a certificate chain is missing or malformed",
 			    r->origin);
@@ -110,14 +128,33 @@ static int chain_of(struct reading *r, const json_t *v, struct x509_list *chain)
 
 static int crl_of(struct reading *r, const json_t *v)
 {
-	uint8_t *bytes = NULL;
-	size_t size = 0;
-	int ret = bytes_of(v, &bytes, &size);
+	return bytes_of_x509(r, v, "a revocation list", NULL);
+}
 
-	ret = ret ? fail(r->err, ret, "%s: a revocation list is malformed", r->origin)
-		  : read_x509(r, SPAN(bytes, size), NULL);
-	free(bytes);
-	return ret;
+/* A body: JSON text, or base64 or bytes of it, perhaps with the NUL of C's strings. malloc()ed. */
+static int body_of(struct reading *r, const json_t *v, const char *name, uint8_t **ret_text,
+		   size_t *ret_size)
+{
+	uint8_t *text = NULL, *decoded = NULL;
+	size_t size = 0;
+	int ret = bytes_of(v, &text, &size);
+
+	/* No base64 has a brace, and no object goes without. */
+	if (!ret && json_is_string(v) && !memchr(text, '{', size)) {
+		ret = base64_lines(SPAN(text, size), &decoded, &size);
+		free(text);
+		text = decoded;
+	}
+	while (!ret && size && !text[size - 1])
+		size--;
+	if (!ret && size) {
+		*ret_text = text;
+		*ret_size = size;
+		return 0;
+	}
+	free(text);
+	return fail(r->err, ret ? ret : -EBADMSG,
+		    "%s: \"%s\" is not a text (as it is, in base64, or as bytes)", r->origin, name);
 }
 
 /* --- Forms --- */
@@ -192,64 +229,116 @@ static int read_capture(struct reading *r, json_t *o, const char *name)
 	return ret;
 }
 
-/* Body, signature and chain of collateral v3: the signature is a member of its own, or in the body's wrapper. */
-static int read_v3_body(struct reading *r, json_t *o, enum intel_json_kind kind, const char *body,
-			const char *signature_name, const char *chain_name)
-{
-	const json_t *text = json_object_get(o, body),
-		     *signature = json_object_get(o, signature_name);
-	struct x509_list chain = { .count = 0 };
-	uint8_t rs[64];
-	int ret = 0;
+/* The names of a body, its signature and its chain. */
+struct v3_body {
+	enum intel_json_kind kind;
+	const char *body, *signature, *chain;
+};
 
-	if (!text)
+/* Body, signature and chain of collateral v3: the signature is a member of its own, or in the body's wrapper. */
+static int read_v3_body(struct reading *r, const json_t *o, const struct v3_body *names)
+{
+	const json_t *value = json_object_get(o, names->body),
+		     *signature = json_object_get(o, names->signature);
+	struct x509_list chain = { .count = 0 };
+	uint8_t rs[64], *text = NULL;
+	size_t size = 0;
+	int ret;
+
+	if (!value)
 		return signature ? fail(r->err, -EBADMSG, "%s: \"%s\" without \"%s\"", r->origin,
-					signature_name, body)
+					names->signature, names->body)
 				 : 0;
-	if (!json_is_string(text))
-		return fail(r->err, -EBADMSG, "%s: \"%s\" is not a text", r->origin, body);
-	if (json_object_get(o, chain_name))
-		ret = chain_of(r, json_object_get(o, chain_name), &chain);
+	ret = body_of(r, value, names->body, &text, &size);
+	if (!ret && json_object_get(o, names->chain))
+		ret = chain_of(r, json_object_get(o, names->chain), &chain);
 	if (!ret && !signature)
-		ret = read_pcs_json(r, text_of(text), &chain);
+		ret = read_pcs_json(r, SPAN(text, size), &chain);
 	else if (!ret && !(ret = signature_of(r, signature, rs)))
-		ret = read_intel_json(r, kind, text_of(text), rs, &chain);
+		ret = read_intel_json(r, names->kind, SPAN(text, size), rs, &chain);
 	x509_list_done(&chain);
+	free(text);
 	return ret;
 }
 
-static int read_v3(struct reading *r, json_t *o)
-{
-	static const char *const members[] = { "version",
-					       "tee_type",
-					       "pck_crl_issuer_chain",
-					       "root_ca_crl",
-					       "pck_crl",
-					       "tcb_info_issuer_chain",
-					       "tcb_info",
-					       "tcb_info_signature",
-					       "qe_identity_issuer_chain",
-					       "qe_identity",
-					       "qe_identity_signature",
-					       "pck_certificate_chain",
-					       NULL };
-	static const char *const chains[] = { "pck_crl_issuer_chain", "pck_certificate_chain" };
-	static const char *const crls[] = { "root_ca_crl", "pck_crl" };
-	int ret = only_members(r, o, members);
+/* Both spellings of collateral v3. */
+static const struct v3_form {
+	const char *members[16], *chains[2], *crls[2];
+	struct v3_body bodies[2];
+} v3_forms[] = {
+	{ { "version", "major_version", "minor_version", "tee_type", "pck_crl_issuer_chain",
+	    "root_ca_crl", "pck_crl", "tcb_info_issuer_chain", "tcb_info", "tcb_info_signature",
+	    "qe_identity_issuer_chain", "qe_identity", "qe_identity_signature",
+	    "pck_certificate_chain", NULL },
+	  { "pck_crl_issuer_chain", "pck_certificate_chain" },
+	  { "root_ca_crl", "pck_crl" },
+	  { { INTEL_TCB_INFO, "tcb_info", "tcb_info_signature", "tcb_info_issuer_chain" },
+	    { INTEL_QE_IDENTITY, "qe_identity", "qe_identity_signature",
+	      "qe_identity_issuer_chain" } } },
+	{ { "version", "majorVersion", "minorVersion", "teeType", "rootCa", "pckCrlIssuerChain",
+	    "rootCaCrl", "pckCrl", "tcbInfoIssuerChain", "tcbInfo", "tcbInfoSignature",
+	    "qeIdentityIssuerChain", "qeIdentity", "qeIdentitySignature", "platforms", NULL },
+	  { "pckCrlIssuerChain", "rootCa" },
+	  { "rootCaCrl", "pckCrl" },
+	  { { INTEL_TCB_INFO, "tcbInfo", "tcbInfoSignature", "tcbInfoIssuerChain" },
+	    { INTEL_QE_IDENTITY, "qeIdentity", "qeIdentitySignature", "qeIdentityIssuerChain" } } },
+};
 
+static int read_platforms(struct reading *r, const json_t *list, const struct v3_body *names)
+{
+	const char *const members[] = { "fmspc", names->body, names->signature, names->chain,
+					NULL };
+	json_t *item;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return fail(r->err, -EBADMSG, "%s: \"platforms\" is not a list", r->origin);
+	json_array_foreach(list, i, item) {
+		/* What FMSPC a TCB info is for, it says itself, signed. */
+		int ret = json_is_object(item)
+				  ? only_members(r, item, members)
+				  : fail(r->err, -EBADMSG,
+					 "%s: an entry of \"platforms\" is not an object",
+					 r->origin);
+
+		if (!ret)
+			ret = read_v3_body(r, item, names);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int read_v3(struct reading *r, json_t *o, const struct v3_form *form)
+{
+	int ret = only_members(r, o, form->members);
+
+	for (size_t i = 0; i < 2 && !ret; i++) {
+		const json_t *chain = json_object_get(o, form->chains[i]);
+
+		if (chain && !json_is_null(chain))
+			ret = chain_of(r, chain, NULL);
+	}
 	for (size_t i = 0; i < 2 && !ret; i++)
-		if (json_object_get(o, chains[i]) && !json_is_null(json_object_get(o, chains[i])))
-			ret = chain_of(r, json_object_get(o, chains[i]), NULL);
+		if (json_object_get(o, form->crls[i]))
+			ret = crl_of(r, json_object_get(o, form->crls[i]));
 	for (size_t i = 0; i < 2 && !ret; i++)
-		if (json_object_get(o, crls[i]))
-			ret = crl_of(r, json_object_get(o, crls[i]));
-	if (!ret)
-		ret = read_v3_body(r, o, INTEL_TCB_INFO, "tcb_info", "tcb_info_signature",
-				   "tcb_info_issuer_chain");
-	if (!ret)
-		ret = read_v3_body(r, o, INTEL_QE_IDENTITY, "qe_identity", "qe_identity_signature",
-				   "qe_identity_issuer_chain");
-	return ret;
+		ret = read_v3_body(r, o, &form->bodies[i]);
+	return ret ? ret : read_platforms(r, json_object_get(o, "platforms"), &form->bodies[0]);
+}
+
+/* NULL: not that form. */
+static const struct v3_form *v3_form(const json_t *o)
+{
+	for (size_t i = 0; i < sizeof(v3_forms) / sizeof(v3_forms[0]); i++) {
+		const struct v3_form *f = &v3_forms[i];
+
+		if (json_object_get(o, f->bodies[0].body) ||
+		    json_object_get(o, f->bodies[1].body) || json_object_get(o, f->crls[0]) ||
+		    json_object_get(o, f->crls[1]))
+			return f;
+	}
+	return NULL;
 }
 
 /* A captured revocation list: {crl_data: [bytes] or PEM, issuer_chain: PEM}. */
@@ -290,7 +379,7 @@ static int read_members(struct reading *r, json_t *o, struct span text,
 		const char *const members[] = { pcs[i], "signature", NULL };
 		int ret;
 
-		if (json_object_get(o, pcs[i])) {
+		if (json_is_object(json_object_get(o, pcs[i]))) {
 			ret = only_members(r, o, members);
 			return ret ? ret : read_pcs_json(r, text, chain);
 		}
@@ -303,9 +392,8 @@ static int read_members(struct reading *r, json_t *o, struct span text,
 		return read_crl_capture(r, o);
 	if (json_object_get(o, "vcekCert"))
 		return read_thim(r, o);
-	if (json_object_get(o, "tcb_info") || json_object_get(o, "qe_identity") ||
-	    json_object_get(o, "pck_crl") || json_object_get(o, "root_ca_crl"))
-		return read_v3(r, o);
+	if (v3_form(o))
+		return read_v3(r, o, v3_form(o));
 	return fail(r->err, -ENOTSUP, "%s: is JSON of no form of collateral that is known",
 		    r->origin);
 }

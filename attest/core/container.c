@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence as people have it in files: hex, base64, a PEM block, or a JSON object around one of these. Only tried on what is not evidence
- * as it is. What comes out is judged like any evidence; members beside it (a "tee" name, policies) are not looked at, since nothing
- * signs them.
+ * Evidence as people have it in files: hex, base64, a PEM block, a JSON object around one of these, or behind Open Enclave's headers. Only tried
+ * on what is not evidence as it is. What comes out is judged like any evidence; members beside it (a "tee" name, policies) are
+ * not looked at, since nothing signs them.
  */
 #include "attest/core/verifier.h"
 #include "lib/jose/jose.h"
@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_TEXT (16u << 20)
 /* A JSON value costs some 40 times the byte that it may be written with. */
@@ -200,8 +201,68 @@ static int from_json(struct span in, struct unwrapped *ret)
 	return err;
 }
 
+/* sgx_ecdsa and tdx_ecdsa, of Open Enclave's attestation/sgx/evidence.h and tdx/evidence.h */
+static const uint8_t open_enclave_formats[][16] = {
+	{ 0xa3, 0xa2, 0x1e, 0x87, 0x1b, 0x4d, 0x40, 0x14, 0xb7, 0x0a, 0xa1, 0x25, 0xd2, 0xfb, 0xcd,
+	  0x8c },
+	{ 0x8b, 0xa7, 0x02, 0x86, 0xc1, 0xcf, 0x11, 0xed, 0xaf, 0xa1, 0x02, 0x42, 0xac, 0x12, 0x00,
+	  0x02 },
+};
+
+/*
+ * What Open Enclave and EGo put before a quote (their report.h and attest_plugin.h), little endian:
+ *   oe_report_header_t        version 1 | type 4 (2: remote) | size 8
+ *   oe_attestation_header_t   version 2 or 3 | format's UUID 16 | size 8; version 2 has the former in it
+ * Custom claims that follow the quote are bytes behind it: what the quote says of them is its report data.
+ */
+static struct span open_enclave_content(struct span in)
+{
+	static const struct span nothing = { 0 };
+	struct cursor c = CURSOR(in);
+	uint32_t version = take_le32(&c);
+	bool known = version == 1 && take_le32(&c) == 2;
+	struct span format;
+	uint64_t size;
+
+	if (version == 2 || version == 3) {
+		format = take(&c, 16);
+		for (size_t i = 0; i < 2 && !known; i++)
+			known = span_equal(format, SPAN_OF(open_enclave_formats[i]));
+	}
+	size = take_le64(&c);
+	return !known || c.bad || size != cursor_left(&c) ? nothing : take(&c, cursor_left(&c));
+}
+
+bool container_is_envelope(struct span in)
+{
+	return open_enclave_content(in).size != 0;
+}
+
+static int from_open_enclave(struct span in, struct unwrapped *ret)
+{
+	struct span content = open_enclave_content(in);
+	uint8_t *data;
+
+	if (!content.size)
+		return -ENOENT;
+	data = malloc(content.size);
+	if (!data)
+		return -ENOMEM;
+	memcpy(data, content.data, content.size);
+	*ret = (struct unwrapped){ .data = data,
+				   .size = content.size,
+				   .form = "Open Enclave's envelope" };
+	return 0;
+}
+
 int container_open(struct span in, struct unwrapped *ret)
 {
+	int err = -ENOENT;
+
+	if (in.size >= MIN_TEXT / 2 && in.size <= MAX_TEXT)
+		err = from_open_enclave(in, ret);
+	if (err != -ENOENT)
+		return err;
 	while (in.size && is_space(in.data[0]))
 		in = SPAN(in.data + 1, in.size - 1);
 	if (in.size < MIN_TEXT / 2 || in.size > MAX_TEXT)

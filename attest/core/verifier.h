@@ -32,7 +32,7 @@ int64_t verifier_now(const struct cattest_verifier *v);
 void roots_done(struct cattest_verifier *v);
 
 /*
- * Text that stands for bytes: hex, base64, base64url, one PEM block, or JSON with one member that holds them. 0 with malloc()ed
+ * Text that stands for bytes: hex, base64, base64url, one PEM block, JSON with one member that holds them; Open Enclave's envelopes. 0 with malloc()ed
  * bytes, or -ENOENT if it is none of them. Where the JSON holds an event log as well, it is given too (else NULL).
  */
 struct unwrapped {
@@ -41,3 +41,5 @@ struct unwrapped {
 	const char *form; /* static, for messages */
 };
 int container_open(struct span in, struct unwrapped *ret);
+/* Whether the bytes are an envelope, which has to be opened even if they could be evidence. */
+bool container_is_envelope(struct span in);
