@@ -27,7 +27,7 @@ check: deps-check               ## install what is missing, build, run the tests
 	@$(MAKE) -j2 all check-programs
 	@$(tests_env) tests/run $(unit_runs) $(corpus_runs) $(hypervisor_runs) $(native_runs) $(enclave_runs) $(program_runs) \
 	$(stress_check) $(call boot_runs,$(boots_core))
-check-programs: $(tests) $(fuzzers) $(fault_test) $(hypervisor_tests) $(syscall_tests) $(stress_tests) hypervisor-boots
+check-programs: $(tests) $(fuzzers) $(fault_test) $(hypervisor_tests) $(syscall_tests) $(stress_tests) $(quote_cases) hypervisor-boots
 check-long: programs $(stress_tests) $(tests) $(hypervisor_tests) ## the stress tests and evidence mutations in full length, about an hour and a half (T=pattern picks some)
 	@$(MAKE) O=$(O)/wide-window kern_defines=-DWIDE_WINDOW programs
 	@$(MAKE) hypervisor-boots
