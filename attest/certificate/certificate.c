@@ -45,9 +45,13 @@ static bool certificate_detect(struct span in)
 
 static bool is_ours(const X509_EXTENSION *extension)
 {
-	static const char *const oids[] = { CERTIFICATE_OID_DICE,     CERTIFICATE_OID_ENDORSEMENTS,
-					    CERTIFICATE_OID_CMW,      CERTIFICATE_OID_GRAMINE,
-					    CERTIFICATE_OID_RATS_TLS, CERTIFICATE_OID_INTEL };
+	static const char *const oids[] = {
+		CERTIFICATE_OID_DICE,	      CERTIFICATE_OID_ENDORSEMENTS,
+		CERTIFICATE_OID_CMW,	      CERTIFICATE_OID_GRAMINE,
+		CERTIFICATE_OID_RATS_TLS,     CERTIFICATE_OID_INTEL,
+		CERTIFICATE_OID_OPEN_ENCLAVE, CERTIFICATE_OID_OPEN_ENCLAVE_OLD,
+		CERTIFICATE_OID_DSTACK,	      CERTIFICATE_OID_DSTACK_VERSIONED
+	};
 	char text[80];
 
 	if (OBJ_obj2txt(text, sizeof(text),
@@ -211,14 +215,22 @@ static void add_form(struct key_form *forms, size_t *count, const char *name, ui
 /* What the hash of a key was taken of: each form is unambiguous, so it does no harm to accept them all. */
 static size_t key_forms(const X509 *cert, struct key_form forms[4])
 {
+	static const char tag[] = "ratls-cert:";
 	EVP_PKEY *key = X509_get0_pubkey(cert);
-	uint8_t *der = NULL, *pem = NULL;
+	uint8_t *der = NULL, *pem = NULL, *tagged;
 	size_t count = 0;
 	BIO *bio;
 	int size;
 
 	size = i2d_PUBKEY(key, &der);
-	add_form(forms, &count, "SubjectPublicKeyInfo", der, size); /* Gramine */
+	tagged = size > 0 ? OPENSSL_malloc(sizeof(tag) - 1 + (size_t)size) : NULL;
+	if (tagged) {
+		memcpy(tagged, tag, sizeof(tag) - 1);
+		memcpy(tagged + sizeof(tag) - 1, der, (size_t)size);
+	}
+	add_form(forms, &count, "SubjectPublicKeyInfo", der, size); /* Gramine, EGo */
+	add_form(forms, &count, "\"ratls-cert:\" and SubjectPublicKeyInfo", tagged,
+		 (int)sizeof(tag) - 1 + size); /* dstack */
 	/* sgx-ra-tls, rats-tls: RSAPublicKey, or the uncompressed point. */
 	der = NULL;
 	size = i2d_PublicKey(key, &der);

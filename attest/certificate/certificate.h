@@ -21,6 +21,12 @@ extern const struct evidence_type certificate_type;
 #define CERTIFICATE_OID_RATS_TLS "1.2.840.113741.1337.6"
 /* Intel SGX SDK's sgx_ttls: a raw quote. */
 #define CERTIFICATE_OID_INTEL "1.2.840.113741.1.13.1"
+/* Open Enclave's internal/report.h, X509_OID_FOR_NEW_QUOTE_STRING and X509_OID_FOR_QUOTE_STRING: its evidence, or its report (EGo, MarbleRun too). */
+#define CERTIFICATE_OID_OPEN_ENCLAVE "1.3.6.1.4.1.311.105.1"
+#define CERTIFICATE_OID_OPEN_ENCLAVE_OLD "1.2.840.113556.10.1.1"
+/* dstack's ra-tls/src/oids.rs: a quote, and an attestation in SCALE with a quote in it. */
+#define CERTIFICATE_OID_DSTACK "1.3.6.1.4.1.62397.1.1"
+#define CERTIFICATE_OID_DSTACK_VERSIONED "1.3.6.1.4.1.62397.1.8"
 
 /* CBOR tags of the evidence: 60000 to 60002 from the IANA registry, the others private to rats-tls and librats (dice.h). */
 #define CERTIFICATE_TAG_INTEL_QUOTE 60000
@@ -54,6 +60,15 @@ bool certificate_has_evidence(const X509 *cert);
 /* The value of a CMW extension; cmw.c. */
 int certificate_parse_cmw(struct span value, struct certificate_evidence *e,
 			  struct cattest_error *err);
+/* The values of Open Enclave's and dstack's extensions; foreign.c. */
+int certificate_parse_open_enclave(struct span value, struct certificate_evidence *e,
+				   struct cattest_error *err);
+int certificate_parse_dstack(struct span value, struct certificate_evidence *e,
+			     struct cattest_error *err);
+int certificate_parse_dstack_versioned(struct span value, struct certificate_evidence *e,
+				       struct cattest_error *err);
+/* sgx-quote or tdx-quote, or NULL. */
+const struct evidence_type *certificate_intel_quote(struct span evidence);
 /* A CMW as it is, in CBOR or JSON. */
 int certificate_parse_cmw_bytes(struct span cmw, struct certificate_evidence *e,
 				struct cattest_error *err);

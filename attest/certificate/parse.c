@@ -7,6 +7,7 @@
  *            a CMW                                TCG's meaning of the same OID (DICE Attestation Architecture 1.1, "conceptual message wrapper")
  *   CMW      record, tagged or collection         draft-ietf-rats-msg-wrap (cmw.c)
  *   legacy   quote                                Gramine, rats-tls, Intel's SDK, before DICE
+ *   foreign  report, evidence, quote              Open Enclave, EGo; dstack (foreign.c)
  *
  * Nothing is judged here. CBOR is read leniently where heads are concerned: rats-tls writes numbers with libcbor's fixed widths;
  * what matters of the bytes is covered by the evidence, through their hash.
@@ -25,6 +26,10 @@ static const struct {
 	{ CERTIFICATE_OID_GRAMINE, "gramine-legacy" },
 	{ CERTIFICATE_OID_RATS_TLS, "rats-tls-legacy" },
 	{ CERTIFICATE_OID_INTEL, "intel-sdk-legacy" },
+	{ CERTIFICATE_OID_OPEN_ENCLAVE, "open-enclave" },
+	{ CERTIFICATE_OID_OPEN_ENCLAVE_OLD, "open-enclave" },
+	{ CERTIFICATE_OID_DSTACK_VERSIONED, "dstack" },
+	{ CERTIFICATE_OID_DSTACK, "dstack" },
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
@@ -47,7 +52,7 @@ const struct evidence_type *certificate_inner_type(struct span evidence)
 	return NULL;
 }
 
-static const struct evidence_type *intel_quote(struct span evidence)
+const struct evidence_type *certificate_intel_quote(struct span evidence)
 {
 	static const char *const names[] = { "sgx-quote", "tdx-quote" };
 
@@ -127,7 +132,7 @@ static int parse_dice(struct span value, struct certificate_evidence *e, struct 
 	if (rc)
 		return rc;
 	if (tag.number == CERTIFICATE_TAG_INTEL_QUOTE) {
-		e->type = intel_quote(e->evidence);
+		e->type = certificate_intel_quote(e->evidence);
 	} else {
 		e->type = type_named("snp-report");
 		if (e->type && !e->type->detect(e->evidence))
@@ -144,7 +149,7 @@ static int parse_legacy(struct span value, struct certificate_evidence *e,
 			struct cattest_error *err)
 {
 	e->evidence = value;
-	e->type = intel_quote(value);
+	e->type = certificate_intel_quote(value);
 	if (!e->type)
 		return fail(err, -EBADMSG,
 			    "certificate: its extension (%s) does not hold an Intel quote",
@@ -178,6 +183,13 @@ static int parse_format(size_t format, struct span value, struct certificate_evi
 		return parse_dice(value, e, err);
 	case 1:
 		return certificate_parse_cmw(value, e, err);
+	case 5:
+	case 6:
+		return certificate_parse_open_enclave(value, e, err);
+	case 7:
+		return certificate_parse_dstack_versioned(value, e, err);
+	case 8:
+		return certificate_parse_dstack(value, e, err);
 	default:
 		return parse_legacy(value, e, err);
 	}

@@ -215,7 +215,7 @@ static const uint8_t open_enclave_formats[][16] = {
  *   oe_attestation_header_t   version 2 or 3 | format's UUID 16 | size 8; version 2 has the former in it
  * Custom claims that follow the quote are bytes behind it: what the quote says of them is its report data.
  */
-static struct span open_enclave_content(struct span in)
+struct span container_envelope(struct span in)
 {
 	static const struct span nothing = { 0 };
 	struct cursor c = CURSOR(in);
@@ -233,14 +233,9 @@ static struct span open_enclave_content(struct span in)
 	return !known || c.bad || size != cursor_left(&c) ? nothing : take(&c, cursor_left(&c));
 }
 
-bool container_is_envelope(struct span in)
-{
-	return open_enclave_content(in).size != 0;
-}
-
 static int from_open_enclave(struct span in, struct unwrapped *ret)
 {
-	struct span content = open_enclave_content(in);
+	struct span content = container_envelope(in);
 	uint8_t *data;
 
 	if (!content.size)

@@ -41,5 +41,5 @@ struct unwrapped {
 	const char *form; /* static, for messages */
 };
 int container_open(struct span in, struct unwrapped *ret);
-/* Whether the bytes are an envelope, which has to be opened even if they could be evidence. */
-bool container_is_envelope(struct span in);
+/* What is in an envelope of Open Enclave, size 0 if it is none: those have to be opened even if they could be evidence. */
+struct span container_envelope(struct span in);

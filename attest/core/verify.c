@@ -38,7 +38,7 @@ static const struct evidence_type *type_named(const char *name)
 static const struct evidence_type *recognize(struct span in, const struct evidence_type *only)
 {
 	/* Which begins as an SNP report does. */
-	if (container_is_envelope(in))
+	if (container_envelope(in).size)
 		return NULL;
 	if (only)
 		return only->detect(in) ? only : NULL;

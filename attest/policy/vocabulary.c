@@ -303,7 +303,8 @@ static const char *const ak_trusts[] = { "certificate", "ek-bound", "pinned", "h
 static const char *const log_formats[] = { "tcg-crypto-agile", "tcg-sha1", "ccel", NULL };
 static const char *const azure_types[] = { "snp", "tdx", NULL };
 static const char *const certificate_formats[] = {
-	"dice-tee", "cmw", "gramine-legacy", "rats-tls-legacy", "intel-sdk-legacy", NULL,
+	"dice-tee",	    "cmw",	    "gramine-legacy", "rats-tls-legacy",
+	"intel-sdk-legacy", "open-enclave", "dstack",	      NULL,
 };
 
 static const struct {
