@@ -28,9 +28,11 @@ static int certificate_digest(const X509 *cert, uint8_t digest[32])
 
 int session_from_ssl(SSL *ssl, bool server, struct session *ret_session, struct cattest_error *err)
 {
-	struct session s = { 0 };
+	struct session *s = ret_session;
 	const X509 *own = SSL_get_certificate(ssl), *peer = SSL_get0_peer_certificate(ssl);
 
+	/* Written where it is to be, so that no copy has to be wiped. */
+	*s = (struct session){ 0 };
 	/* SSL_get_certificate says what is loaded; a client has sent it only if it was asked. */
 	if (!server && own && !SSL_get_signature_type_nid(ssl, &(int){ 0 }))
 		own = NULL;
@@ -40,13 +42,12 @@ int session_from_ssl(SSL *ssl, bool server, struct session *ret_session, struct 
 				 SSL_get_version(ssl));
 	if (!SSL_is_init_finished(ssl))
 		return ctls_fail(err, -EINVAL, "the TLS handshake is not finished");
-	if (SSL_export_keying_material(ssl, s.exporter, sizeof(s.exporter), CTLS_EXPORTER_LABEL,
+	if (SSL_export_keying_material(ssl, s->exporter, sizeof(s->exporter), CTLS_EXPORTER_LABEL,
 				       strlen(CTLS_EXPORTER_LABEL), NULL, 0, 0) != 1)
 		return ctls_fail_openssl(err, -EPROTO, "the session gives no exporter value");
-	if (certificate_digest(own, s.certificates[server]) ||
-	    certificate_digest(peer, s.certificates[!server]))
+	if (certificate_digest(own, s->certificates[server]) ||
+	    certificate_digest(peer, s->certificates[!server]))
 		return ctls_fail(err, -ENOMEM, "out of memory");
-	*ret_session = s;
 	return 0;
 }
 

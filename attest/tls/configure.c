@@ -3,6 +3,7 @@
 #include "attest/tls/tls_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 int ctls_configure(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err)
@@ -12,20 +13,34 @@ int ctls_configure(SSL_CTX *ctx, struct ctls *ctls, struct cattest_error *err)
 	return ctls_setup(ctx, ctls, err);
 }
 
-static int run_exchange(struct ctls *ctls, SSL *ssl, struct exchange *x, struct cattest_error *err)
+/* A socket that waits for nobody meanwhile: with a blocking one a silent peer could hold us for ever. */
+static int make_nonblocking(int fd, int *ret_flags)
 {
-	int64_t until = monotonic_ms() + ctls->handshake_ms;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK)))
+		return -errno;
+	*ret_flags = flags;
+	return 0;
+}
+
+static void restore(int fd, int flags)
+{
+	if (!(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags);
+}
+
+static int run(struct ctls_connection *c, int read_fd, int write_fd, struct cattest_error *err)
+{
 	int rc;
 
-	while ((rc = exchange_step(x, err)) > 0) {
+	while ((rc = ctls_step(c, err)) > 0) {
 		if (rc == CTLS_WANT_WORK) {
-			exchange_work(x);
+			ctls_work(c);
 			continue;
 		}
-		rc = wait_for(SSL_get_fd(ssl), rc, until);
-		if (rc == -ETIMEDOUT)
-			ctls_log(ctls, "peer refused: it did not finish the handshake in time");
-		if (rc)
+		rc = wait_for(rc == CTLS_WANT_WRITE ? write_fd : read_fd, rc, connection_until(c));
+		if (rc && rc != -ETIMEDOUT) /* the step has the words for that */
 			return ctls_fail(err, rc, "waiting for the peer: %s", strerror(-rc));
 	}
 	return rc;
@@ -33,33 +48,27 @@ static int run_exchange(struct ctls *ctls, SSL *ssl, struct exchange *x, struct 
 
 int ctls_handshake(SSL *ssl, struct cattest_error *err)
 {
-	struct ctls *ctls = ctls_of(ssl);
-	const struct attested_peer *peer;
-	struct session session;
-	struct exchange *x;
-	bool server = SSL_is_server(ssl);
-	int rc;
+	int read_fd = SSL_get_rfd(ssl), write_fd = SSL_get_wfd(ssl), flags[2], rc;
+	struct ctls_connection *c;
 
-	if (!ctls)
-		return ctls_fail(err, -EINVAL,
-				 "the SSL_CTX of this SSL was not given to ctls_configure");
-	if (!server && !ctls->verifier.verify && SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
-		return ctls_fail(err, -EINVAL,
-				 "a client needs a verifier, or a CA to know its server by");
-	if (ctls->mode == CTLS_CERTIFICATE) {
-		peer = attested_peer(ssl);
-		if (!SSL_is_init_finished(ssl) ||
-		    (ctls->verifier.verify && !(peer && peer->trusted)))
-			return ctls_fail(err, -EACCES, "the peer was not attested");
-		return 0;
-	}
-	rc = session_from_ssl(ssl, server, &session, err);
-	if (!rc)
-		rc = exchange_new(ctls, server, &session, ssl_stream(ssl), &x, err);
-	OPENSSL_cleanse(&session, sizeof(session));
+	rc = ctls_start_ssl(ssl, &c, err);
 	if (rc)
 		return rc;
-	rc = run_exchange(ctls, ssl, x, err);
-	exchange_free(x);
+	if (read_fd < 0 || write_fd < 0) {
+		ctls_close(c);
+		return ctls_fail(
+			err, -EINVAL,
+			"this SSL has no socket to wait for: use ctls_start_ssl and ctls_step");
+	}
+	rc = make_nonblocking(read_fd, &flags[0]);
+	if (!rc) {
+		rc = make_nonblocking(write_fd, &flags[1]);
+		if (!rc) {
+			rc = run(c, read_fd, write_fd, err);
+			restore(write_fd, flags[1]);
+		}
+		restore(read_fd, flags[0]);
+	}
+	ctls_close(c);
 	return rc;
 }

@@ -2,7 +2,9 @@
 /*
  * Connections: the TLS handshake, then the exchange of evidence, then bytes. No byte of the application is given or taken before the
  * handshake is DONE, whatever the caller asks for. One deadline covers both handshakes, so a peer that is slow at every step gains
- * nothing.
+ * nothing. In certificate mode evidence is collected and verified within TLS's handshake, so that one is WORK as a whole.
+ *
+ * A connection over a program's own SSL (borrowed) goes the same way, and leaves the SSL as it was.
  */
 #include "attest/tls/tls_internal.h"
 
@@ -10,6 +12,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +25,10 @@ struct ctls_connection {
 	char *details;
 	int fd, want;
 	bool server, was_blocking, shut;
+	bool borrowed, auto_retry; /* the SSL is the program's; it had that mode */
+	bool tls_worked;	   /* ctls_work has made a step of TLS's handshake: */
+	int tls_rc;
+	struct cattest_error tls_err;
 	enum phase phase;
 	int64_t until;
 	uint32_t timeout_ms;
@@ -29,15 +36,9 @@ struct ctls_connection {
 
 static int set_up_ssl(struct ctls_connection *c, struct cattest_error *err)
 {
-	BIO *bio;
-
 	c->ssl = SSL_new(c->ctls->ctx);
-	bio = socket_bio(c->fd);
-	if (!c->ssl || !bio) {
-		BIO_free(bio);
+	if (!c->ssl || ssl_use_socket(c->ssl, c->fd))
 		return ctls_fail(err, -ENOMEM, "out of memory");
-	}
-	SSL_set_bio(c->ssl, bio, bio);
 	if (c->server) {
 		SSL_set_accept_state(c->ssl);
 		return 0;
@@ -88,6 +89,45 @@ int ctls_start(struct ctls *ctls, int fd, bool server, struct ctls_connection **
 	return 0;
 }
 
+/* OpenSSL would read on while messages come, as a peer can make them come without end: each call is to return, for the deadline's sake. */
+static void borrow(struct ctls_connection *c, SSL *ssl)
+{
+	c->borrowed = true;
+	c->ssl = ssl;
+	c->fd = SSL_get_rfd(ssl);
+	c->server = SSL_is_server(ssl);
+	c->auto_retry = SSL_get_mode(ssl) & SSL_MODE_AUTO_RETRY;
+	SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
+}
+
+static void give_back(const struct ctls_connection *c)
+{
+	if (c->auto_retry)
+		SSL_set_mode(c->ssl, SSL_MODE_AUTO_RETRY);
+}
+
+int ctls_start_ssl(SSL *ssl, struct ctls_connection **ret_connection, struct cattest_error *err)
+{
+	struct ctls *ctls = ctls_of(ssl);
+	struct ctls_connection *c;
+
+	if (!ctls)
+		return ctls_fail(err, -EINVAL,
+				 "the SSL_CTX of this SSL was not given to ctls_configure");
+	if (!SSL_is_server(ssl) && !ctls->verifier.verify &&
+	    SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
+		return ctls_fail(err, -EINVAL,
+				 "a client needs a verifier, or a CA to know its server by");
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return ctls_fail(err, -ENOMEM, "out of memory");
+	c->ctls = ctls;
+	c->until = monotonic_ms() + ctls->handshake_ms;
+	borrow(c, ssl);
+	*ret_connection = c;
+	return 0;
+}
+
 static int tls_failed(struct ctls_connection *c, struct cattest_error *err)
 {
 	const struct attested_peer *peer = attested_peer(c->ssl);
@@ -98,7 +138,7 @@ static int tls_failed(struct ctls_connection *c, struct cattest_error *err)
 		ERR_clear_error();
 		return ctls_fail(err, -EACCES, "%s", peer->reason.text);
 	}
-	if (c->ctls->ca_needed && verify != X509_V_OK) {
+	if (SSL_get_verify_mode(c->ssl) != SSL_VERIFY_NONE && verify != X509_V_OK) {
 		ERR_clear_error();
 		ctls_log(c->ctls, "peer refused: its certificate: %s",
 			 X509_verify_cert_error_string(verify));
@@ -115,7 +155,7 @@ static int tls_failed(struct ctls_connection *c, struct cattest_error *err)
 	return ctls_fail_openssl(err, -EPROTO, "the TLS handshake failed");
 }
 
-static int step_tls(struct ctls_connection *c, struct cattest_error *err)
+static int do_handshake(struct ctls_connection *c, struct cattest_error *err)
 {
 	int rc, error;
 
@@ -129,9 +169,34 @@ static int step_tls(struct ctls_connection *c, struct cattest_error *err)
 	if (error == SSL_ERROR_SYSCALL ||
 	    ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 		ERR_clear_error();
+		if (socket_flooded(c->ssl))
+			return ctls_fail(err, -EPROTO,
+					 "the peer sends messages of TLS without end");
 		return ctls_fail(err, -ECONNRESET, "the peer went away during the TLS handshake");
 	}
 	return tls_failed(c, err);
+}
+
+static bool is_ready(int fd, int want)
+{
+	struct pollfd p = { .fd = fd, .events = want == CTLS_WANT_WRITE ? POLLOUT : POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static int step_tls(struct ctls_connection *c, struct cattest_error *err)
+{
+	if (SSL_is_init_finished(c->ssl))
+		return CTLS_DONE;
+	if (c->ctls->mode != CTLS_CERTIFICATE)
+		return do_handshake(c, err);
+	if (!c->tls_worked)
+		return CTLS_WANT_WORK;
+	c->tls_worked = false;
+	if (c->tls_rc < 0 && err)
+		*err = c->tls_err;
+	/* What became possible during the work raises no edge any more. */
+	return c->tls_rc > 0 && is_ready(c->fd, c->tls_rc) ? CTLS_WANT_WORK : c->tls_rc;
 }
 
 static int after_tls(struct ctls_connection *c, struct cattest_error *err)
@@ -175,6 +240,8 @@ static int step(struct ctls_connection *c, struct cattest_error *err)
 		c->exchange = NULL;
 		c->phase = OPEN;
 	}
+	if (c->phase == OPEN)
+		give_back(c);
 	return c->phase == OPEN ? CTLS_DONE
 				: ctls_fail(err, -EPROTO, "the handshake has failed before");
 }
@@ -196,8 +263,17 @@ int ctls_step(struct ctls_connection *c, struct cattest_error *err)
 
 void ctls_work(struct ctls_connection *c)
 {
-	if (c->exchange)
+	if (c->exchange) {
 		exchange_work(c->exchange);
+	} else if (c->phase == TLS_HANDSHAKE && !c->tls_worked) {
+		c->tls_rc = do_handshake(c, &c->tls_err);
+		c->tls_worked = true;
+	}
+}
+
+int64_t connection_until(const struct ctls_connection *c)
+{
+	return c->until;
 }
 
 int ctls_time_left(const struct ctls_connection *c)
@@ -331,8 +407,10 @@ void ctls_close(struct ctls_connection *c)
 {
 	if (!c)
 		return;
-	if (c->phase == OPEN && !c->shut)
+	if (c->phase == OPEN && !c->shut && !c->borrowed)
 		SSL_shutdown(c->ssl);
+	if (c->borrowed)
+		give_back(c);
 	ERR_clear_error();
 	if (c->was_blocking) {
 		int flags = fcntl(c->fd, F_GETFL);
@@ -341,7 +419,8 @@ void ctls_close(struct ctls_connection *c)
 			fcntl(c->fd, F_SETFL, flags & ~O_NONBLOCK);
 	}
 	exchange_free(c->exchange);
-	SSL_free(c->ssl);
+	if (!c->borrowed)
+		SSL_free(c->ssl);
 	free(c->details);
 	free(c);
 }

@@ -161,6 +161,10 @@ static int check_options(const struct ctls_options *o, struct cattest_error *err
 	if (o->max_evidence > CTLS_MAX_EVIDENCE)
 		return ctls_fail(err, -EINVAL, "evidence of more than %u bytes is never accepted",
 				 CTLS_MAX_EVIDENCE);
+	if (o->max_unverified &&
+	    o->max_unverified < (o->max_evidence ? o->max_evidence : CTLS_DEFAULT_EVIDENCE))
+		return ctls_fail(err, -EINVAL,
+				 "max_unverified is less than one peer's max_evidence");
 	return 0;
 }
 
@@ -255,6 +259,9 @@ int ctls_new(const struct ctls_options *o, struct ctls **ret_ctls, struct cattes
 	c->ca_needed = o->ca_pem;
 	c->handshake_ms = o->handshake_ms ? o->handshake_ms : CTLS_DEFAULT_HANDSHAKE_MS;
 	c->max_evidence = o->max_evidence ? o->max_evidence : CTLS_DEFAULT_EVIDENCE;
+	c->max_unverified = o->max_unverified ? o->max_unverified : CTLS_DEFAULT_UNVERIFIED;
+	if (!o->max_unverified && c->max_unverified < c->max_evidence)
+		c->max_unverified = c->max_evidence;
 	c->cache_seconds = o->result_cache_seconds;
 	c->lifetime = o->certificate_lifetime ? o->certificate_lifetime : 24 * 3600;
 	c->log = o->log;

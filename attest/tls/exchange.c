@@ -14,7 +14,8 @@
  * The server shows itself first: a client's evidence goes to a server only that has been verified. No side writes much while the other
  * does, so neither can block the other. Invariants:
  *  1. DONE is reached only after our verifier said 0 (if we require evidence) and the peer's RESULT said accepted.
- *  2. Memory for a peer's message grows with what arrives, not with what its header promises, and is bounded.
+ *  2. Memory for a peer's message grows with what arrives, not with what its header promises, and is bounded: for one peer, and beyond
+ *     FREE_ROOM for all of a context together, so that very many peers cannot make us hold very much before any has proved anything.
  *  3. Why a peer is refused stays here: what goes out is one RESULT frame, the same for every reason.
  */
 #include "attest/tls/tls_internal.h"
@@ -26,6 +27,7 @@
 #include <string.h>
 
 #define FIRST_ROOM 4096u
+#define FREE_ROOM 8192u /* evidence is smaller, as a rule */
 
 enum state {
 	START,
@@ -56,6 +58,7 @@ struct exchange {
 	struct frame frame;
 	uint8_t *body;
 	size_t body_at, body_room;
+	size_t reserved; /* of the context's unverified bytes */
 
 	bool collected, verified, result_sent;
 	bool work_done;
@@ -89,12 +92,19 @@ int exchange_new(struct ctls *ctls, bool server, const struct session *session,
 	return 0;
 }
 
+static void release(struct exchange *x)
+{
+	atomic_fetch_sub(&x->ctls->unverified, x->reserved);
+	x->reserved = 0;
+}
+
 void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
 	free(x->out);
 	free(x->body);
+	release(x);
 	free(x->evidence);
 	free(x->details);
 	OPENSSL_cleanse(&x->session, sizeof(x->session));
@@ -178,6 +188,18 @@ static int refuse_text(struct exchange *x, int code, const char *text)
 }
 
 /* --- Receiving: 0 a frame is there, a want, or an error --- */
+static int reserve(struct exchange *x, size_t room)
+{
+	size_t more = room > FREE_ROOM ? room - x->reserved : 0;
+
+	if (atomic_fetch_add(&x->ctls->unverified, more) + more > x->ctls->max_unverified) {
+		atomic_fetch_sub(&x->ctls->unverified, more);
+		return -EBUSY;
+	}
+	x->reserved += more;
+	return 0;
+}
+
 static int grow_body(struct exchange *x)
 {
 	size_t room = x->body_room ? 2 * x->body_room : FIRST_ROOM;
@@ -185,6 +207,8 @@ static int grow_body(struct exchange *x)
 
 	if (room > x->frame.size)
 		room = x->frame.size;
+	if (reserve(x, room))
+		return -EBUSY;
 	body = realloc(x->body, room);
 	if (!body)
 		return -ENOMEM;
@@ -193,21 +217,32 @@ static int grow_body(struct exchange *x)
 	return 0;
 }
 
+static int lost(ssize_t n, struct cattest_error *err, const char *text)
+{
+	if (n == -EPROTO)
+		text = "the peer does not keep to TLS: bad records, or messages without end";
+	return ctls_fail(err, n ? (int)n : -ECONNRESET, "%s", text);
+}
+
 static int read_body(struct exchange *x, struct cattest_error *err)
 {
 	while (x->body_at < x->frame.size) {
 		int want = CTLS_WANT_READ;
 		ssize_t n;
+		int rc = x->body_at == x->body_room ? grow_body(x) : 0;
 
-		if (x->body_at == x->body_room && grow_body(x))
-			return ctls_fail(err, -ENOMEM, "out of memory");
+		if (rc == -EBUSY)
+			return ctls_fail(
+				err, rc,
+				"too much evidence of peers that are not verified yet; later it may do");
+		if (rc)
+			return ctls_fail(err, rc, "out of memory");
 		n = x->stream.read(x->stream.context, x->body + x->body_at,
 				   x->body_room - x->body_at, &want);
 		if (n == -EAGAIN)
 			return want;
 		if (n <= 0)
-			return ctls_fail(err, n ? (int)n : -ECONNRESET,
-					 "the peer went away in the middle of a message");
+			return lost(n, err, "the peer went away in the middle of a message");
 		x->body_at += (size_t)n;
 	}
 	return 0;
@@ -224,9 +259,8 @@ static int read_frame(struct exchange *x, struct cattest_error *err)
 		if (n == -EAGAIN)
 			return want;
 		if (n <= 0)
-			return ctls_fail(
-				err, n ? (int)n : -ECONNRESET,
-				"the peer went away without having shown what was asked of it");
+			return lost(n, err,
+				    "the peer went away without having shown what was asked of it");
 		x->header_at += (size_t)n;
 		if (x->header_at < FRAME_HEADER)
 			continue;
@@ -240,6 +274,7 @@ static int read_frame(struct exchange *x, struct cattest_error *err)
 static void drop_frame(struct exchange *x)
 {
 	free(x->body);
+	release(x);
 	x->body = NULL;
 	x->body_at = x->body_room = 0;
 	x->header_at = 0;
@@ -355,7 +390,7 @@ static int run_state(struct exchange *x, struct cattest_error *err)
 	case READ_EVIDENCE:
 	case READ_RESULT:
 		rc = read_frame(x, &reason);
-		if (rc == -EPROTO)
+		if (rc == -EPROTO || rc == -EBUSY)
 			return refuse(x, rc, &reason);
 		if (rc < 0 && err)
 			*err = reason;

@@ -99,6 +99,7 @@ static int fetch(SSL *ssl, struct ctls *ctls, int fd, int64_t until, struct ctls
 	rc = session_from_ssl(ssl, false, &session, err);
 	if (!rc)
 		rc = exchange_new(ctls, false, &session, ssl_stream(ssl), &x, err);
+	OPENSSL_cleanse(&session, sizeof(session));
 	if (rc)
 		return rc;
 	while ((rc = exchange_step(x, err)) > 0) {
@@ -147,17 +148,13 @@ int ctls_fetch_evidence(const char *address, uint32_t timeout_ms, struct ctls_fe
 	}
 	ssl = SSL_new(ctls->ctx);
 	if (ssl) {
-		BIO *bio = socket_bio(fd);
-
-		if (bio) {
-			SSL_set_bio(ssl, bio, bio);
+		rc = ssl_use_socket(ssl, fd);
+		if (!rc)
 			rc = set_nonblocking(fd)
 				     ? ctls_fail(err, -errno, "%s: %s", address, strerror(errno))
 				     : fetch(ssl, ctls, fd, until, &f, err);
-			if (!rc)
-				SSL_shutdown(ssl);
-		}
-		rc = bio ? rc : -ENOMEM;
+		if (!rc)
+			SSL_shutdown(ssl);
 	}
 	rc = ssl ? rc : -ENOMEM;
 	if (rc == -ENOMEM)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is below the exchange: OpenSSL's SSL as a stream that never waits, the socket below that, and waiting with an end. The socket's BIO
- * is our own only because OpenSSL's uses write(), which raises SIGPIPE.
+ * is our own because OpenSSL's uses write(), which raises SIGPIPE, and because SSL_read goes on for as long as messages arrive that carry
+ * nothing (KeyUpdate, NewSessionTicket): a peer could keep us in there, past every deadline. After IDLE_MESSAGES of them in a
+ * row the socket is read no more.
  */
 #include "attest/tls/tls_internal.h"
 
@@ -9,6 +11,7 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -50,6 +53,30 @@ int wait_for(int fd, int want, int64_t until)
 	}
 }
 
+/* Messages of the TLS handshake without a byte for us in between. A handshake has less than ten; servers send tickets, two as a rule. */
+#define IDLE_MESSAGES 32
+
+struct socket {
+	int fd;
+	unsigned int idle_messages;
+};
+static BIO_METHOD *method;
+static int bio_type;
+
+static struct socket *socket_of(SSL *ssl)
+{
+	BIO *bio = SSL_get_rbio(ssl);
+
+	return bio && bio_type && BIO_method_type(bio) == bio_type ? BIO_get_data(bio) : NULL;
+}
+
+bool socket_flooded(SSL *ssl)
+{
+	const struct socket *s = socket_of(ssl);
+
+	return s && s->idle_messages > IDLE_MESSAGES;
+}
+
 /* --- SSL --- */
 static ssize_t ssl_result(SSL *ssl, int rc, int *ret_want)
 {
@@ -64,7 +91,7 @@ static ssize_t ssl_result(SSL *ssl, int rc, int *ret_want)
 		return 0;
 	case SSL_ERROR_SYSCALL:
 		ERR_clear_error();
-		return -ECONNRESET;
+		return socket_flooded(ssl) ? -EPROTO : -ECONNRESET;
 	default:
 		if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 			ERR_clear_error();
@@ -75,6 +102,15 @@ static ssize_t ssl_result(SSL *ssl, int rc, int *ret_want)
 	}
 }
 
+static ssize_t moved(SSL *ssl, size_t size)
+{
+	struct socket *s = socket_of(ssl);
+
+	if (s)
+		s->idle_messages = 0;
+	return (ssize_t)size;
+}
+
 static ssize_t ssl_read(void *context, void *buffer, size_t size, int *ret_want)
 {
 	size_t done = 0;
@@ -82,7 +118,7 @@ static ssize_t ssl_read(void *context, void *buffer, size_t size, int *ret_want)
 
 	ERR_clear_error();
 	rc = SSL_read_ex(context, buffer, size, &done);
-	return rc == 1 ? (ssize_t)done : ssl_result(context, rc, ret_want);
+	return rc == 1 ? moved(context, done) : ssl_result(context, rc, ret_want);
 }
 
 static ssize_t ssl_write(void *context, const void *buffer, size_t size, int *ret_want)
@@ -92,7 +128,7 @@ static ssize_t ssl_write(void *context, const void *buffer, size_t size, int *re
 
 	ERR_clear_error();
 	rc = SSL_write_ex(context, buffer, size, &done);
-	return rc == 1 ? (ssize_t)done : ssl_result(context, rc, ret_want);
+	return rc == 1 ? moved(context, done) : ssl_result(context, rc, ret_want);
 }
 
 struct stream ssl_stream(SSL *ssl)
@@ -103,7 +139,9 @@ struct stream ssl_stream(SSL *ssl)
 /* --- The socket --- */
 static int bio_fd(BIO *bio)
 {
-	return (int)(intptr_t)BIO_get_data(bio);
+	const struct socket *s = BIO_get_data(bio);
+
+	return s->fd;
 }
 
 static int bio_done(BIO *bio, ssize_t n, int retry)
@@ -118,7 +156,12 @@ static int bio_done(BIO *bio, ssize_t n, int retry)
 
 static int bio_read(BIO *bio, char *buffer, int size)
 {
-	return bio_done(bio, recv(bio_fd(bio), buffer, (size_t)size, 0), BIO_FLAGS_READ);
+	const struct socket *s = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (s->idle_messages > IDLE_MESSAGES)
+		return -1;
+	return bio_done(bio, recv(s->fd, buffer, (size_t)size, 0), BIO_FLAGS_READ);
 }
 
 static int bio_write(BIO *bio, const char *buffer, int size)
@@ -147,34 +190,63 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 
 static int bio_create(BIO *bio)
 {
+	struct socket *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return 0;
+	s->fd = -1;
+	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);
 	return 1;
 }
 
-static BIO_METHOD *method;
+static int bio_destroy(BIO *bio)
+{
+	free(BIO_get_data(bio));
+	BIO_set_data(bio, NULL);
+	return 1;
+}
+
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
 /* The one object of the process: OpenSSL wants methods to live as long as their BIOs. */
 static void make_method(void)
 {
-	BIO_METHOD *m =
-		BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR,
-			     "socket without SIGPIPE");
+	int type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR;
+	BIO_METHOD *m = BIO_meth_new(type, "socket without SIGPIPE");
 
 	if (m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) &&
-	    BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create))
-		method = m;
+	    BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create) &&
+	    BIO_meth_set_destroy(m, bio_destroy))
+		method = m, bio_type = type;
 	else
 		BIO_meth_free(m);
 }
 
-BIO *socket_bio(int fd)
+/* OpenSSL's view of each message that came or went. */
+static void count_message(int is_ours, int version, int type, const void *bytes, size_t size,
+			  SSL *ssl, void *context)
 {
+	struct socket *s = context;
+
+	(void)version, (void)bytes, (void)size, (void)ssl;
+	if (!is_ours && type == SSL3_RT_HANDSHAKE)
+		s->idle_messages++;
+}
+
+int ssl_use_socket(SSL *ssl, int fd)
+{
+	struct socket *s;
 	BIO *bio;
 
 	pthread_once(&method_once, make_method);
 	bio = method ? BIO_new(method) : NULL;
-	if (bio)
-		BIO_set_data(bio, (void *)(intptr_t)fd);
-	return bio;
+	if (!bio)
+		return -ENOMEM;
+	s = BIO_get_data(bio);
+	s->fd = fd;
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_msg_callback(ssl, count_message);
+	SSL_set_msg_callback_arg(ssl, s);
+	return 0;
 }

@@ -7,12 +7,14 @@
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "include/cloister/tls.h"
 
 #define CTLS_DEFAULT_HANDSHAKE_MS 30000
 #define CTLS_DEFAULT_EVIDENCE (1u << 20)
 #define CTLS_MAX_EVIDENCE (64u << 20)
+#define CTLS_DEFAULT_UNVERIFIED (64u << 20)
 /* RFC 5705, section 4: labels for private use begin with EXPERIMENTAL. */
 #define CTLS_EXPORTER_LABEL "EXPERIMENTAL-Cloister-Attested-TLS-1"
 #define CTLS_EXPORTER_SIZE 32
@@ -68,8 +70,9 @@ struct stream {
 	ssize_t (*write)(void *context, const void *buffer, size_t size, int *ret_want);
 };
 struct stream ssl_stream(SSL *ssl);
-/* The socket's BIO: as OpenSSL's, without SIGPIPE. */
-BIO *socket_bio(int fd);
+/* Gives it the socket by a BIO that raises no SIGPIPE, and that ends when the peer sends message after message of TLS that say nothing. */
+int ssl_use_socket(SSL *ssl, int fd);
+bool socket_flooded(SSL *ssl); /* it has ended so */
 int64_t monotonic_ms(void);
 /* Waits for CTLS_WANT_READ or CTLS_WANT_WRITE until then (0: no limit): 0, -ETIMEDOUT, or another errno. */
 int wait_for(int fd, int want, int64_t until);
@@ -84,6 +87,7 @@ int exchange_step(struct exchange *x, struct cattest_error *err);
 void exchange_work(struct exchange *x);
 char *exchange_take_details(struct exchange *x);
 
+int64_t connection_until(const struct ctls_connection *c);
 /* Closes without touching the socket, whose number may by now be another's. NULL is allowed. */
 void connection_forget(struct ctls_connection *c);
 
@@ -96,6 +100,8 @@ struct ctls {
 	bool want_details, allow_tls12, ca_needed;
 	char *server_name;
 	uint32_t handshake_ms, max_evidence, cache_seconds, lifetime;
+	size_t max_unverified;
+	atomic_size_t unverified; /* bytes of evidence that is not verified yet, of all connections */
 	void (*log)(void *context, const char *line);
 	void *log_context;
 	SSL_CTX *ctx;

@@ -18,8 +18,11 @@
  * that neither verifies its peer by evidence nor by a CA is not made. The reason of a refusal goes to the caller and the log
  * of the side that verifies; the other side learns only that it was refused.
  *
+ * After fork() a ctls may be used in one of the two processes only: attesters and fetchers hold devices and connections.
+ *
  * Functions that return int give 0 (or what they say) or a negative errno with a message in *err (which may be NULL): -EACCES refused (by us, or
- * by the peer: the message says which), -ETIMEDOUT, -EPROTO the peer does not keep to the protocol, -ECONNRESET it went away.
+ * by the peer: the message says which), -ETIMEDOUT, -EPROTO the peer does not keep to the protocol, -ECONNRESET it went away, -EBUSY too
+ * much evidence waits to be verified.
  * A context may be used by several threads at once, a connection by one at a time. No function raises SIGPIPE.
  */
 #pragma once
@@ -93,6 +96,9 @@ struct ctls_options {
 	bool want_details;
 	uint32_t handshake_ms; /* for TLS and evidence together; 0: 30 s */
 	uint32_t max_evidence; /* of a peer, bytes; 0: 1 MiB; at most 64 MiB. Certificates: 100 KiB in session mode */
+	/* Evidence of all peers that are not verified yet, together, in bytes; what is below 8 KiB for each does not count. 0: 64 MiB, or what
+	 * one peer may send if that is more. Beyond it peers are refused (-EBUSY). */
+	size_t max_unverified;
 	/* Certificate mode. How long a peer's certificate that was trusted is trusted again without a look at it, in seconds; 0: not at all.
 	 * Refusals are never kept. A change of policy or collateral takes effect after that time. Evidence of session mode is never kept. */
 	uint32_t result_cache_seconds;
@@ -141,7 +147,7 @@ enum ctls_want {
 	CTLS_DONE = 0,
 	CTLS_WANT_READ,
 	CTLS_WANT_WRITE,
-	CTLS_WANT_WORK,
+	CTLS_WANT_WORK, /* in certificate mode also for each step of TLS, where evidence is verified */
 };
 CATTEST_API int ctls_start(struct ctls *ctls, int fd, bool server,
 			   struct ctls_connection **ret_connection, struct cattest_error *err);
@@ -162,9 +168,15 @@ CATTEST_API int ctls_waits_for(const struct ctls_connection *c);
  */
 CATTEST_API int ctls_configure(struct ssl_ctx_st *ctx, struct ctls *ctls,
 			       struct cattest_error *err);
-/* The exchange of evidence on an SSL of a configured SSL_CTX; waits (poll) on non-blocking sockets. On failure the session must be ended.
- * In certificate mode: checks that the session was attested. */
+/* The exchange of evidence on an SSL of a configured SSL_CTX, within the ctls' handshake_ms; its sockets are non-blocking meanwhile. On failure
+ * the session must be ended. In certificate mode: checks that the session was attested. Writes as the program's BIO does: with
+ * OpenSSL's own that may raise SIGPIPE. */
 CATTEST_API int ctls_handshake(struct ssl_st *ssl, struct cattest_error *err);
+/* The same for event loops, and for SSLs without sockets (BIOs in memory): ctls_step and ctls_work until CTLS_DONE; from then on the
+ * program uses its SSL again. The SSL stays the program's and must outlive the connection, and ctls_close only forgets. If TLS's own
+ * handshake is not finished, the steps finish it too. */
+CATTEST_API int ctls_start_ssl(struct ssl_st *ssl, struct ctls_connection **ret_connection,
+			       struct cattest_error *err);
 
 /* --- Addresses: "host:port", "[::1]:port", "port" (all addresses or localhost), "unix:/path" --- */
 /* A connected or listening socket. */
