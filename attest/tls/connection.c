@@ -150,7 +150,7 @@ static int tls_failed(struct ctls_connection *c, struct cattest_error *err)
 		ctls_log(c->ctls, "peer refused: it has no certificate");
 		return ctls_fail(err, -EACCES, "the peer has no certificate");
 	}
-	if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
+	if (is_alert(reason))
 		return ctls_fail_openssl(err, -EACCES, "the peer refused us in the TLS handshake");
 	return ctls_fail_openssl(err, -EPROTO, "the TLS handshake failed");
 }

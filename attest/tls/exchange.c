@@ -144,6 +144,15 @@ static int put_result(struct exchange *x, uint8_t result)
 	return put_frame(x, FRAME_RESULT, &result, RESULT_SIZE);
 }
 
+static int lost(ssize_t n, struct cattest_error *err, const char *text)
+{
+	if (n == -EPROTO)
+		text = "the peer does not keep to TLS: bad records, or messages without end";
+	if (n == -EACCES)
+		text = "the peer refused us in TLS (its log has the reason)";
+	return ctls_fail(err, n ? (int)n : -ECONNRESET, "%s", text);
+}
+
 static int flush_out(struct exchange *x, struct cattest_error *err)
 {
 	while (x->out_at < x->out_size) {
@@ -154,8 +163,7 @@ static int flush_out(struct exchange *x, struct cattest_error *err)
 		if (n == -EAGAIN)
 			return want;
 		if (n <= 0)
-			return ctls_fail(err, n ? (int)n : -ECONNRESET,
-					 "the peer went away during the exchange of evidence");
+			return lost(n, err, "the peer went away during the exchange of evidence");
 		x->out_at += (size_t)n;
 	}
 	free(x->out);
@@ -215,13 +223,6 @@ static int grow_body(struct exchange *x)
 	x->body = body;
 	x->body_room = room;
 	return 0;
-}
-
-static int lost(ssize_t n, struct cattest_error *err, const char *text)
-{
-	if (n == -EPROTO)
-		text = "the peer does not keep to TLS: bad records, or messages without end";
-	return ctls_fail(err, n ? (int)n : -ECONNRESET, "%s", text);
 }
 
 static int read_body(struct exchange *x, struct cattest_error *err)
@@ -429,11 +430,14 @@ int exchange_step(struct exchange *x, struct cattest_error *err)
 static int collect(struct exchange *x)
 {
 	uint8_t report_data[CATTEST_REPORT_DATA_SIZE];
+	int rc;
 
 	if (session_report_data(&x->session, x->hello, x->server, report_data))
 		return ctls_fail(&x->reason, -ENOMEM, "out of memory");
-	return x->ctls->attester.collect(x->ctls->attester.context, report_data, &x->evidence,
-					 &x->evidence_size, &x->reason);
+	rc = x->ctls->attester.collect(x->ctls->attester.context, report_data, &x->evidence,
+				       &x->evidence_size, &x->reason);
+	/* A positive number would look like something that we want. */
+	return rc > 0 ? -EIO : rc;
 }
 
 static int verify(struct exchange *x)

@@ -77,6 +77,12 @@ bool socket_flooded(SSL *ssl)
 	return s && s->idle_messages > IDLE_MESSAGES;
 }
 
+/* The peer's word that it ends the session. */
+bool is_alert(int reason)
+{
+	return reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
+}
+
 /* --- SSL --- */
 static ssize_t ssl_result(SSL *ssl, int rc, int *ret_want)
 {
@@ -97,8 +103,9 @@ static ssize_t ssl_result(SSL *ssl, int rc, int *ret_want)
 			ERR_clear_error();
 			return -ECONNRESET;
 		}
+		rc = is_alert(ERR_GET_REASON(ERR_peek_last_error())) ? -EACCES : -EPROTO;
 		ERR_clear_error();
-		return -EPROTO;
+		return rc;
 	}
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attested TLS with SGX quotes of a synthetic PKI: collateral that has expired, a revoked platform, an old TCB, a debug enclave, quotes of
- * another maker are refused in the handshake, in both modes, and the reason stays with the client.
+ * another maker are refused in the handshake, in both modes, and the reason stays with the client. A program of rats-tls' whose callback
+ * accepts everything refuses the same.
  */
 #include "attest/tls/test_peers.h"
+#include "include/cloister/rats-tls.h"
 
 #include "tests/evidence/dcap_synthetic.c"
 
@@ -87,6 +89,79 @@ static void both_modes(const char *what, int64_t later, const char *reason)
 		session(what, CTLS_CERTIFICATE, 0, reason);
 }
 
+/* --- rats-tls' calls, no policy, and a callback that accepts whatever it is asked about --- */
+static int asked;
+
+static int accept_all(void *evidence)
+{
+	(void)evidence;
+	asked++;
+	return 1;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	fputs(text, f);
+	fclose(f);
+}
+
+static void rats_session(const char *what, bool good)
+{
+	struct ctls_attester attester = { .collect = collect };
+	struct ctls_options options = { .mode = CTLS_CERTIFICATE, .attester = &attester };
+	rats_tls_conf_t conf = { .log_level = RATS_TLS_LOG_LEVEL_NONE };
+	struct cattest_error err = { "" };
+	struct peer server = { 0 };
+	rats_tls_handle handle;
+	rats_tls_err_t rc;
+	struct side d;
+	int fds[2];
+
+	dcap_synthetic_build(&s);
+	write_file("root.pem", s.root_pem);
+	write_file("collateral.json", s.collateral);
+	must(ctls_new(&options, &server.ctls, &err), "server", &err);
+	must(rats_tls_init(&conf, &handle), "rats_tls_init", &err);
+	rats_tls_set_verification_callback(&handle, accept_all);
+	socket_pair(fds);
+	side_start(&d, &server, fds[1], true, false);
+	asked = 0;
+	rc = rats_tls_negotiate(handle, fds[0]);
+	side_join(&d);
+	EXPECT(!rc == good && asked == good, "%s: %d, asked %d times", what, (int)rc, asked);
+	rats_tls_cleanup(handle);
+	peer_done(&server);
+	close(fds[0]);
+	close(fds[1]);
+	printf("ok rats-tls: %s\n", what);
+}
+
+static void test_rats_tls(void)
+{
+	int64_t until = s.tcb_until;
+
+	setenv("CLOISTER_ROOT", "intel=root.pem", 1);
+	setenv("CLOISTER_COLLATERAL", "collateral.json", 1);
+	rats_session("valid", true);
+	s.tcb_until = s.now - 3600;
+	rats_session("expired collateral", false);
+	s.tcb_until = until;
+	s.debug = true;
+	rats_session("a debug enclave", false);
+	s.debug = false;
+	s.platform_status[0] = "OutOfDate";
+	rats_session("an old TCB", false);
+	s.platform_status[0] = "UpToDate";
+	s.pck_revoked = true;
+	rats_session("a revoked platform", false);
+	s.pck_revoked = false;
+	s.other_pck_key = true;
+	rats_session("quotes of somebody else", false);
+	s.other_pck_key = false;
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -96,6 +171,8 @@ int main(void)
 	s.tcb_issued = s.qe_issued = s.now - 86400;
 	s.tcb_until = s.qe_until = s.crls_until = s.now + 30 * 86400;
 	s.certificates_until = s.now + 3650 * (int64_t)86400;
+	enter_folder("tls_dcap_test");
+	test_rats_tls();
 	both_modes("valid", 0, NULL);
 	both_modes("expired collateral", 31 * 86400, "expired");
 	s.debug = true;

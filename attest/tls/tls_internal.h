@@ -73,6 +73,7 @@ struct stream ssl_stream(SSL *ssl);
 /* Gives it the socket by a BIO that raises no SIGPIPE, and that ends when the peer sends message after message of TLS that say nothing. */
 int ssl_use_socket(SSL *ssl, int fd);
 bool socket_flooded(SSL *ssl); /* it has ended so */
+bool is_alert(int reason);     /* of OpenSSL's error: the peer has sent one */
 int64_t monotonic_ms(void);
 /* Waits for CTLS_WANT_READ or CTLS_WANT_WRITE until then (0: no limit): 0, -ETIMEDOUT, or another errno. */
 int wait_for(int fd, int want, int64_t until);
