@@ -2,10 +2,15 @@
 /*
  * `cloister tunnel`: attested TLS for programs that know nothing of it. On the client's side plain connections come in and attested TLS goes
  * out; on the server's side the other way round. Which side proves itself is --attester, which side judges is --policy.
+ *
+ * Policy, collateral, keys and attester make up the tunnel's trust. At SIGHUP the command line is gone through once more, and with it all
+ * files that it names; the new trust takes the old one's place only if all of it is good.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "cli/attest.h"
 #include "cli/tunnel.h"
@@ -25,6 +30,7 @@ enum {
 	KEEP_RESULTS,
 	HANDSHAKE,
 	IDLE,
+	MAX_AGE,
 	GRACE,
 	CONNECTIONS,
 	PROCESSES,
@@ -54,6 +60,8 @@ const struct option tunnel_options[] = {
 			   "with --certificate-mode: how long a trusted certificate stays so" },
 	[HANDSHAKE] = { 0, "handshake-timeout", "SECONDS", "for TLS and evidence together (30)" },
 	[IDLE] = { 0, "idle", "SECONDS", "cut connections without traffic; 0: never (0)" },
+	[MAX_AGE] = { 0, "max-age", "SECONDS",
+		      "cut connections so old, to be attested again; 0: never (0)" },
 	[GRACE] = { 0, "grace", "SECONDS", "for open connections when the tunnel is ended (5)" },
 	[CONNECTIONS] = { 0, "connections", "N", "at most so many at once (16384)" },
 	[PROCESSES] = { 0, "processes", "N",
@@ -95,6 +103,8 @@ static int take_number(struct request *r, int option, const char *value, struct 
 		return number ? 0 : fail(err, "--handshake-timeout 0: peers need some time");
 	case IDLE:
 		return seconds("idle", value, 86400 * 365, &r->tunnel.idle_seconds, err);
+	case MAX_AGE:
+		return seconds("max-age", value, 86400 * 365, &r->tunnel.max_age_seconds, err);
 	case GRACE:
 		return seconds("grace", value, 86400, &r->tunnel.grace_seconds, err);
 	case PROCESSES:
@@ -197,6 +207,12 @@ static int read_text(const char *path, char **ret_text, struct error *err)
 	return 0;
 }
 
+static void wipe(char *key)
+{
+	if (key)
+		explicit_bzero(key, strlen(key));
+}
+
 static int make_ctls(struct request *r, struct cattest_attester *attester, struct ctls **ret_ctls,
 		     struct error *err)
 {
@@ -206,85 +222,157 @@ static int make_ctls(struct request *r, struct cattest_attester *attester, struc
 	struct cattest_error why;
 	int rc;
 
-	if (read_text(r->certificate, &certificate, err) || read_text(r->key, &key, err) ||
-	    read_text(r->ca, &ca, err))
+	if (read_text(r->certificate, &certificate, err) || read_text(r->ca, &ca, err) ||
+	    read_text(r->key, &key, err))
 		return -1;
 	r->tls.certificate_pem = certificate;
 	r->tls.key_pem = key;
 	r->tls.ca_pem = ca;
 	if (attester) {
 		if (ctls_attester_from(attester, &attester_table))
-			return fail(err, "out of memory");
+			goto no_memory;
 		r->tls.attester = &attester_table;
 	}
 	if (r->policy) {
 		if (ctls_verifier_from(r->setup.verifier, &verifier_table))
-			return fail(err, "out of memory");
+			goto no_memory;
 		r->tls.verifier = &verifier_table;
 	}
 	rc = ctls_new(&r->tls, ret_ctls, &why);
-	if (key)
-		explicit_bzero(key, strlen(key));
+	wipe(key);
 	return rc ? fail(err, "tunnel: %s", why.text) : 0;
+no_memory:
+	wipe(key);
+	return fail(err, "out of memory");
+}
+
+/* --- Trust --- */
+struct trust {
+	struct tunnel_trust base;
+	struct request request;
+	struct cattest_attester *attester;
+};
+
+static void trust_free(struct tunnel_trust *base)
+{
+	struct trust *trust = (struct trust *)base;
+
+	ctls_free(base->ctls);
+	cattest_attester_free(trust->attester);
+	setup_done(&trust->request.setup);
+	free(trust);
+}
+
+/* The command line, and the files that it names. NULL and a message. */
+static struct trust *read_request(char **argv, struct error *err)
+{
+	struct option_parser p = { .table = tunnel_options, .argv = argv };
+	struct trust *trust = calloc(1, sizeof(*trust));
+	struct request *r;
+	int option;
+
+	if (!trust || setup_init(&trust->request.setup, err)) {
+		free(trust);
+		fail(err, "out of memory");
+		return NULL;
+	}
+	trust->base.free = trust_free;
+	r = &trust->request;
+	r->tunnel = (struct tunnel_options){ .max_connections = 16384,
+					     .grace_seconds = 5,
+					     .processes = 1 };
+	while ((option = option_next(&p, err)) >= 0)
+		if (take_option(r, option, p.value, err)) {
+			option = -2;
+			break;
+		}
+	if (option == -1 && p.argv[0]) {
+		fail(err, "%s: tunnel takes options only", p.argv[0]);
+		option = -2;
+	}
+	if (option == -2 || check_request(r, err)) {
+		trust_free(&trust->base);
+		return NULL;
+	}
+	return trust;
 }
 
 /* What may not be shared by processes is opened here: an attester's device, a fetcher's connections. */
-static int serve(struct request *r, struct tunnel *t, struct error *err)
+static int open_trust(struct trust *trust, struct error *err)
 {
-	struct cattest_attester *attester = NULL;
-	int ret = 1;
+	struct request *r = &trust->request;
 
-	if (!setup_fetch(&r->setup, err) &&
-	    (!r->attester || !make_attester(r->attester, &attester, err)) &&
-	    !make_ctls(r, attester, &t->ctls, err)) {
-		ret = tunnel_run(t, err) ? 1 : 0;
-		ctls_free(t->ctls);
+	if (setup_fetch(&r->setup, err) ||
+	    (r->attester && make_attester(r->attester, &trust->attester, err)))
+		return -1;
+	return make_ctls(r, trust->attester, &trust->base.ctls, err);
+}
+
+static struct tunnel_trust *make_trust(void *context, struct error *err)
+{
+	struct trust *trust = read_request(context, err);
+
+	if (!trust)
+		return NULL;
+	if (open_trust(trust, err)) {
+		trust_free(&trust->base);
+		return NULL;
 	}
-	cattest_attester_free(attester);
+	return &trust->base;
+}
+
+/* --- Running --- */
+/* Keys of sessions are in our memory: it is not to be left in files, or read by other processes of the same user. */
+static void keep_memory_private(void)
+{
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* Takes the trust. */
+static int serve(struct trust *trust, struct tunnel *t, struct error *err)
+{
+	int ret;
+
+	if (open_trust(trust, err)) {
+		trust_free(&trust->base);
+		return 1;
+	}
+	keep_memory_private();
+	t->trust = &trust->base;
+	t->trust->users++;
+	ret = tunnel_run(t, err) ? 1 : 0;
+	tunnel_trust_put(t->trust);
 	return ret;
 }
 
-static int run(struct request *r, struct error *err)
+static int run(struct trust *trust, char **argv, struct error *err)
 {
 	struct tunnel *t = calloc(1, sizeof(*t));
 	int ret = 1;
 
 	if (!t) {
+		trust_free(&trust->base);
 		fail(err, "out of memory");
 		return complain(err, 1);
 	}
-	t->options = r->tunnel;
-	if (!tunnel_open(t, err)) {
-		ret = tunnel_divide(t, err);
-		if (ret == TUNNEL_SERVE)
-			ret = serve(r, t, err);
-		tunnel_close(t);
-	}
+	t->options = trust->request.tunnel;
+	t->make_trust = make_trust;
+	t->trust_context = argv;
+	ret = tunnel_open(t, err) ? 1 : tunnel_divide(t, err);
+	if (ret == TUNNEL_SERVE)
+		ret = serve(trust, t, err);
+	else
+		trust_free(&trust->base);
+	tunnel_close(t);
 	free(t);
 	return ret ? complain(err, ret) : 0;
 }
 
 int cmd_tunnel(char **argv)
 {
-	struct option_parser p = { .table = tunnel_options, .argv = argv };
-	struct request r = {
-		.tunnel = { .max_connections = 16384, .grace_seconds = 5, .processes = 1 }
-	};
 	struct error err;
-	int option, ret;
+	struct trust *trust = read_request(argv, &err);
 
-	if (setup_init(&r.setup, &err))
-		return complain(&err, 1);
-	while ((option = option_next(&p, &err)) >= 0)
-		if (take_option(&r, option, p.value, &err)) {
-			option = -2;
-			break;
-		}
-	if (option == -1 && p.argv[0]) {
-		fail(&err, "%s: tunnel takes options only", p.argv[0]);
-		option = -2;
-	}
-	ret = option == -2 || check_request(&r, &err) ? complain(&err, EXIT_USAGE) : run(&r, &err);
-	setup_done(&r.setup);
-	return ret;
+	return trust ? run(trust, argv, &err) : complain(&err, EXIT_USAGE);
 }

@@ -87,9 +87,13 @@ static void peer_text(const struct sockaddr_storage *a, int fd, char *to, size_t
 		snprintf(to, room, "%s:%u", host, ntohs(in->sin_port));
 	} else if (a->ss_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
+		bool v4 = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr); /* of a socket that takes both */
 
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(to, room, "[%s]:%u", host, ntohs(in6->sin6_port));
+		if (v4)
+			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
+		else
+			inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(to, room, v4 ? "%s:%u" : "[%s]:%u", host, ntohs(in6->sin6_port));
 	} else {
 		struct ucred peer = { 0 };
 		socklen_t size = sizeof(peer);
@@ -174,12 +178,59 @@ static void stop(struct tunnel *t)
 			(unsigned long long)t->count, (unsigned long long)t->options.grace_seconds);
 }
 
+/* --- Told to read everything again --- */
+void tunnel_trust_put(struct tunnel_trust *trust)
+{
+	if (trust && !--trust->users)
+		trust->free(trust);
+}
+
+static int find_addresses(struct tunnel *t, struct error *err)
+{
+	struct cattest_error why;
+	int count = ctls_resolve_all(t->options.connect, false, t->to, t->to_size, TUNNEL_ADDRESSES,
+				     &why);
+
+	if (count < 0)
+		return fail(err, "--connect %s", why.text);
+	t->to_count = (size_t)count;
+	t->to_good = 0;
+	return 0;
+}
+
+/* All of it, or nothing changes. Open connections go on as they were judged. */
+static void reload(struct tunnel *t)
+{
+	struct tunnel_trust *trust;
+	struct error err;
+
+	if (t->stopping)
+		return;
+	trust = t->make_trust(t->trust_context, &err);
+	if (!trust) {
+		tunnel_say(t, "SIGHUP: everything stays as it was: %s", err.text);
+		return;
+	}
+	tunnel_trust_put(t->trust);
+	t->trust = trust;
+	trust->users++;
+	if (find_addresses(t, &err))
+		tunnel_say(t, "SIGHUP: the address stays as it was: %s", err.text);
+	tunnel_say(t,
+		   "SIGHUP: policy, keys and collateral are read again; %llu open connections stay",
+		   (unsigned long long)t->count);
+}
+
 static void take_signals(struct tunnel *t)
 {
 	struct signalfd_siginfo info;
 
-	while (read(t->signals, &info, sizeof(info)) == sizeof(info))
-		stop(t);
+	while (read(t->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(t);
+		else
+			stop(t);
+	}
 }
 
 static void take_back(struct tunnel *t)
@@ -327,7 +378,9 @@ static int open_loop(struct tunnel *t, struct error *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGHUP, SIG_DFL); /* ignored signals (nohup) would not be told */
 	t->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	t->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -372,14 +425,12 @@ static void raise_limit(struct tunnel *t)
 int tunnel_open(struct tunnel *t, struct error *err)
 {
 	struct cattest_error why;
-	size_t size = 0;
 
 	t->listener = t->signals = t->wake = t->epoll = -1;
 	t->now = tunnel_now();
 	raise_limit(t);
-	if (ctls_resolve(t->options.connect, false, &t->to, &size, &why))
-		return fail(err, "--connect %s", why.text);
-	t->to_size = (socklen_t)size;
+	if (find_addresses(t, err))
+		return -1;
 	remove_stale(t->options.listen);
 	t->listener = ctls_listen(t->options.listen, &why);
 	if (t->listener < 0)

@@ -14,13 +14,25 @@
 #define TUNNEL_WORKERS 2
 #define TUNNEL_PROCESSES_MAX 64
 #define TUNNEL_BUFFER (64u << 10)
+#define TUNNEL_ADDRESSES 8 /* of --connect's name, at most */
 
 struct tunnel_options {
 	bool server; /* TLS comes in, plain goes out */
 	const char *listen, *connect;
-	uint64_t max_connections, idle_seconds, grace_seconds, processes;
+	uint64_t max_connections, idle_seconds, max_age_seconds, grace_seconds, processes;
 	bool verbose;
 };
+
+/*
+ * What connections prove themselves with and judge by. It is made again when the tunnel is told to (SIGHUP); connections keep the one they
+ * began with. Only the loop counts users.
+ */
+struct tunnel_trust {
+	struct ctls *ctls;
+	unsigned int users;
+	void (*free)(struct tunnel_trust *trust);
+};
+void tunnel_trust_put(struct tunnel_trust *trust);
 
 enum pair_state {
 	PAIR_DIALLING, /* to where it goes; a server does it after the handshake */
@@ -45,6 +57,7 @@ struct flow {
 
 struct pair {
 	struct tunnel *tunnel;
+	struct tunnel_trust *trust;
 	struct pair *next, **link; /* all pairs */
 	struct pair *queue_next;   /* to workers, back from them, or ready for more */
 	enum pair_state state;
@@ -53,7 +66,9 @@ struct pair {
 	struct flow out, in; /* plain to TLS, TLS to plain */
 	struct ctls_connection *connection;
 	int64_t deadline; /* of dialling */
-	int64_t active;	  /* last time that bytes moved */
+	size_t tried;	  /* addresses */
+	int64_t opened;
+	int64_t active; /* last time that bytes moved */
 	uint64_t bytes_out, bytes_in;
 	char peer[64];
 };
@@ -64,15 +79,19 @@ struct pair_queue {
 
 struct tunnel {
 	struct tunnel_options options;
-	struct ctls *ctls;
+	struct tunnel_trust *trust;
+	/* A new one, or NULL and a message. */
+	struct tunnel_trust *(*make_trust)(void *context, struct error *err);
+	void *trust_context;
 	int epoll, listener, wake, signals;
 	unsigned int
 		part; /* of several processes: which, from 1; 0: the only one, or the one that looks after them */
 	bool accepting, stopping;
 	struct pair *pairs;
 	uint64_t count;
-	struct sockaddr_storage to;
-	socklen_t to_size;
+	struct sockaddr_storage to[TUNNEL_ADDRESSES];
+	size_t to_size[TUNNEL_ADDRESSES];
+	size_t to_count, to_good; /* that answered last */
 	int64_t now, stop_at, accept_again;
 	struct pair_queue ready;
 	uint8_t *spare[64];

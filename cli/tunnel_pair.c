@@ -21,6 +21,8 @@
 #define DIAL_MS 15000
 /* Bytes that one pair may move before others get their turn. */
 #define TURN (1u << 20)
+/* And steps, as its bytes may come one by one. */
+#define TURN_STEPS 128
 
 static void set_up_socket(int fd, int family)
 {
@@ -54,6 +56,7 @@ void pair_end(struct pair *p)
 		close(p->tls.fd);
 	tunnel_buffer_free(t, p->out.buffer);
 	tunnel_buffer_free(t, p->in.buffer);
+	tunnel_trust_put(p->trust);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
@@ -74,20 +77,38 @@ static void pair_cut(struct pair *p)
 }
 
 /* --- Dialling --- */
-static int dial(struct pair *p, struct end *e)
+static int dial_one(struct pair *p, struct end *e, size_t which)
 {
 	struct tunnel *t = p->tunnel;
-	const struct sockaddr *to = (const struct sockaddr *)&t->to;
+	const struct sockaddr *to = (const struct sockaddr *)&t->to[which];
 
+	e->can_read = e->can_write = false;
 	e->fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (e->fd < 0)
 		return -errno;
 	set_up_socket(e->fd, to->sa_family);
-	if (connect(e->fd, to, t->to_size) && errno != EINPROGRESS)
+	if (connect(e->fd, to, (socklen_t)t->to_size[which]) && errno != EINPROGRESS)
 		return -errno;
 	p->state = PAIR_DIALLING;
-	p->deadline = t->now + DIAL_MS;
+	/* All share the time, so that one that is silent does not use up the others'. */
+	p->deadline = t->now + DIAL_MS / (int64_t)t->to_count;
 	return watch(p, e) ? -errno : 0;
+}
+
+/* The next of the addresses that a name has, beginning with the one that answered last. */
+static int dial(struct pair *p, struct end *e)
+{
+	struct tunnel *t = p->tunnel;
+	int rc = -EADDRNOTAVAIL;
+
+	while (p->tried < t->to_count) {
+		close_fd(&e->fd);
+		e->fd = -1;
+		rc = dial_one(p, e, (t->to_good + p->tried++) % t->to_count);
+		if (!rc)
+			return 0;
+	}
+	return rc;
 }
 
 static void dial_failed(struct pair *p, int error)
@@ -95,6 +116,11 @@ static void dial_failed(struct pair *p, int error)
 	tunnel_say(p->tunnel, "%s: cannot connect to %s: %s", p->peer, p->tunnel->options.connect,
 		   strerror(error));
 	pair_cut(p);
+}
+
+static struct end *dialled_end(struct pair *p)
+{
+	return p->tunnel->options.server ? &p->plain : &p->tls;
 }
 
 /* 1: done, 0: not yet, or a negative errno. */
@@ -110,14 +136,22 @@ static int dial_result(const struct end *e)
 	return error ? -error : 1;
 }
 
+/* It did not work: the next one, or the end of the pair. */
+static void dial_again(struct pair *p, int error)
+{
+	int rc = p->tried < p->tunnel->to_count ? dial(p, dialled_end(p)) : -error;
+
+	if (rc)
+		dial_failed(p, -rc);
+}
+
 /* --- The handshake --- */
 static bool start_handshake(struct pair *p)
 {
 	struct cattest_error err;
 
 	p->state = PAIR_HANDSHAKE;
-	if (!ctls_start(p->tunnel->ctls, p->tls.fd, p->tunnel->options.server, &p->connection,
-			&err))
+	if (!ctls_start(p->trust->ctls, p->tls.fd, p->tunnel->options.server, &p->connection, &err))
 		return true;
 	tunnel_say(p->tunnel, "%s: %s", p->peer, err.text);
 	pair_cut(p);
@@ -251,7 +285,7 @@ static int flow_step(struct pair *p, struct flow *f, struct end *from, struct en
 static void transfer(struct pair *p)
 {
 	uint64_t start = p->bytes_in + p->bytes_out;
-	int out, in;
+	int out, in, steps = 0;
 
 	do {
 		out = flow_step(p, &p->out, &p->plain, &p->tls, &p->bytes_out);
@@ -272,7 +306,7 @@ static void transfer(struct pair *p)
 			pair_end(p);
 			return;
 		}
-	} while ((out || in) && p->bytes_in + p->bytes_out - start < TURN);
+	} while ((out || in) && p->bytes_in + p->bytes_out - start < TURN && ++steps < TURN_STEPS);
 	if (out || in) {
 		p->ready = true;
 		queue_put(&p->tunnel->ready, p);
@@ -281,19 +315,17 @@ static void transfer(struct pair *p)
 
 void pair_go_on(struct pair *p)
 {
-	struct end *dialled = p->tunnel->options.server ? &p->plain : &p->tls;
 	int rc;
 
 	if (p->state == PAIR_WORKING || p->ready)
 		return;
 	if (p->state == PAIR_DIALLING) {
-		rc = dial_result(dialled);
-		if (rc < 0) {
-			dial_failed(p, -rc);
+		rc = dial_result(dialled_end(p));
+		if (rc < 0)
+			dial_again(p, -rc);
+		if (rc <= 0)
 			return;
-		}
-		if (!rc)
-			return;
+		p->tunnel->to_good = (p->tunnel->to_good + p->tried - 1) % p->tunnel->to_count;
 		if (p->tunnel->options.server)
 			p->state = PAIR_OPEN;
 		else if (!start_handshake(p))
@@ -302,7 +334,7 @@ void pair_go_on(struct pair *p)
 	if (p->state == PAIR_HANDSHAKE) {
 		if (!go_on_handshake(p))
 			return;
-		p->active = p->tunnel->now;
+		p->active = p->opened = p->tunnel->now;
 		if (p->tunnel->options.verbose)
 			tunnel_say(p->tunnel, "%s: attested, open", p->peer);
 		/* Whatever was read ahead raises no edge. */
@@ -327,13 +359,18 @@ void pair_tick(struct pair *p)
 	const struct tunnel *t = p->tunnel;
 
 	if (p->state == PAIR_DIALLING && t->now >= p->deadline) {
-		dial_failed(p, ETIMEDOUT);
+		dial_again(p, ETIMEDOUT);
 	} else if (p->state == PAIR_HANDSHAKE && !ctls_time_left(p->connection)) {
 		pair_go_on(p); /* it says that its time is over */
 	} else if (p->state == PAIR_OPEN && t->options.idle_seconds && !p->ready &&
 		   t->now - p->active >= (int64_t)t->options.idle_seconds * 1000) {
 		tunnel_say(p->tunnel, "%s: idle for %llu s: cut", p->peer,
 			   (unsigned long long)t->options.idle_seconds);
+		pair_cut(p);
+	} else if (p->state == PAIR_OPEN && t->options.max_age_seconds && !p->ready &&
+		   t->now - p->opened >= (int64_t)t->options.max_age_seconds * 1000) {
+		tunnel_say(p->tunnel, "%s: open for %llu s: cut, to be attested again", p->peer,
+			   (unsigned long long)t->options.max_age_seconds);
 		pair_cut(p);
 	}
 }
@@ -348,6 +385,8 @@ void pair_begin(struct tunnel *t, int fd, const char *peer)
 		return;
 	}
 	p->tunnel = t;
+	p->trust = t->trust;
+	p->trust->users++;
 	p->plain = (struct end){ .pair = p, .fd = -1 };
 	p->tls = (struct end){ .pair = p, .fd = -1, .is_tls = true };
 	snprintf(p->peer, sizeof(p->peer), "%s", peer);

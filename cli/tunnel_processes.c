@@ -51,7 +51,9 @@ static int look_after(struct parts *p, const sigset_t *signals, struct error *er
 
 		if (got < 0)
 			continue;
-		if (got != SIGCHLD) {
+		if (got == SIGHUP) {
+			tell_all(p, SIGHUP);
+		} else if (got != SIGCHLD) {
 			told = true;
 			tell_all(p, SIGTERM);
 		}
@@ -89,7 +91,9 @@ int tunnel_divide(struct tunnel *t, struct error *err)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
+	signal(SIGHUP, SIG_DFL); /* to be passed on, whoever started us (nohup) ignored it */
 	sigprocmask(SIG_BLOCK, &signals, &before);
 	for (unsigned int i = 0; i < p.count; i++) {
 		pid_t pid = fork();

@@ -81,6 +81,16 @@ static int dial_one(int family, const struct sockaddr *a, socklen_t size, int64_
 	return fd;
 }
 
+/* Of several addresses one that does not answer must not use up the others' time. */
+static int64_t share_of(const struct addrinfo *list, int64_t until)
+{
+	int64_t now = monotonic_ms(), count = 0;
+
+	for (; list; list = list->ai_next)
+		count++;
+	return now + (until > now ? (until - now) / count : 0);
+}
+
 int ctls_dial(const char *address, uint32_t timeout_ms, struct cattest_error *err)
 {
 	int64_t until = monotonic_ms() + (timeout_ms ? timeout_ms : CTLS_DEFAULT_HANDSHAKE_MS);
@@ -100,7 +110,7 @@ int ctls_dial(const char *address, uint32_t timeout_ms, struct cattest_error *er
 			return rc;
 		rc = -EADDRNOTAVAIL;
 		for (const struct addrinfo *i = list; i && rc < 0; i = i->ai_next)
-			rc = dial_one(i->ai_family, i->ai_addr, i->ai_addrlen, until);
+			rc = dial_one(i->ai_family, i->ai_addr, i->ai_addrlen, share_of(i, until));
 		freeaddrinfo(list);
 	}
 	return rc < 0 ? ctls_fail(err, rc, "%s: cannot connect: %s", address, strerror(-rc)) : rc;
@@ -114,11 +124,35 @@ static int listen_one(int family, const struct sockaddr *a, socklen_t size)
 		return -errno;
 	if (family != AF_UNIX)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	/* [::] alone takes IPv4's connections too, whatever the system's default is. */
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int));
 	if (bind(fd, a, size) || listen(fd, SOMAXCONN))
 		rc = -errno;
 	if (rc)
 		close(fd);
 	return rc ? rc : fd;
+}
+
+/* "port" and ":port" stand for all addresses; getaddrinfo puts IPv4's first, which would be all that is served. */
+static bool is_wildcard(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+
+	return !colon || colon == address;
+}
+
+static int listen_any(const struct addrinfo *list, bool wildcard)
+{
+	int rc = -EADDRNOTAVAIL;
+
+	for (const struct addrinfo *i = list; wildcard && i && rc < 0; i = i->ai_next)
+		if (i->ai_family == AF_INET6)
+			rc = listen_one(i->ai_family, i->ai_addr, i->ai_addrlen);
+	/* Both would be in use then, or there is no IPv6. */
+	for (const struct addrinfo *i = list; i && rc < 0 && rc != -EADDRINUSE; i = i->ai_next)
+		rc = listen_one(i->ai_family, i->ai_addr, i->ai_addrlen);
+	return rc;
 }
 
 int ctls_listen(const char *address, struct cattest_error *err)
@@ -137,18 +171,17 @@ int ctls_listen(const char *address, struct cattest_error *err)
 		rc = resolve(address, true, &list, err);
 		if (rc)
 			return rc;
-		rc = -EADDRNOTAVAIL;
-		for (const struct addrinfo *i = list; i && rc < 0; i = i->ai_next)
-			rc = listen_one(i->ai_family, i->ai_addr, i->ai_addrlen);
+		rc = listen_any(list, is_wildcard(address));
 		freeaddrinfo(list);
 	}
 	return rc < 0 ? ctls_fail(err, rc, "%s: cannot listen: %s", address, strerror(-rc)) : rc;
 }
 
-int ctls_resolve(const char *address, bool passive, struct sockaddr_storage *ret_address,
-		 size_t *ret_size, struct cattest_error *err)
+int ctls_resolve_all(const char *address, bool passive, struct sockaddr_storage *ret_addresses,
+		     size_t *ret_sizes, size_t room, struct cattest_error *err)
 {
 	struct addrinfo *list = NULL;
+	size_t count = 0;
 	int rc;
 
 	if (!strncmp(address, "unix:", 5)) {
@@ -157,17 +190,27 @@ int ctls_resolve(const char *address, bool passive, struct sockaddr_storage *ret
 		rc = unix_address(address + 5, &un, err);
 		if (rc)
 			return rc;
-		*ret_address = (struct sockaddr_storage){ 0 };
-		memcpy(ret_address, &un, sizeof(un));
-		*ret_size = sizeof(un);
-		return 0;
+		ret_addresses[0] = (struct sockaddr_storage){ 0 };
+		memcpy(ret_addresses, &un, sizeof(un));
+		ret_sizes[0] = sizeof(un);
+		return 1;
 	}
 	rc = resolve(address, passive, &list, err);
 	if (rc)
 		return rc;
-	*ret_address = (struct sockaddr_storage){ 0 };
-	memcpy(ret_address, list->ai_addr, list->ai_addrlen);
-	*ret_size = list->ai_addrlen;
+	for (const struct addrinfo *i = list; i && count < room; i = i->ai_next, count++) {
+		ret_addresses[count] = (struct sockaddr_storage){ 0 };
+		memcpy(&ret_addresses[count], i->ai_addr, i->ai_addrlen);
+		ret_sizes[count] = i->ai_addrlen;
+	}
 	freeaddrinfo(list);
-	return 0;
+	return (int)count;
+}
+
+int ctls_resolve(const char *address, bool passive, struct sockaddr_storage *ret_address,
+		 size_t *ret_size, struct cattest_error *err)
+{
+	int count = ctls_resolve_all(address, passive, ret_address, ret_size, 1, err);
+
+	return count < 0 ? count : 0;
 }

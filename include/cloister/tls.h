@@ -179,7 +179,7 @@ CATTEST_API int ctls_start_ssl(struct ssl_st *ssl, struct ctls_connection **ret_
 			       struct cattest_error *err);
 
 /* --- Addresses: "host:port", "[::1]:port", "port" (all addresses or localhost), "unix:/path" --- */
-/* A connected or listening socket. */
+/* A connected or listening socket. Of a name's several addresses all are tried; "port" listens with IPv6 and IPv4. */
 CATTEST_API int ctls_dial(const char *address, uint32_t timeout_ms, struct cattest_error *err);
 CATTEST_API int ctls_listen(const char *address, struct cattest_error *err);
 /* The first socket address it stands for; passive: for listening. */
@@ -187,6 +187,10 @@ struct sockaddr_storage;
 CATTEST_API int ctls_resolve(const char *address, bool passive,
 			     struct sockaddr_storage *ret_address, size_t *ret_size,
 			     struct cattest_error *err);
+/* All of them, at most `room`, in the order in which they are to be tried: their count, at least 1, or a negative errno. */
+CATTEST_API int ctls_resolve_all(const char *address, bool passive,
+				 struct sockaddr_storage *ret_addresses, size_t *ret_sizes,
+				 size_t room, struct cattest_error *err);
 
 /*
  * Only looks at the evidence of a server, of either mode: connects, asks for it, goes away. For cattest_verify: evidence, and the report data
