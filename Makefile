@@ -61,8 +61,8 @@ install: all                    ## into prefix=/usr/local (DESTDIR for packages)
 	install -m 644 include/cloister/*.h $(DESTDIR)$(prefix)/include/cloister
 	install -m 644 $(O)/lib/lib*.so.0 $(O)/lib/lib*.a $(DESTDIR)$(libdir)
 	for l in attest tls; do ln -sf libcloister-$$l.so.0 $(DESTDIR)$(libdir)/libcloister-$$l.so; done
-	sed 's|@PREFIX@|$(prefix)|;s|@LIBDIR@|$(libdir)|;s|@VERSION@|0.1|' build/cloister-attest.pc.in \
-		>$(DESTDIR)$(libdir)/pkgconfig/cloister-attest.pc
+	for l in attest tls; do sed 's|@PREFIX@|$(prefix)|;s|@LIBDIR@|$(libdir)|;s|@VERSION@|0.1|' build/cloister-$$l.pc.in \
+		>$(DESTDIR)$(libdir)/pkgconfig/cloister-$$l.pc; done
 	for u in cloister-quoted.service cloister-quoted.socket cloister-quoted-aesm.socket; do sed 's|@PREFIX@|$(prefix)|' \
 		platform/quoting/service/$$u >$(DESTDIR)$(prefix)/lib/systemd/system/$$u; done
 	install -m 644 platform/quoting/service/cloister-quoted.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/cloister-quoted.conf

@@ -141,7 +141,7 @@ typedef struct rtls_evidence {
 	ehd_t ehd;
 	int quote_size;
 	char *quote; /* the evidence: a certificate (DER), or in session mode the quote */
-	union {
+	__extension__ union {
 		rtls_sgx_evidence_t sgx;
 		rtls_tdx_evidence_t tdx;
 		rtls_csv_evidence_t csv;
