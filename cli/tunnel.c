@@ -480,7 +480,7 @@ int tunnel_run(struct tunnel *t, struct error *err)
 		/* No worker has it any more. */
 		p->ready = false;
 		p->state = PAIR_OPEN;
-		pair_end(p);
+		pair_cut(p);
 	}
 	if (t->log_lost)
 		t->now += 1000;

@@ -139,3 +139,5 @@ void pair_go_on(struct pair *p);
 /* Its time may be over. */
 void pair_tick(struct pair *p);
 void pair_end(struct pair *p);
+/* The same, but both sides get an error instead of an end. */
+void pair_cut(struct pair *p);

@@ -64,11 +64,15 @@ void pair_end(struct pair *p)
 	free(p);
 }
 
-/* Cut on both sides: what the peer gets is an error, not an end. */
-static void pair_cut(struct pair *p)
+/* Without TLS's goodbye, which would make an end of it for the other tunnel, and so for whoever is behind that. */
+void pair_cut(struct pair *p)
 {
 	struct linger now = { .l_onoff = 1 };
 
+	if (p->state != PAIR_WORKING) {
+		ctls_abort(p->connection);
+		p->connection = NULL;
+	}
 	if (p->plain.fd >= 0)
 		setsockopt(p->plain.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	if (p->tls.fd >= 0)

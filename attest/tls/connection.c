@@ -425,6 +425,13 @@ void ctls_close(struct ctls_connection *c)
 	free(c);
 }
 
+void ctls_abort(struct ctls_connection *c)
+{
+	if (c)
+		c->phase = BROKEN;
+	ctls_close(c);
+}
+
 void connection_forget(struct ctls_connection *c)
 {
 	if (c) {

@@ -153,7 +153,7 @@ static void test_authorities(void)
 /* --- Plain TLS peers --- */
 struct plain {
 	int fd, version;
-	bool server, renegotiate;
+	bool server, renegotiate, no_certificate;
 	SSL_SESSION *session; /* to resume; then the one that was made */
 	bool reused, resumable;
 	int handshake, renegotiated;
@@ -180,8 +180,10 @@ static void *plain_run(void *context)
 	SSL *ssl;
 	char c;
 
-	SSL_CTX_use_certificate(ctx, cert);
-	SSL_CTX_use_PrivateKey(ctx, key);
+	if (!p->no_certificate) {
+		SSL_CTX_use_certificate(ctx, cert);
+		SSL_CTX_use_PrivateKey(ctx, key);
+	}
 	SSL_CTX_set_max_proto_version(ctx, p->version);
 	SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
 	SSL_CTX_set_tlsext_servername_arg(ctx, p);
@@ -276,17 +278,24 @@ static void test_name(void)
 	struct plain p = { .version = TLS1_3_VERSION, .server = true };
 	struct authority a;
 	struct cattest_error err;
-	struct peer named;
+	struct peer named, strict;
 
 	authority_init(&a);
+	peer_init(&strict, GOOD, NULL, NULL, &(struct ctls_options){ .ca_pem = a.pem });
 	peer_init(&named, NULL, NULL, POLICY_GOOD,
 		  &(struct ctls_options){ .ca_pem = a.pem, .server_name = "server.example" });
 	EXPECT(against_plain(&named, &p, &err) == -EACCES, "%s", err.text);
 	EXPECT(!strcmp(p.name, "server.example"), "name: %s", p.name);
 	SSL_SESSION_free(p.session);
+	/* And a server with a CA serves no client without a certificate. */
+	p = (struct plain){ .version = TLS1_3_VERSION, .no_certificate = true };
+	EXPECT(against_plain(&strict, &p, &err) == -EACCES && strstr(err.text, "no certificate"),
+	       "%s", err.text);
+	SSL_SESSION_free(p.session);
+	peer_done(&strict);
 	peer_done(&named);
 	authority_done(&a);
-	printf("ok the server's name is sent\n");
+	printf("ok the server's name is sent (%s)\n", err.text);
 }
 
 /* --- Attesters and verifiers that fail, and what of it is said --- */

@@ -137,6 +137,8 @@ CATTEST_API void ctls_set_timeout(struct ctls_connection *c, uint32_t ms);
 CATTEST_API int ctls_shutdown(struct ctls_connection *c);
 /* Says goodbye if that needs no waiting, and forgets the connection; not its socket. NULL is allowed. */
 CATTEST_API void ctls_close(struct ctls_connection *c);
+/* The same without a goodbye: for streams that are not complete, which the peer must not take for ended. */
+CATTEST_API void ctls_abort(struct ctls_connection *c);
 /* What the verifier said of the peer (JSON), if want_details; else NULL. */
 CATTEST_API const char *ctls_peer_details(const struct ctls_connection *c);
 CATTEST_API struct ssl_st *ctls_ssl(const struct ctls_connection *c);

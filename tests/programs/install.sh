@@ -74,11 +74,13 @@ for program in tls_client openssl_server; do
 	# shellcheck disable=SC2046
 	gcc -O1 -Wall -Wextra -Werror -D_GNU_SOURCE "$root/docs/examples/$program.c" -o $program $(flags cloister-tls openssl) || fail "$program does not build"
 done
-good=$(printf '%064d' 1) other=$(printf '%064d' 2) port=$(free_port)
-for m in good other; do
-	echo "{\"version\": 1, \"name\": \"t\", \"types\": [\"sim\"], \"allow\": [\"simulated\", \"custom-root\"], \"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"${!m}\"}]}" >$m.json
-	expect "policy check" "$m.json: ok" "$("$installed" policy check $m.json)"
-done
+policy() { # FILE MEASUREMENT
+	echo "{\"version\": 1, \"name\": \"t\", \"types\": [\"sim\"], \"allow\": [\"simulated\", \"custom-root\"], \"require\": [{\"claim\": \"sim.measurement\", \"equals\": \"$2\"}]}" >"$1"
+	expect "policy check" "$1: ok" "$("$installed" policy check "$1")"
+}
+good=$(printf '%064d' 1) port=$(free_port)
+policy good.json "$good"
+policy other.json "$(printf '%064d' 2)"
 ./openssl_server "127.0.0.1:$port" sim "folder=$PWD/sim,measurement=$good" 12 2>server.log &
 server=$!
 trap 'kill $server 2>/dev/null' EXIT

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Running a tunnel for long: another policy without a restart, names with several addresses, IPv6, ages of connections, what its memory shows.
+# Running a tunnel for long: another policy without a restart, cuts that stay cuts, names with several addresses, IPv6, ages of connections, what its memory shows.
 . "$(dirname "$0")/lib.sh"
 need python3 curl
 good=$(printf 'aa%.0s' {1..32}) other=$(printf 'bb%.0s' {1..32})
@@ -9,12 +9,23 @@ policy() { # FILE MEASUREMENT
 	mv "$1.new" "$1"
 }
 root=sim=$PWD/sim/sim-key.pub.pem
-# Sends back what comes, by IPv4 or at a unix socket.
+# Sends back what comes; "watch": writes down how the connection ended; "cut me": resets it after some bytes.
 cat >echo.py <<'E2'
-import socket, socketserver, sys
+import socket, socketserver, struct, sys
 class Echo(socketserver.BaseRequestHandler):
     def handle(self):
-        while d := self.request.recv(1 << 16): self.request.sendall(d)
+        watched = False
+        try:
+            while d := self.request.recv(1 << 16):
+                watched |= d.startswith(b"watch")
+                self.request.sendall(d)
+                if d == b"cut me":
+                    self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.request.close()
+                    return
+            if watched: print("end", file=open("ends", "a"))
+        except ConnectionResetError:
+            if watched: print("cut", file=open("ends", "a"))
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 512
 Server(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
@@ -82,6 +93,39 @@ expect "no core dumps" "0 0" "$(awk '/core file/ {print $5, $6}' "/proc/$child/l
 kill -TERM "$client"
 wait "$client"
 expect "the client ends" 0 $?
+
+# How a connection ends on one side is how it ends on the other: a cut is never made an end.
+plain3=$(free_port) tls3=$(free_port)
+tunnel server3 --mode server --listen "127.0.0.1:$tls3" --connect "127.0.0.1:$service" --attester "sim:folder=$PWD/sim,measurement=$good" --grace 0
+server3=${pids[-1]}
+tunnel client3 --mode client --listen "127.0.0.1:$plain3" --connect "127.0.0.1:$tls3" --policy policy.json --root "$root"
+for how in end cut; do
+	rm -f ends
+	timeout 20 python3 -c '
+import socket, struct, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(b"watch"); s.recv(5)
+if sys.argv[2] == "cut": s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()' "$plain3" $how
+	for _ in $(seq 1 500); do [ -s ends ] && break; sleep 0.02; done
+	expect "the service sees the client's $how" $how "$(cat ends)"
+done
+cat >until.py <<'E2'
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(sys.argv[2].encode()); s.recv(1); print("open", flush=True)
+try:
+    while s.recv(100): pass
+    print("end")
+except ConnectionResetError: print("cut")
+E2
+expect "the client sees the service's cut" "open cut" "$(timeout 20 python3 until.py "$plain3" "cut me" | xargs)"
+timeout 20 python3 until.py "$plain3" x >"until.log" &
+until=$!
+wait_line until open
+kill -TERM "$server3"
+wait $until
+expect "a tunnel that is ended cuts what is open" "open cut" "$(xargs <until.log)"
 
 # Connections have an age.
 plain2=$(free_port)
