@@ -33,6 +33,7 @@ enum {
 	MAX_AGE,
 	GRACE,
 	CONNECTIONS,
+	HANDSHAKES,
 	PROCESSES,
 	VERBOSE,
 };
@@ -64,6 +65,8 @@ const struct option tunnel_options[] = {
 		      "cut connections so old, to be attested again; 0: never (0)" },
 	[GRACE] = { 0, "grace", "SECONDS", "for open connections when the tunnel is ended (5)" },
 	[CONNECTIONS] = { 0, "connections", "N", "at most so many at once (16384)" },
+	[HANDSHAKES] = { 0, "handshakes", "N",
+			 "a server: at most so many peers not attested yet, or the oldest goes (1024)" },
 	[PROCESSES] = { 0, "processes", "N",
 			"serve with so many processes, each with descriptors of its own (1)" },
 	[VERBOSE] = { 'v', "verbose", NULL, "also say when connections open and close" },
@@ -107,6 +110,12 @@ static int take_number(struct request *r, int option, const char *value, struct 
 		return seconds("max-age", value, 86400 * 365, &r->tunnel.max_age_seconds, err);
 	case GRACE:
 		return seconds("grace", value, 86400, &r->tunnel.grace_seconds, err);
+	case HANDSHAKES:
+		if (seconds("handshakes", value, 1000000, &r->tunnel.max_handshakes, err))
+			return -1;
+		return r->tunnel.max_handshakes
+			       ? 0
+			       : fail(err, "--handshakes 0: nobody would be served");
 	case PROCESSES:
 		if (seconds("processes", value, TUNNEL_PROCESSES_MAX, &r->tunnel.processes, err))
 			return -1;
@@ -278,9 +287,9 @@ static struct trust *read_request(char **argv, struct error *err)
 	}
 	trust->base.free = trust_free;
 	r = &trust->request;
-	r->tunnel = (struct tunnel_options){ .max_connections = 16384,
-					     .grace_seconds = 5,
-					     .processes = 1 };
+	r->tunnel = (struct tunnel_options){
+		.max_connections = 16384, .max_handshakes = 1024, .grace_seconds = 5, .processes = 1
+	};
 	while ((option = option_next(&p, err)) >= 0)
 		if (take_option(r, option, p.value, err)) {
 			option = -2;

@@ -19,7 +19,8 @@
 struct tunnel_options {
 	bool server; /* TLS comes in, plain goes out */
 	const char *listen, *connect;
-	uint64_t max_connections, idle_seconds, max_age_seconds, grace_seconds, processes;
+	uint64_t max_connections, max_handshakes, idle_seconds, max_age_seconds, grace_seconds,
+		processes;
 	bool verbose;
 };
 
@@ -58,8 +59,10 @@ struct flow {
 struct pair {
 	struct tunnel *tunnel;
 	struct tunnel_trust *trust;
-	struct pair *next, **link; /* all pairs */
-	struct pair *queue_next;   /* to workers, back from them, or ready for more */
+	struct pair *next, **link;  /* all pairs */
+	struct pair *older, *newer; /* peers of a server that are not attested yet */
+	bool unproved;		    /* it is one of them */
+	struct pair *queue_next;    /* to workers, back from them, or ready for more */
 	enum pair_state state;
 	bool dead, ready;
 	struct end plain, tls;
@@ -89,6 +92,8 @@ struct tunnel {
 	bool accepting, stopping;
 	struct pair *pairs;
 	uint64_t count;
+	struct pair *oldest, *newest; /* unproved */
+	uint64_t unproved;
 	struct sockaddr_storage to[TUNNEL_ADDRESSES];
 	size_t to_size[TUNNEL_ADDRESSES];
 	size_t to_count, to_good; /* that answered last */

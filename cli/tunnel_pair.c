@@ -40,6 +40,45 @@ static int watch(struct pair *p, struct end *e)
 	return epoll_ctl(p->tunnel->epoll, EPOLL_CTL_ADD, e->fd, &event);
 }
 
+/* --- Peers that have proved nothing yet --- */
+static void proved(struct pair *p)
+{
+	struct tunnel *t = p->tunnel;
+
+	if (!p->unproved)
+		return;
+	p->unproved = false;
+	t->unproved--;
+	*(p->older ? &p->older->newer : &t->oldest) = p->newer;
+	*(p->newer ? &p->newer->older : &t->newest) = p->older;
+}
+
+/*
+ * TLS takes some 200 KiB for a peer that sends half a message, so there are not to be many of them. Who is honest is done soon: when there
+ * are too many, the one that began first goes.
+ */
+static void add_unproved(struct pair *p)
+{
+	struct tunnel *t = p->tunnel;
+	struct pair *first = t->oldest;
+
+	if (t->unproved >= t->options.max_handshakes) {
+		while (first && (first->state == PAIR_WORKING || first->dead))
+			first = first->newer;
+		if (first) {
+			tunnel_say(t, "%s: %llu others are to be attested, it was the slowest: cut",
+				   first->peer, (unsigned long long)t->unproved);
+			proved(first);
+			pair_cut(first);
+		}
+	}
+	p->older = t->newest;
+	*(t->newest ? &t->newest->newer : &t->oldest) = p;
+	t->newest = p;
+	p->unproved = true;
+	t->unproved++;
+}
+
 void pair_end(struct pair *p)
 {
 	struct tunnel *t = p->tunnel;
@@ -49,6 +88,7 @@ void pair_end(struct pair *p)
 		p->dead = true;
 		return;
 	}
+	proved(p);
 	ctls_close(p->connection);
 	if (p->plain.fd >= 0)
 		close(p->plain.fd);
@@ -338,6 +378,7 @@ void pair_go_on(struct pair *p)
 	if (p->state == PAIR_HANDSHAKE) {
 		if (!go_on_handshake(p))
 			return;
+		proved(p);
 		p->active = p->opened = p->tunnel->now;
 		if (p->tunnel->options.verbose)
 			tunnel_say(p->tunnel, "%s: attested, open", p->peer);
@@ -404,6 +445,7 @@ void pair_begin(struct tunnel *t, int fd, const char *peer)
 	set_up_socket(fd, strncmp(t->options.listen, "unix:", 5) ? AF_INET : AF_UNIX);
 	if (t->options.server) {
 		p->tls.fd = fd;
+		add_unproved(p);
 		if (watch(p, &p->tls))
 			pair_cut(p);
 		else

@@ -84,7 +84,7 @@ static int collect(void *context, const uint8_t report_data[64], uint8_t **ret_e
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ctls ctls = { .max_evidence = 1 << 20 };
+	struct ctls ctls = { .max_evidence = 1 << 20, .max_unverified = 1 << 20 };
 	struct session session = { { 1 }, { { 2 }, { 3 } } };
 	struct exchange *x;
 	struct wire w;
@@ -115,5 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (w.verified > 1 || w.collected > 1)
 		abort();
 	exchange_free(x);
+	if (ctls.unverified)
+		abort();
 	return 0;
 }
