@@ -220,6 +220,19 @@ int binding_file(struct binding *b, const char *path, struct error *err)
 	return 0;
 }
 
+int attester_from_text(const char *text, struct cattest_attester **ret_attester, struct error *err)
+{
+	_free_ char *name = format_string("%s", text);
+	char *settings = strchr(name, ':');
+	struct cattest_error why;
+
+	if (settings)
+		*settings++ = 0;
+	if (cattest_attester_new(strcmp(name, "auto") ? name : NULL, settings, ret_attester, &why))
+		return fail(err, "--attester %s: %s", name, why.text);
+	return 0;
+}
+
 int setup_init(struct verifier_setup *s, struct error *err)
 {
 	*s = (struct verifier_setup){ .verifier = cattest_verifier_new() };

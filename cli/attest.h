@@ -100,6 +100,9 @@ int setup_check(const struct verifier_setup *s, struct error *err);
 /* Once all options are read: the fetcher, if one was asked for. */
 int setup_fetch(struct verifier_setup *s, struct error *err);
 
+/* NAME[:K=V,...], or auto: the first attester that is here. */
+int attester_from_text(const char *text, struct cattest_attester **ret_attester, struct error *err);
+
 int cmd_evidence_service(char **argv);
 
 /* Prints the result: as a table, as JSON, or as an EAR signed with that key; the exit status. */

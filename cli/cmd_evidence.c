@@ -7,9 +7,10 @@
 
 enum { ATTESTER, SETTINGS, REPORT_DATA, REPORT_DATA_FILE, OUTPUT };
 const struct option evidence_options[] = {
-	[ATTESTER] = { 0, "attester", "NAME",
-		       "sim, tsm, gramine, nsm, tpm (default: the first that is here)" },
-	[SETTINGS] = { 0, "settings", "K=V,...", "of the attester: see docs/ATTESTATION.md" },
+	[ATTESTER] = { 0, "attester", "NAME[:K=V,...]",
+		       "sim, tsm, gramine, nsm, tpm, or auto: the first that is here (auto)" },
+	[SETTINGS] = { 0, "settings", "K=V,...",
+		       "of the attester, if not behind its name: see docs/ATTESTATION.md" },
 	[REPORT_DATA] = { 0, "report-data", "HEX",
 			  "what to bind it to, up to 64 bytes; zeroes follow" },
 	[REPORT_DATA_FILE] = { 0, "report-data-file", "FILE", "the same, the bytes of a file" },
@@ -25,9 +26,11 @@ static int collect(const char *name, const char *settings, const struct binding 
 	struct cattest_error why;
 	size_t size;
 	int ret;
+	_free_ char *text = format_string("%s%s%s", name ? name : "auto", settings ? ":" : "",
+					  settings ? settings : "");
 
-	if (cattest_attester_new(name, settings, &attester, &why))
-		return fail(err, "%s", why.text);
+	if (attester_from_text(text, &attester, err))
+		return -1;
 	ret = cattest_collect(attester, b->data, &evidence, &size, &why);
 	cattest_attester_free(attester);
 	if (ret)
@@ -64,6 +67,9 @@ int cmd_evidence(char **argv)
 		}
 	if (!bad && option != -2 && p.argv[0])
 		bad = fail(&err, "evidence: %s: takes no operand", p.argv[0]);
+	if (!bad && option != -2 && settings && name && strchr(name, ':'))
+		bad = fail(&err,
+			   "evidence: --settings, or settings behind the attester's name: one");
 	if (!bad && option != -2 && !binding.given)
 		bad = fail(
 			&err,

@@ -69,8 +69,6 @@ static int read_sized(const struct sgx_request *r, size_t size, const char *what
 	uint8_t *data;
 	size_t found;
 
-	if (!r->input)
-		return fail(err, "sgx: a FILE with %s is missing", what);
 	if (read_input(r->input, &data, &found, err))
 		return -1;
 	if (found != size) {
@@ -106,8 +104,6 @@ static int sgx_target_info(const struct sgx_request *r, struct error *err)
 	uint8_t target_info[AESM_TARGET_INFO_SIZE];
 	char text[400];
 
-	if (r->input)
-		return fail(err, "sgx target-info: takes no operand");
 	if (aesm_target_info(r->socket, target_info, text, sizeof(text)))
 		return fail(err, "%s", text);
 	return sgx_write(r->output, target_info, sizeof(target_info), err);
@@ -129,11 +125,12 @@ static int sgx_quote(const struct sgx_request *r, struct error *err)
 static const struct {
 	const char *name;
 	int (*run)(const struct sgx_request *r, struct error *err);
-	bool signs; /* takes the options around keys, and none around services */
-} subcommands[] = { { "sign", sgx_sign, true },
-		    { "token", sgx_token, false },
-		    { "target-info", sgx_target_info, false },
-		    { "quote", sgx_quote, false } };
+	bool signs;	     /* takes the options around keys, and none around services */
+	const char *operand; /* NULL: there is none */
+} subcommands[] = { { "sign", sgx_sign, true, "an enclave" },
+		    { "token", sgx_token, false, "a SIGSTRUCT" },
+		    { "target-info", sgx_target_info, false, NULL },
+		    { "quote", sgx_quote, false, "a REPORT" } };
 
 static int run(const char *name, struct sgx_request *r, struct error *err)
 {
@@ -147,6 +144,10 @@ static int run(const char *name, struct sgx_request *r, struct error *err)
 		fail(err, "sgx sign: asks no service: --aesm is not for it");
 	else if (!subcommands[i].signs && (r->key || r->date || r->new_key))
 		fail(err, "sgx %s: --key, --new-key and --date are for sgx sign", name);
+	else if (subcommands[i].operand && !r->input)
+		fail(err, "sgx %s: a FILE with %s is missing", name, subcommands[i].operand);
+	else if (!subcommands[i].operand && r->input)
+		fail(err, "sgx %s: takes no operand", name);
 	else {
 		if (!r->socket)
 			r->socket = AESM_SOCKET;

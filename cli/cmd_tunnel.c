@@ -189,20 +189,6 @@ static int check_request(struct request *r, struct error *err)
 	return 0;
 }
 
-static int make_attester(const char *text, struct cattest_attester **ret_attester,
-			 struct error *err)
-{
-	_free_ char *name = format_string("%s", text);
-	char *settings = strchr(name, ':');
-	struct cattest_error why;
-
-	if (settings)
-		*settings++ = 0;
-	if (cattest_attester_new(strcmp(name, "auto") ? name : NULL, settings, ret_attester, &why))
-		return fail(err, "--attester %s: %s", name, why.text);
-	return 0;
-}
-
 static int read_text(const char *path, char **ret_text, struct error *err)
 {
 	uint8_t *data;
@@ -312,7 +298,7 @@ static int open_trust(struct trust *trust, struct error *err)
 	struct request *r = &trust->request;
 
 	if (setup_fetch(&r->setup, err) ||
-	    (r->attester && make_attester(r->attester, &trust->attester, err)))
+	    (r->attester && attester_from_text(r->attester, &trust->attester, err)))
 		return -1;
 	return make_ctls(r, trust->attester, &trust->base.ctls, err);
 }

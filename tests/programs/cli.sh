@@ -171,3 +171,23 @@ os.write(t.fd, b"exit\n")
 t.end()
 print("ok Ctrl-Z, fg, Ctrl-C without -t; the terminal is restored")
 P
+
+# Attesters are named alike wherever one is asked for; what is missing is told as such (2), not as work that failed (1).
+if "$CLOISTER" evidence --help >/dev/null 2>&1; then
+	m=$(printf 'aa%.0s' {1..32})
+	"$CLOISTER" evidence --attester "sim:folder=$PWD/sim,measurement=$m" --report-data 00 -o one
+	expect "settings behind the attester's name" 0 $?
+	"$CLOISTER" evidence --attester sim --settings "folder=$PWD/sim,measurement=$m" --report-data 00 -o two
+	expect "settings of their own" 0 $?
+	expect "the same evidence" "$("$CLOISTER" dump one | grep measurement)" "$("$CLOISTER" dump two | grep measurement)"
+	"$CLOISTER" evidence --attester "sim:folder=$PWD/sim" --settings "measurement=$m" --report-data 00 -o one 2>out
+	expect "both" 2 $?
+	for wrong in token quote sign "target-info x" nothing; do
+		# shellcheck disable=SC2086 # words
+		"$CLOISTER" sgx $wrong 2>out
+		expect "sgx $wrong" 2 $?
+		expect "one line" 1 "$(wc -l <out)"
+	done
+	"$CLOISTER" dump two >/dev/full 2>out
+	expect "a full disk" 2 $?
+fi

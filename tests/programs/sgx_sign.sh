@@ -74,7 +74,7 @@ echo "ok reproducible"
 
 # --- what is refused, and writes nothing ---
 rm -f a.enclave.sig b.enclave.sig
-refused "no enclave" 1 "is missing" "$CLOISTER" sgx sign --key key.pem
+refused "no enclave" 2 "is missing" "$CLOISTER" sgx sign --key key.pem
 refused "no such file" 1 "nothing: No such file" "$CLOISTER" sgx sign nothing --key key.pem
 refused "no ELF" 1 "not a position independent ELF" "$CLOISTER" sgx sign key.pem --key key.pem
 refused "a program" 1 "true: " "$CLOISTER" sgx sign /bin/true --key key.pem -o x
