@@ -597,6 +597,20 @@ static void test_table(void)
 	memcpy(buffer, s.report, SNP_REPORT_SIZE);
 	size = SNP_REPORT_SIZE + build_table(table, parts, 3);
 	expect_outcome("report and table", verify_bytes(v, buffer, size, NULL), OUTCOME_GOOD, NULL);
+	/* Any order, and entries that nobody knows; a host may add its own (GHCB, 4.1.8.1). */
+	{
+		static const uint8_t unknown[16] = { 1, 2, 3 };
+		struct table_part other[5] = { parts[2],
+					       { unknown, parts[0].der },
+					       parts[1],
+					       { unknown, parts[1].der },
+					       parts[0] };
+
+		size = SNP_REPORT_SIZE + build_table(table, other, 5);
+		expect_outcome("another order, unknown entries",
+			       verify_bytes(v, buffer, size, NULL), OUTCOME_GOOD, NULL);
+		size = SNP_REPORT_SIZE + build_table(table, parts, 3);
+	}
 	memset(buffer + size, 0, 4096);
 	expect_outcome("table in a page", verify_bytes(v, buffer, size + 4096, NULL), OUTCOME_GOOD,
 		       NULL);
