@@ -14,16 +14,16 @@
 
 /* Steps of one kind: checks keep the pointers. */
 struct steps {
-	const char *prefix, *form, *chain, *signer, *signature, *dates, *name;
+	const char *prefix, *form, *chain, *length, *signer, *signature, *dates, *name;
 };
 static const struct steps kinds[] = {
 	[INTEL_TCB_INFO] = { "dcap.tcb_info", "dcap.tcb_info.form", "dcap.tcb_info.chain",
-			     "dcap.tcb_info.signer", "dcap.tcb_info.signature",
-			     "dcap.tcb_info.validity", "TCB info" },
+			     "dcap.tcb_info.length", "dcap.tcb_info.signer",
+			     "dcap.tcb_info.signature", "dcap.tcb_info.validity", "TCB info" },
 	[INTEL_QE_IDENTITY] = { "dcap.qe_identity", "dcap.qe_identity.form",
-				"dcap.qe_identity.chain", "dcap.qe_identity.signer",
-				"dcap.qe_identity.signature", "dcap.qe_identity.validity",
-				"QE identity" },
+				"dcap.qe_identity.chain", "dcap.qe_identity.length",
+				"dcap.qe_identity.signer", "dcap.qe_identity.signature",
+				"dcap.qe_identity.validity", "QE identity" },
 };
 
 void validity_add(struct validity *v, int64_t from, int64_t until)
@@ -248,7 +248,11 @@ static void signer_verify(struct appraisal *a, const struct steps *steps,
 	request.crl_url[0] = url;
 	path_verify(a, &request, &path);
 	validity_add_path(v, &path);
-	if (path.ok)
+	/* As in Intel's QVL (TCBSigningChain): nobody but the root says who signs collateral. */
+	if (path.length)
+		check_that(a, path.length == 2, steps->length, "issued by the root itself",
+			   "%zu certificates up to the root", path.length);
+	if (path.ok && path.length == 2)
 		v->signer = chain->items[0];
 }
 

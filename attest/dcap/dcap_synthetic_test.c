@@ -326,6 +326,8 @@ static void certificate_cases(void)
 	CASE("PCK name", "dcap.pck.name", NULL, s.bad_pck_name = true);
 	CASE("TCB signer name", "dcap.tcb_info.signer", NULL, s.bad_tcb_name = true);
 	CASE("a CA as the TCB signer", "dcap.tcb_info.chain", NULL, s.tcb_is_ca = true);
+	CASE("TCB signer of the PCK CA", "dcap.tcb_info.length", NULL, s.tcb_by_ca = true);
+	CASE("a CA between root and PCK CA", "dcap.pck.length", NULL, s.middle_ca = true);
 	CASE("PCK extension", "dcap.pck.certificate", NULL, s.extension_malformed = true);
 	CASE("QE report by another key", "dcap.qe.signature", NULL, s.other_pck_key = true);
 	CASE("certificates expired", "dcap.pck.dates", NULL, s.certificates_until = s.now - 1);

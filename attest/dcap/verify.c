@@ -169,7 +169,11 @@ static void pck_verify(struct verification *v)
 	request.certificates = &v->platform->chain;
 	path_verify(a, &request, &path);
 	validity_add_path(&v->validity, &path);
-	v->signed_ok = path.signatures_ok;
+	/* PCK certificate, PCK CA, root, as in Intel's QVL: the PKI has no other depth. */
+	if (path.length)
+		check_that(a, path.length == 3, "dcap.pck.length", "a PCK CA below the root",
+			   "%zu certificates up to the root", path.length);
+	v->signed_ok = path.signatures_ok && path.length == 3;
 }
 
 /* --- Collateral --- */

@@ -490,6 +490,7 @@ void path_verify(struct appraisal *a, const struct path_request *request,
 	ret_path->valid_from = w.from;
 	ret_path->valid_until = w.until;
 	ret_path->lists_issued = w.lists_issued;
+	ret_path->length = p.count;
 	ret_path->signatures_ok = form && root;
 	ret_path->custom_root = p.root == 2;
 	ret_path->ok = form && root && revocation && ret_path->dates_ok;

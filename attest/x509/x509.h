@@ -77,6 +77,7 @@ struct path_result {
 	bool ok;			 /* every check passed: nothing failed, nothing missing */
 	bool signatures_ok;		 /* up to a pinned root */
 	bool custom_root;		 /* also claimed as root = "custom" */
+	size_t length;			 /* certificates from leaf to root; 0: no path */
 	int64_t valid_from, valid_until; /* the window in which all dates, CRLs included, hold */
 	bool dates_ok;
 	int64_t lists_issued; /* thisUpdate of the oldest CRL that was looked at; INT64_MAX: none was */

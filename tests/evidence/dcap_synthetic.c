@@ -286,26 +286,40 @@ static void make_certificates(struct dcap_synthetic *s)
 {
 	struct dcap_synthetic_keys *k = dcap_synthetic_keys();
 	struct bytes *extension = calloc(1, sizeof(*extension));
+	X509 *middle = NULL;
 
 	MUST(extension);
 	make_extension(s, extension);
 	s->root = make_certificate("Intel SGX Root CA", k->root, NULL, k->root, true, 1, 2524608000,
 				   NULL);
+	if (s->middle_ca)
+		middle = make_certificate("Somebody between", k->other, s->root, k->root, true, 9,
+					  s->certificates_until, NULL);
 	s->ca = make_certificate(s->platform_ca ? "Intel SGX PCK Platform CA"
 						: "Intel SGX PCK Processor CA",
-				 k->ca, s->root, k->root, true, 2, s->certificates_until, NULL);
+				 k->ca, middle ? middle : s->root, middle ? k->other : k->root,
+				 true, 2, s->certificates_until, NULL);
 	s->pck = make_certificate(s->bad_pck_name ? "Somebody" : "Intel SGX PCK Certificate",
 				  k->pck, s->ca, k->ca, false, 3, s->certificates_until, extension);
 	s->tcb = make_certificate(s->bad_tcb_name ? "Somebody" : "Intel SGX TCB Signing", k->tcb,
-				  s->root, k->root, s->tcb_is_ca, 4, s->certificates_until, NULL);
+				  s->tcb_by_ca ? s->ca : s->root, s->tcb_by_ca ? k->ca : k->root,
+				  s->tcb_is_ca, 4, s->certificates_until, NULL);
 	s->root_crl_size = make_crl(s->root, k->root, s->ca_revoked ? 2 : 0, s->tcb_revoked ? 4 : 0,
 				    s->crls_until, &s->root_crl);
 	s->pck_crl_size =
 		make_crl(s->ca, k->ca, s->pck_revoked ? 3 : 0, 0, s->crls_until, &s->pck_crl);
 	s->root_pem = pem_of(&s->root, 1);
 	s->pck_pem = pem_of(&s->pck, 1);
-	s->chain_pem = pem_of((X509 *[]){ s->pck, s->ca, s->root }, s->chain_without_root ? 2 : 3);
-	s->tcb_chain_pem = pem_of((X509 *[]){ s->tcb, s->root }, 2);
+	if (middle)
+		s->chain_pem = pem_of((X509 *[]){ s->pck, s->ca, middle, s->root }, 4);
+	else
+		s->chain_pem =
+			pem_of((X509 *[]){ s->pck, s->ca, s->root }, s->chain_without_root ? 2 : 3);
+	if (s->tcb_by_ca)
+		s->tcb_chain_pem = pem_of((X509 *[]){ s->tcb, s->ca, s->root }, 3);
+	else
+		s->tcb_chain_pem = pem_of((X509 *[]){ s->tcb, s->root }, 2);
+	X509_free(middle);
 	free(extension);
 }
 

@@ -38,7 +38,8 @@ struct dcap_synthetic {
 	uint16_t pcesvn;
 	uint8_t fmspc[6], pceid[2];
 	bool bad_pck_name, bad_tcb_name, pck_revoked, ca_revoked, tcb_revoked, other_pck_key,
-		tcb_is_ca, extension_malformed;
+		tcb_is_ca, extension_malformed, tcb_by_ca, /* the TCB signer issued by the PCK CA */
+		middle_ca; /* one more CA between the root and the PCK CA */
 	int64_t certificates_until, crls_until;
 	/* TD */
 	uint8_t tee_tcb_svn[16], tee_tcb_svn2[16];

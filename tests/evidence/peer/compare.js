@@ -12,13 +12,13 @@ const { QuoteVerifier } = require(path.join(process.argv[3], 'node_modules/@phal
 
 /* what: the case's name, or "change in MEMBER". ours, peer: "ok STATUS", "refused WHY", "undecided" */
 const rules = [
-	{ what: /^SGX v[45]$/, ours: /^ok/, peer: /must have version 3/, why: "it knows SGX quotes of version 3 only; Intel's QVL 4.1.2.4 has 4 and 5" },
+	{ what: /^SGX v[45]$/, ours: /^ok/, peer: /must have version 3/, why: "it knows SGX quotes of version 3 only; Intel's QVL has 4 and 5" },
 	{ what: /^TCB info v2$/, ours: /^ok/, peer: /decode TcbInfo/, why: 'it knows TCB infos of version 3 only' },
 	{ what: /1\.5 extended$/, ours: /^ok/, peer: /decode quote/, why: 'it does not know TD reports 1.5 extended (body type 4)' },
 	{ what: /^(TCB info|QE identity) without a date$/, ours: /^undecided/, peer: /^ok/, why: 'it compares the time with no number, which is never later' },
 	{ what: /^TCB info of an unknown version$/, ours: /^undecided/, peer: /^ok/, why: 'it asks for version 3 or later of what only 3 is known' },
-	{ what: /^another PCE$/, ours: /pceid/, peer: /^ok/, why: "it does not compare PCEIDs; QVL 4.1.2.9.1 does" },
-	{ what: /of another name$/, ours: /\.(name|signer)$/, peer: /^ok/, why: 'it does not look at the names of certificates; QVL 4.1.2.5 does' },
+	{ what: /^another PCE$/, ours: /pceid/, peer: /^ok/, why: "it does not compare PCEIDs; Intel's QVL does" },
+	{ what: /of another name$/, ours: /\.(name|signer)$/, peer: /^ok/, why: 'it does not look at the names of certificates; Intel\'s QVL does' },
 	{ what: /^CRLs expired$/, ours: /dates/, peer: /^ok/, why: 'it does not look at the dates of revocation lists, nor at their signatures' },
 	{ what: /^QE report data with a rest$/, ours: /qe\.binding/, peer: /^ok/, why: 'it compares the first half of the report data' },
 	{ what: /^platform and QE$/, ours: /^ok OutOfDate/, peer: /^ok/, why: "it merges other statuses of a QE than Intel's QVL (4.1.2.9.10: not up to date is out of date)" },
