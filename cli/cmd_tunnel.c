@@ -66,7 +66,7 @@ const struct option tunnel_options[] = {
 	[GRACE] = { 0, "grace", "SECONDS", "for open connections when the tunnel is ended (5)" },
 	[CONNECTIONS] = { 0, "connections", "N", "at most so many at once (16384)" },
 	[HANDSHAKES] = { 0, "handshakes", "N",
-			 "a server: at most so many peers not attested yet, or the oldest goes (1024)" },
+			 "a server: at most so many peers not attested yet; others wait (1024)" },
 	[PROCESSES] = { 0, "processes", "N",
 			"serve with so many processes, each with descriptors of its own (1)" },
 	[VERBOSE] = { 'v', "verbose", NULL, "also say when connections open and close" },

@@ -141,6 +141,11 @@ static void accept_some(struct tunnel *t)
 			set_accepting(t, false);
 			return;
 		}
+		if (!pair_room(t)) {
+			t->accept_again = t->now + TICK_MS;
+			set_accepting(t, false);
+			return;
+		}
 		fd = accept4(t->listener, (struct sockaddr *)&from, &size,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
@@ -242,6 +247,7 @@ static void take_back(struct tunnel *t)
 		return;
 	while ((p = workers_back(t))) {
 		p->state = PAIR_HANDSHAKE;
+		p->active = t->now;
 		if (p->dead)
 			pair_end(p);
 		else

@@ -139,6 +139,8 @@ struct pair *workers_back(struct tunnel *t);
 
 /* Takes fd. */
 void pair_begin(struct tunnel *t, int fd, const char *peer);
+/* Whether one more may begin; at the cost of one that is slow. */
+bool pair_room(struct tunnel *t);
 /* Something may have become possible. The pair may be gone afterwards. */
 void pair_go_on(struct pair *p);
 /* Its time may be over. */

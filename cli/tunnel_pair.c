@@ -19,6 +19,8 @@
 #include <sys/epoll.h>
 
 #define DIAL_MS 15000
+/* So long a peer may keep us waiting if there are many. */
+#define SLOW_MS 3000
 /* Bytes that one pair may move before others get their turn. */
 #define TURN (1u << 20)
 /* And steps, as its bytes may come one by one. */
@@ -54,24 +56,30 @@ static void proved(struct pair *p)
 }
 
 /*
- * TLS takes some 200 KiB for a peer that sends half a message, so there are not to be many of them. Who is honest is done soon: when there
- * are too many, the one that began first goes.
+ * TLS takes some 200 KiB for a peer that sends half a message, so there are not to be many of them. When there are, one that we have been
+ * waiting for long goes: honest peers answer soon, and those whose evidence waits for our workers are not waited for.
  */
+bool pair_room(struct tunnel *t)
+{
+	struct pair *p = t->oldest;
+
+	if (!t->options.server || t->unproved < t->options.max_handshakes)
+		return true;
+	while (p && (p->state == PAIR_WORKING || p->dead || t->now - p->active < SLOW_MS))
+		p = p->newer;
+	if (!p)
+		return false;
+	tunnel_say(t, "%s: cut, it is slow, and %llu are to be attested", p->peer,
+		   (unsigned long long)t->unproved);
+	proved(p);
+	pair_cut(p);
+	return true;
+}
+
 static void add_unproved(struct pair *p)
 {
 	struct tunnel *t = p->tunnel;
-	struct pair *first = t->oldest;
 
-	if (t->unproved >= t->options.max_handshakes) {
-		while (first && (first->state == PAIR_WORKING || first->dead))
-			first = first->newer;
-		if (first) {
-			tunnel_say(t, "%s: %llu others are to be attested, it was the slowest: cut",
-				   first->peer, (unsigned long long)t->unproved);
-			proved(first);
-			pair_cut(first);
-		}
-	}
 	p->older = t->newest;
 	*(t->newest ? &t->newest->newer : &t->oldest) = p;
 	t->newest = p;

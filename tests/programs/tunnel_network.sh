@@ -20,6 +20,7 @@ namespace() { # NAME: a process that keeps it
 	done
 	nsenter -t $! -n ip link set lo up || fail "no loopback in a namespace"
 }
+near='' far=''
 namespace near
 namespace far
 at() { nsenter -t "$1" -n "${@:2}"; }
