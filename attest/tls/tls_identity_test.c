@@ -429,6 +429,38 @@ static void test_kept(void)
 	printf("ok kept results\n");
 }
 
+/* --- One context, many threads, and a certificate that is made again meanwhile --- */
+#define PAIRS 6
+
+static void test_threads(enum ctls_mode mode)
+{
+	struct ctls_options o = { .mode = mode, .want_details = true };
+	struct side sides[2 * PAIRS];
+	struct peer both;
+
+	peer_init(&both, GOOD, NULL, mode ? POLICY_CERTIFICATE : POLICY_GOOD, &o);
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < PAIRS; i++) {
+			int fds[2];
+
+			socket_pair(fds);
+			side_start(&sides[2 * i], &both, fds[0], false, false);
+			side_start(&sides[2 * i + 1], &both, fds[1], true, false);
+		}
+		for (int i = 0; i < 2 * PAIRS; i++) {
+			side_join(&sides[i]);
+			EXPECT(!sides[i].rc, "round %d: %s", round, sides[i].err.text);
+			close(sides[i].fd);
+		}
+		pthread_mutex_lock(&both.ctls->lock);
+		both.ctls->renew_at = 0;
+		pthread_mutex_unlock(&both.ctls->lock);
+	}
+	EXPECT(!both.ctls->unverified, "%zu bytes are left", (size_t)both.ctls->unverified);
+	peer_done(&both);
+	printf("ok threads, mode %d\n", mode);
+}
+
 /* --- Connections before and after their handshake --- */
 static void test_connection_states(void)
 {
@@ -702,6 +734,8 @@ int main(void)
 	test_name();
 	test_tables();
 	test_kept();
+	test_threads(CTLS_SESSION);
+	test_threads(CTLS_CERTIFICATE);
 	test_connection_states();
 	test_silent_peer();
 	test_without_sockets(CTLS_SESSION);
