@@ -107,12 +107,12 @@ tunnel=$!
 pids+=("$tunnel")
 wait_line client.log ' on '
 client() { timeout 100 nsenter -t "$near" -n python3 client.py "$@"; }
-expect "down" same "$(client down 3000000)"
-expect "up" same "$(client up 3000000)"
+expect "down" same "$(client down 1500000)"
+expect "up" same "$(client up 1500000)"
 
 # The link goes away and comes back while bytes are on it.
 received() { at "$near" cat /proc/net/dev | awk '/path:/ {sub(/.*:/, ""); print $1}'; }
-client down 8000000 >flapped &
+client down 4000000 >flapped &
 flapping=$!
 for _ in 1 2 3; do
 	start=$(received)
@@ -137,7 +137,7 @@ for i in 1 2 3 4 5 6 7 8; do
 	holders+=($!)
 done
 for i in 1 2 3 4 5 6 7 8; do wait_line "hold$i" holding; done
-expect "others are served meanwhile" same "$(client down 2000000)"
+expect "others are served meanwhile" same "$(client down 1000000)"
 after=$(rss)
 [ $((after - before)) -lt 8192 ] || fail "8 readers that do not read: $before KiB, then $after KiB"
 echo "ok 8 readers that do not read ($before KiB, then $after KiB)"
