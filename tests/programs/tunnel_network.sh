@@ -64,8 +64,8 @@ cat >client.py <<'E2'
 import hashlib, os, socket, struct, sys, time
 def connect():
     s = socket.create_connection(("127.0.0.1", 7001), 30); s.settimeout(90); return s
-def read_all(s, n):
-    h = hashlib.sha256(); tail = b""
+def read_all(s, n, h=None):
+    h = h or hashlib.sha256(); tail = b""
     while n:
         d = s.recv(min(n, 65536))
         if not d: raise SystemExit("cut off with %d bytes to come" % n)
@@ -87,6 +87,13 @@ elif what == "down":
 elif what == "reset":
     s.sendall(b"until\n" + bytes(n)); time.sleep(0.5)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); s.close()
+elif what == "steps":   # reads a quarter, and goes on when told to
+    s.sendall(b"give %d\n" % n); h = hashlib.sha256(); at = 0
+    for step in 1, 2, 3:
+        while at < n * step // 4:
+            d = s.recv(65536); h.update(d); at += len(d)
+        print("at", step, flush=True); sys.stdin.readline()
+    print(read_all(s, n - at, h))
 elif what == "hold":    # asks for much, reads nothing, until told to
     s.sendall(b"give %d\n" % n); print("holding", flush=True); sys.stdin.readline(); print(read_all(s, n))
 E2
@@ -97,7 +104,7 @@ pids+=($!)
 wait_line() { # FILE PATTERN
 	for _ in $(seq 1 1000); do
 		grep -q -e "$2" "$1" && return
-		sleep 0.02
+		sleep 0.05
 	done
 	fail "$1 does not say $2: $(cat "$1")"
 }
@@ -111,21 +118,20 @@ expect "down" same "$(client down 1500000)"
 expect "up" same "$(client up 1500000)"
 
 # The link goes away and comes back while bytes are on it.
-received() { at "$near" cat /proc/net/dev | awk '/path:/ {sub(/.*:/, ""); print $1}'; }
-client down 4000000 >flapped &
+mkfifo on
+exec 7<>on
+timeout 100 nsenter -t "$near" -n python3 client.py steps 12000000 <on >flapped &
 flapping=$!
-for _ in 1 2 3; do
-	start=$(received)
-	for _ in $(seq 1 500); do
-		[ "$(received)" -gt $((start + 300000)) ] && break
-		sleep 0.01
-	done
+for i in 1 2 3; do
+	wait_line flapped "at $i"
 	at "$far" ip link set dev path down
+	echo >&7
 	sleep 0.3 # that long it is away: nothing to wait for
 	at "$far" ip link set dev path up
 done
 wait $flapping
-expect "a link that goes away three times" same "$(cat flapped)"
+expect "a link that goes away three times" same "$(tail -n 1 flapped)"
+exec 7>&-
 
 # Who does not read holds up only itself, and a bounded number of bytes.
 rss() { awk '/^VmRSS/ {print $2}' "/proc/$tunnel/status"; }
