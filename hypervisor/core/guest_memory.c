@@ -10,12 +10,11 @@
  *
  * Walks are remembered, a few per processor: where the entries lie and what was read there. A walk of
  * the same page that finds the same in all of them ends as the last one did; it reads Linux's tables
- * as any walk does, top down, each entry once. What it does not ask again is who owns the tables:
- * owner_generation says that no owner changed since.
+ * as any walk does, top down, each entry once. What it does not ask again is who owns the tables,
+ * which never changes.
  *
- * Tables and data are touched only where Linux owns the memory and it is RAM, and the owners are
- * held meanwhile (owner_hold). An entry elsewhere reads as all ones, as the abort page does, which
- * has reserved bits set.
+ * Tables and data are touched only where Linux owns the memory and it is RAM. An entry elsewhere
+ * reads as all ones, as the abort page does, which has reserved bits set.
  * Not done: shadow stacks, and keys for supervisor pages, which AMD has not (CPUID hides PKS).
  * Only 64-bit paging with 4 or 5 levels: guest_walk returns -EOPNOTSUPP for others and -EINVAL for
  * an address that is not canonical; guest_read and guest_write turn them into #UD and #GP.
@@ -56,7 +55,7 @@ struct walk {
 
 /* A walk that ended well, and what it hangs on besides the entries: key is the page, with EFER.NXE and CR4.LA57 below. */
 struct remembered {
-	uint64_t key, cr3, generation;
+	uint64_t key, cr3;
 	uint8_t *memory;  /* the page, if it is Linux's RAM */
 	struct walk walk; /* where there are fewer levels, the rest of the entries is `nothing` */
 };
@@ -161,18 +160,16 @@ static inline bool remembered_holds(const struct remembered *r)
 {
 	const struct walk *w = &r->walk;
 
-	if (r->generation != owner_generation())
-		return false;
 	return !(entry_difference(w, 0) | entry_difference(w, 1) | entry_difference(w, 2) |
 		 entry_difference(w, 3) | entry_difference(w, 4));
 }
 
-/* As walk_tables, from what is remembered if that still holds. The owners are held. NULL: -EFAULT. */
+/* As walk_tables, from what is remembered if that still holds. NULL: -EFAULT. */
 static const struct remembered *walk_remembered(const struct vcpu *v, uint64_t cr3, uint64_t linear,
 						uint32_t *ret_error)
 {
 	struct remembered_walks *all = &remembered[v->index];
-	uint64_t generation = owner_generation(), key = key_of(v, linear);
+	uint64_t key = key_of(v, linear);
 	struct remembered *r = remembered_find(all, key, cr3);
 
 	if (r && remembered_holds(r))
@@ -188,7 +185,6 @@ static const struct remembered *walk_remembered(const struct vcpu *v, uint64_t c
 	}
 	r->key = key;
 	r->cr3 = cr3;
-	r->generation = generation;
 	r->memory = owner_of(r->walk.physical) == OWNER_LINUX ? physical(r->walk.physical) : NULL;
 	return r;
 }
@@ -246,7 +242,7 @@ static bool set_accessed(const struct walk *w, uint32_t access)
 	return true;
 }
 
-/* Until nobody interferes. The owners are held. NULL: -EFAULT. */
+/* Until nobody interferes. NULL: -EFAULT. */
 static const struct remembered *walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
 				     uint32_t *ret_error)
 {
@@ -270,8 +266,7 @@ static const struct remembered *walk(struct vcpu *v, uint64_t cr3, uint64_t line
 	return NULL;
 }
 
-/* The walk, with the owners held: what it found stays true until they are released. */
-static inline __attribute__((always_inline)) int walk_held(struct vcpu *v, uint64_t cr3,
+static inline __attribute__((always_inline)) int translate(struct vcpu *v, uint64_t cr3,
 							   uint64_t linear, uint32_t access,
 							   const struct remembered **ret_walk,
 							   uint32_t *ret_error)
@@ -296,13 +291,11 @@ static inline __attribute__((always_inline)) int walk_held(struct vcpu *v, uint6
 int guest_walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
 	       uint64_t *ret_physical, uint32_t *ret_error)
 {
-	unsigned int hold = owner_hold();
 	const struct remembered *found;
-	int r = walk_held(v, cr3, linear, access, &found, ret_error);
+	int r = translate(v, cr3, linear, access, &found, ret_error);
 
 	if (!r)
 		*ret_physical = found->walk.physical | (linear & (PAGE_SIZE - 1));
-	owner_release(hold);
 	return r;
 }
 
@@ -322,7 +315,7 @@ static int translate_page(struct vcpu *v, uint64_t linear, uint32_t access, void
 {
 	const struct remembered *found;
 	uint32_t code = 0;
-	int r = walk_held(v, v->regs.cr3, linear, access, &found, &code);
+	int r = translate(v, v->regs.cr3, linear, access, &found, &code);
 
 	if (r)
 		return inject_fault(v, r, linear, code);
@@ -335,8 +328,8 @@ static int translate_page(struct vcpu *v, uint64_t linear, uint32_t access, void
 }
 
 /* The same page by page, before the first byte is copied: a fault leaves nothing half done. */
-static int translate(struct vcpu *v, uint64_t linear, size_t size, uint32_t access,
-		     void *ret_pages[COPY_PAGES])
+static int translate_pages(struct vcpu *v, uint64_t linear, size_t size, uint32_t access,
+			   void *ret_pages[COPY_PAGES])
 {
 	uint64_t end;
 
@@ -359,7 +352,9 @@ static int transfer(struct vcpu *v, uint64_t linear, uint8_t *to, const uint8_t 
 {
 	void *pages[COPY_PAGES];
 
-	if (translate(v, linear, size, access, pages))
+	if (!size)
+		return 0;
+	if (translate_pages(v, linear, size, access, pages))
 		return -EFAULT;
 	for (size_t done = 0, i = 0; done < size; i++) {
 		size_t part = MIN(size - done, PAGE_SIZE - (linear + done) % PAGE_SIZE);
@@ -377,14 +372,10 @@ static int transfer(struct vcpu *v, uint64_t linear, uint8_t *to, const uint8_t 
 
 int guest_read(struct vcpu *v, uint64_t linear, void *to, size_t size, uint32_t access)
 {
-	unsigned int hold = owner_hold();
-	int r = size ? transfer(v, linear, to, NULL, size, access) : 0;
-
-	owner_release(hold);
-	return r;
+	return transfer(v, linear, to, NULL, size, access);
 }
 
-/* What guest_fetch nearly always finds: a program's code, walked to before, in memory of Linux's. The owners are held. */
+/* What guest_fetch nearly always finds: a program's code, walked to before, in memory of Linux's. */
 static inline const uint8_t *fetch_remembered(const struct vcpu *v, uint64_t linear)
 {
 	const struct guest_regs *regs = &v->regs;
@@ -403,7 +394,7 @@ unsigned int guest_fetch(struct vcpu *v, uint64_t linear, uint8_t to[FETCH_MAX])
 {
 	uint32_t access = ACCESS_FETCH | (v->regs.cpl == 3 ? ACCESS_USER : 0);
 	uint64_t offset = linear % PAGE_SIZE;
-	unsigned int size = FETCH_MAX, hold = owner_hold();
+	unsigned int size = FETCH_MAX;
 	const uint8_t *page;
 	void *from;
 
@@ -419,15 +410,10 @@ unsigned int guest_fetch(struct vcpu *v, uint64_t linear, uint8_t to[FETCH_MAX])
 	}
 	/* Judged from the copy from here on. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	owner_release(hold);
 	return size;
 }
 
 int guest_write(struct vcpu *v, uint64_t linear, const void *from, size_t size, uint32_t access)
 {
-	unsigned int hold = owner_hold();
-	int r = size ? transfer(v, linear, NULL, from, size, access | ACCESS_WRITE) : 0;
-
-	owner_release(hold);
-	return r;
+	return transfer(v, linear, NULL, from, size, access | ACCESS_WRITE);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AMD-Vi units (iommu.h, 48882). One device table for all units, whose entries are all the same: domain 1, Linux's tables. So nothing depends on which device
- * numbers exist, and a number beyond the table is refused by the unit itself (2.2.2).
+ * AMD-Vi units (iommu.h, 48882). One device table for all units, with an entry for each number that a device can have, all of them the same: domain 1,
+ * Linux's tables. So nothing depends on which device numbers exist.
  *
  * Commands: a ring of 256 in a page, then a completion wait that stores a number which nobody used before; a unit that does not store it in time is dead, and
  * its caller refuses to go on. Lock: iommu_lock.
@@ -49,11 +49,14 @@ enum {
 };
 /* clang-format on */
 #define DOMAIN 1U
+#define DEVICES 65536U
 #define PATIENCE 20000000U /* polls before a unit counts as dead */
 
 struct device_entry {
 	uint64_t words[4];
 };
+
+#define DEVICE_TABLE_PAGES (DEVICES * sizeof(struct device_entry) / PAGE_SIZE) /* 2 MiB */
 
 struct unit {
 	struct iommu_description description;
@@ -67,7 +70,6 @@ struct unit {
 
 static struct unit units[IOMMU_UNITS];
 static unsigned int unit_count, active;
-static uint16_t last_device;
 static struct device_entry *device_table;
 static uint64_t refused;
 static bool iommu_lock;
@@ -97,7 +99,6 @@ static size_t registers_size(const struct unit *u)
 int iommu_prepare(const struct ivrs *ivrs, void *(*map)(uint64_t address, size_t size))
 {
 	unit_count = 0;
-	last_device = ivrs->last_device;
 	for (unsigned int i = 0; i < ivrs->count; i++) {
 		struct unit u = { .description = ivrs->units[i] };
 
@@ -120,13 +121,9 @@ unsigned int iommu_ranges(struct memory_range *ret_ranges)
 {
 	for (unsigned int i = 0; i < unit_count; i++) {
 		uint64_t base = units[i].description.base;
-		struct memory_range range = { base, base + registers_size(&units[i]),
-					      OWNER_PROTECTED };
-		unsigned int at = i;
 
-		for (; at && ret_ranges[at - 1].start > range.start; at--)
-			ret_ranges[at] = ret_ranges[at - 1];
-		ret_ranges[at] = range;
+		ret_ranges[i] = (struct memory_range){ base, base + registers_size(&units[i]),
+						       OWNER_PROTECTED };
 	}
 	return unit_count;
 }
@@ -177,7 +174,7 @@ static int wait(struct unit *u)
 /* Units without "invalidate all": each device's entry by itself. */
 static int forget_devices(struct unit *u)
 {
-	for (uint32_t device = 0; device <= last_device; device++) {
+	for (uint32_t device = 0; device < DEVICES; device++) {
 		if (put_command(u, device, (uint32_t)COMMAND_DEVICE << 28, 0, 0) ||
 		    put_command(u, device, (uint32_t)COMMAND_INTERRUPTS << 28, 0, 0))
 			return -EIO;
@@ -185,16 +182,15 @@ static int forget_devices(struct unit *u)
 	return 0;
 }
 
-static int forget(struct unit *u, bool devices)
+static int forget(struct unit *u)
 {
 	if (u->features & FEATURE_INVALIDATE_ALL) {
 		if (put_command(u, 0, (uint32_t)COMMAND_ALL << 28, 0, 0))
 			return -EIO;
 	} else {
 		/* Size bit and an address of ones: the whole domain, directories too (2.4.3). */
-		if ((devices && forget_devices(u)) ||
-		    put_command(u, 0, DOMAIN | (uint32_t)COMMAND_PAGES << 28, 0xfffff003,
-				0x7fffffff))
+		if (forget_devices(u) || put_command(u, 0, DOMAIN | (uint32_t)COMMAND_PAGES << 28,
+						     0xfffff003, 0x7fffffff))
 			return -EIO;
 	}
 	return wait(u);
@@ -231,61 +227,28 @@ static struct device_entry device_entry(void)
 	} };
 }
 
-static size_t device_table_pages(void)
-{
-	return ((size_t)last_device + 1) * sizeof(struct device_entry) / PAGE_SIZE + 1;
-}
-
 static uint64_t device_table_register(void)
 {
-	size_t pages = MIN(device_table_pages(), 512UL);
-
-	return pool_physical(device_table) | (pages - 1);
+	return pool_physical(device_table) | (DEVICE_TABLE_PAGES - 1);
 }
 
 static int memory(void)
 {
 	struct device_entry entry = device_entry();
-	size_t pages = MIN(device_table_pages(), 512UL);
 
-	device_table = pool_pages(pages);
+	device_table = pool_pages(DEVICE_TABLE_PAGES);
 	if (!device_table)
 		return -ENOMEM;
-	for (size_t i = 0; i < pages * PAGE_SIZE / sizeof(entry); i++)
+	for (unsigned int i = 0; i < DEVICES; i++)
 		device_table[i] = entry;
 	for (unsigned int i = 0; i < unit_count; i++) {
 		units[i].ring = pool_page();
 		units[i].events = pool_page();
 		units[i].done = pool_page();
-		units[i].tail = 0;
 		if (!units[i].ring || !units[i].events || !units[i].done)
 			return -ENOMEM;
 	}
 	return 0;
-}
-
-static void give_back(void **page)
-{
-	if (*page)
-		pool_put(*page);
-	*page = NULL;
-}
-
-static void no_memory(void)
-{
-	uint8_t *table = (uint8_t *)device_table;
-
-	for (size_t i = 0; table && i < MIN(device_table_pages(), 512UL); i++)
-		pool_put(table + i * PAGE_SIZE);
-	device_table = NULL;
-	for (unsigned int i = 0; i < unit_count; i++) {
-		void *pages[] = { units[i].ring, units[i].events, units[i].done };
-
-		for (unsigned int k = 0; k < ARRAY_SIZE(pages); k++)
-			give_back(&pages[k]);
-		units[i].ring = NULL;
-		units[i].events = units[i].done = NULL;
-	}
 }
 
 static int start(struct unit *u)
@@ -311,7 +274,7 @@ static int start(struct unit *u)
 	set(u, REG_CONTROL, u->control);
 	u->control |= CONTROL_ENABLE;
 	set(u, REG_CONTROL, u->control);
-	return forget(u, true);
+	return forget(u);
 }
 
 int iommu_enable(void)
@@ -335,7 +298,6 @@ void iommu_disable(void)
 	for (unsigned int i = 0; i < active; i++)
 		set(&units[i], REG_CONTROL, 0);
 	active = 0;
-	no_memory();
 	mem_unlock(&iommu_lock);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DMA: AMD-Vi (AMD I/O Virtualization Technology specification, 48882). Every device goes through the very tables that Linux goes through (npt_linux.c), so
- * a page that is not OWNER_LINUX is out of every device's reach, and what changes owner does so for both.
+ * a page that is not OWNER_LINUX is out of every device's reach.
  *
  * Linux and the IOMMU: the hypervisor takes it whole. A Linux that already drives it is refused (iommu_prepare: -EBUSY; boot it with amd_iommu=off), its
  * registers become OWNER_PROTECTED. What is not guarded here: the IOMMU's PCI
@@ -20,15 +20,12 @@
 
 struct iommu_description {
 	uint64_t base; /* of its registers */
-	uint16_t segment, device;
 	uint8_t flags; /* IVHD */
 };
 
 struct ivrs {
 	unsigned int count;
 	struct iommu_description units[IOMMU_UNITS];
-	uint16_t last_device;	   /* no device has a higher number */
-	unsigned int unity_ranges; /* IVMD: memory that devices need as it is: all of Linux's is */
 };
 
 /* table: a private copy of the IVRS. -EINVAL: malformed. -ENOSPC: too many units. *ret_ivrs only on success. */
@@ -36,9 +33,9 @@ must_check int ivrs_parse(const void *table, size_t size, struct ivrs *ret_ivrs)
 
 /* map: registers as uncached memory of ours, NULL: impossible. -EBUSY: a unit is in use. -ENXIO: a unit is not there. */
 must_check int iommu_prepare(const struct ivrs *ivrs, void *(*map)(uint64_t address, size_t size));
-/* The units' registers, OWNER_PROTECTED, sorted: room for IOMMU_UNITS. */
+/* The units' registers, OWNER_PROTECTED, in any order: room for IOMMU_UNITS. */
 unsigned int iommu_ranges(struct memory_range *ret_ranges);
-/* All units translate when this returns. -ENOMEM. -EIO: a unit does not answer; all are off then. */
+/* Once: all units translate when this returns. -ENOMEM. -EIO: a unit does not answer; all are off then. */
 must_check int iommu_enable(void);
 void iommu_disable(void);
 /* Units that translate: 0: DMA is not kept out. Requests refused so far. */

@@ -24,7 +24,7 @@ static void parse(const uint8_t *table, size_t size)
 		abort();
 	for (unsigned int i = 0; i < ivrs.count; i++) {
 		if (!ivrs.units[i].base || ivrs.units[i].base % PAGE_SIZE ||
-		    ivrs.units[i].base >> 52 || ivrs.units[i].device > ivrs.last_device)
+		    ivrs.units[i].base >> 52)
 			abort();
 		for (unsigned int k = 0; k < i; k++) {
 			if (ivrs.units[k].base == ivrs.units[i].base)

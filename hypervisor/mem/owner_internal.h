@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between the files of mem/. Lock order: a caller's locks (epc_lock), owner_lock (partition, nested tables, users of EPC pages), the IOMMU's, the pool's.
- * None is ever held across vcpus_flush.
+ * Between the files of mem/. Lock order: a caller's (epc_lock, which is the lock of enclaves' nested tables as well), the IOMMU's, the pool's.
  */
 #pragma once
 
@@ -18,8 +17,6 @@ static inline void mem_unlock(bool *lock)
 {
 	__atomic_clear(lock, __ATOMIC_RELEASE);
 }
-
-extern bool owner_lock;
 
 /*
  * A nested page table entry (AMD APM 2, 5.3 and 15.25), with what AMD-Vi wants (AMD I/O Virtualization specification 48882, 2.2.3) in bits that processors
@@ -71,33 +68,14 @@ static inline uint64_t table_entry(const void *table, unsigned int level, bool d
 	       (dma ? ENTRY_NEXT_LEVEL(level - 1) | ENTRY_DMA_READ | ENTRY_DMA_WRITE : 0);
 }
 
-/* Other processors walk the tables meanwhile: entries change as a whole. */
+/* Processors walk an enclave's tables meanwhile: entries change as a whole. */
 static inline void entry_set(uint64_t *entry, uint64_t value)
 {
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
-/* --- npt_linux.c: under owner_lock ------------------------------------------------------------------------------------------ */
-/* Pages set aside, so that a change that has begun does not fail. */
-struct stash {
-	void *pages; /* each holds the address of the next in its first bytes */
-	size_t count;
-};
-must_check int stash_fill(struct stash *stash, size_t count);
-void stash_empty(struct stash *stash);
+/* Of owner_init. -ENOMEM. */
+must_check int npt_init(const struct partition *p);
 must_check int npt_linux_init(const struct partition *p);
-uint64_t npt_linux_root(void);
-unsigned int npt_linux_lookup(uint64_t guest_physical, uint64_t *ret_physical);
 
-/* --- npt.c: under owner_lock -------------------------------------------------------------------------------------------------- */
-void npt_reset(void);
-
-/* --- epc_users.c: which enclave's tables map a page of EPC, and how often; under owner_lock ------------------------------------- */
-void epc_users_reset(void);
-/* -EBUSY: another's. -ENOMEM. */
-must_check int epc_user_get(uint64_t page, uint16_t npt);
-void epc_user_put(uint64_t page, uint16_t npt);
-
-/* --- pool.c ---------------------------------------------------------------------------------------------------------------------- */
 void *pool_pages(size_t count); /* together; zeroed */
-void pool_retire(void *page);

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Extents of physical memory with one owner each (partition.h). Pure: no state, no locks, no pointers in the structure, so that it can be proved alone.
- * A handful of extents is usual, so searching is linear in code that is proved and still takes nanoseconds.
  */
 #include "hypervisor/mem/partition.h"
 
-void partition_init(struct partition *p, uint64_t limit, enum owner owner)
-{
-	p->count = 1;
-	p->limit = limit;
-	p->extents[0].start = 0;
-	p->extents[0].owner = owner;
-}
+#include <asm-generic/errno-base.h>
 
 unsigned int partition_find(const struct partition *p, uint64_t address)
 {
@@ -70,50 +63,65 @@ static bool append(struct partition *p, uint64_t from, uint64_t to, enum owner o
 	return true;
 }
 
-/*@ requires low <= high;
+/*@ requires \valid_read(ranges + (0 .. count - 1));
   @ assigns \nothing;
-  @ ensures \result == (x < low ? low : x > high ? high : x);
+  @ ensures \result ==> ranges_ordered(ranges, count) && limit > 0;
+  @ ensures \result ==> \forall integer i; 0 <= i < count ==> ranges[i].end <= limit;
   @*/
-static uint64_t clamp(uint64_t x, uint64_t low, uint64_t high)
+static bool are_valid(const struct memory_range *ranges, unsigned int count, uint64_t limit)
 {
-	return x < low ? low : x > high ? high : x;
+	uint64_t before = 0;
+
+	/*@ loop invariant 0 <= i <= count;
+	  @ loop invariant ranges_ordered(ranges, i);
+	  @ loop invariant before == (i > 0 ? ranges[i - 1].end : 0);
+	  @ loop invariant \forall integer k; 0 <= k < i ==> ranges[k].end <= before && ranges[k].end <= limit;
+	  @ loop assigns i, before;
+	  @ loop variant count - i;
+	  @*/
+	for (unsigned int i = 0; i < count; i++) {
+		const struct memory_range *r = &ranges[i];
+
+		if (r->start < before || r->start >= r->end || r->end > limit ||
+		    (r->start | r->end) % PAGE_SIZE || r->owner > OWNER_PROTECTED)
+			return false;
+		before = r->end;
+	}
+	return limit && limit % PAGE_SIZE == 0;
 }
 
-bool partition_set(const struct partition *old, uint64_t start, uint64_t end, enum owner owner,
-		   struct partition *ret_new)
+int partition_init(struct partition *ret_p, const struct memory_range *ranges, unsigned int count,
+		   uint64_t limit)
 {
-	ret_new->count = 0;
-	ret_new->limit = old->limit;
-	/*@ loop invariant 0 <= i <= old->count;
-	  @ loop invariant ret_new->limit == old->limit;
-	  @ loop invariant i < old->count ==> prefix(ret_new, old->extents[i].start);
-	  @ loop invariant i == old->count ==> prefix(ret_new, old->limit);
-	  @ loop invariant i < old->count && asked{Pre}(old, start, end, owner) ==> right(ret_new, old->extents[i].start);
-	  @ loop invariant i == old->count && asked{Pre}(old, start, end, owner) ==> right(ret_new, old->limit);
-	  @ loop assigns i, ret_new->count, ret_new->extents[0 .. PARTITION_EXTENTS - 1];
-	  @ loop variant old->count - i;
-	  @*/
-	for (unsigned int i = 0; i < old->count; i++) {
-		enum owner before = old->extents[i].owner;
-		uint64_t from = old->extents[i].start;
-		uint64_t to = i + 1 < old->count ? old->extents[i + 1].start : old->limit;
-		uint64_t changed = clamp(start, from, to), same = clamp(end, from, to);
+	uint64_t at = 0;
 
-		/* What lies before the change, what is in it, and what lies behind: any may be empty. */
-		//@ assert partition_at{Pre}(old, ITS, SOME) && from <= SOME < to ==> ITS == i;
-		//@ assert asked{Pre}(old, start, end, owner) && from <= SOME < changed ==> before == WHOSE;
-		//@ assert asked{Pre}(old, start, end, owner) && changed <= SOME < same ==> owner == WHOSE;
-		//@ assert asked{Pre}(old, start, end, owner) && same <= SOME < to ==> before == WHOSE;
-		if (!append(ret_new, from, changed, before))
-			return false;
-		//@ assert asked{Pre}(old, start, end, owner) ==> right(ret_new, changed);
-		if (!append(ret_new, changed, same, owner))
-			return false;
-		//@ assert asked{Pre}(old, start, end, owner) ==> right(ret_new, same);
-		if (!append(ret_new, same, to, before))
-			return false;
-		//@ assert asked{Pre}(old, start, end, owner) ==> right(ret_new, to);
+	if (!are_valid(ranges, count, limit))
+		return -EINVAL;
+	ret_p->count = 0;
+	ret_p->limit = limit;
+	/*@ loop invariant 0 <= i <= count;
+	  @ loop invariant at == (i > 0 ? ranges[i - 1].end : 0) && at <= limit;
+	  @ loop invariant ret_p->limit == limit && prefix(ret_p, at);
+	  @ loop invariant asked(ranges, count) ==> right(ret_p, at);
+	  @ loop assigns i, at, ret_p->count, ret_p->extents[0 .. PARTITION_EXTENTS - 1];
+	  @ loop variant count - i;
+	  @*/
+	for (unsigned int i = 0; i < count; i++) {
+		const struct memory_range *r = &ranges[i];
+
+		//@ assert asked(ranges, count) && at <= SOME < r->start ==> WHOSE == OWNER_LINUX;
+		//@ assert asked(ranges, count) && r->start <= SOME < r->end ==> ITS == i && WHOSE == r->owner;
+		if (!append(ret_p, at, r->start, OWNER_LINUX))
+			return -ENOSPC;
+		//@ assert asked(ranges, count) ==> right(ret_p, r->start);
+		if (!append(ret_p, r->start, r->end, r->owner))
+			return -ENOSPC;
+		at = r->end;
 	}
-	//@ assert \forall integer j; partition_at(ret_new, j, SOME) ==> prefix_at(ret_new, old->limit, j, SOME);
-	return true;
+	//@ assert asked(ranges, count) && at <= SOME < limit ==> WHOSE == OWNER_LINUX;
+	if (!append(ret_p, at, limit, OWNER_LINUX))
+		return -ENOSPC;
+	//@ assert asked(ranges, count) ==> right(ret_p, limit);
+	//@ assert \forall integer j; partition_at(ret_p, j, SOME) ==> prefix_at(ret_p, limit, j, SOME);
+	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The physical address space cut into extents, each with its owner: extent i goes from its start to the start of extent i + 1, the last to `limit`. There
- * is no way to write down a page with two owners or none; what is left to keep is the order. A change never works in place: it writes another partition,
- * which is then published as a whole (owner.c). The annotations are ACSL: tests/proof/run proves them with Frama-C.
+ * is no way to write down a page with two owners or none; what is left to keep is the order. Made once, at the start, and only read from then on. The
+ * annotations are ACSL: tests/proof/run proves them with Frama-C.
  */
 #pragma once
 
@@ -38,18 +38,28 @@ struct partition {
     p->extents[p->count - 1].start < p->limit;
   predicate partition_at(struct partition *p, integer i, integer a) =
     0 <= i < p->count && p->extents[i].start <= a < p->limit && (i + 1 < p->count ==> a < p->extents[i + 1].start);
-  predicate asked(struct partition *old, integer start, integer end, integer owner) =
-    partition_at(old, ITS, SOME) && WHOSE == (start <= SOME < end ? owner : old->extents[ITS].owner);
+  predicate in_range(struct memory_range *r, integer a) = r->start <= a < r->end;
+  predicate ranges_ordered(struct memory_range *ranges, integer count) =
+    (\forall integer i; 0 <= i < count ==> ranges[i].start < ranges[i].end) &&
+    (\forall integer i, j; 0 <= i < j < count ==> ranges[i].end <= ranges[j].start);
+  predicate asked(struct memory_range *ranges, integer count) =
+    (0 <= ITS < count && in_range(&ranges[ITS], SOME) && WHOSE == ranges[ITS].owner) ||
+    ((\forall integer i; 0 <= i < count ==> !in_range(&ranges[i], SOME)) && WHOSE == OWNER_LINUX);
 */
 
-/* All of it one owner's. */
-/*@ requires \valid(p) && limit > 0;
-  @ assigns *p;
-  @ ensures partition_ordered(p) && p->limit == limit;
-  @ ensures \forall integer a; 0 <= a < limit ==> partition_at(p, 0, a);
-  @ ensures p->extents[0].owner == owner;
+/*
+ * What `ranges` say (sorted), and the rest up to limit is Linux's. Neighbours with the same owner become one extent. -EINVAL: order, overlap, alignment, an
+ * owner that is none. -ENOSPC: too many extents. *ret_p is undefined then.
+ */
+/*@ requires \valid(ret_p) && \valid_read(ranges + (0 .. count - 1)) && \separated(ret_p, ranges + (0 .. count - 1));
+  @ assigns *ret_p;
+  @ ensures \result == 0 ==> partition_ordered(ret_p) && ret_p->limit == limit;
+  @ ensures \result == 0 ==> ranges_ordered(ranges, count);
+  @ ensures \result == 0 && asked(ranges, count) ==>
+  @         \forall integer j; partition_at(ret_p, j, SOME) ==> ret_p->extents[j].owner == WHOSE;
   @*/
-void partition_init(struct partition *p, uint64_t limit, enum owner owner);
+must_check int partition_init(struct partition *ret_p, const struct memory_range *ranges,
+			      unsigned int count, uint64_t limit);
 
 /* The extent that holds this address; address < limit. */
 /*@ requires \valid_read(p) && partition_ordered(p) && address < p->limit;
@@ -64,17 +74,3 @@ unsigned int partition_find(const struct partition *p, uint64_t address);
   @ ensures \result <==> \exists integer i; partition_at(p, i, start) && partition_at(p, i, end - 1);
   @*/
 bool partition_uniform(const struct partition *p, uint64_t start, uint64_t end);
-
-/*
- * *ret_new: as `old`, but [start, end) is `owner`'s; start < end <= limit. false: too many extents; *ret_new is then undefined.
- * Neighbours with the same owner become one extent.
- */
-/*@ requires \valid_read(old) && \valid(ret_new) && \separated(old, ret_new);
-  @ requires partition_ordered(old) && start < end <= old->limit;
-  @ assigns *ret_new;
-  @ ensures \result ==> partition_ordered(ret_new) && ret_new->limit == old->limit;
-  @ ensures \result && asked(old, start, end, owner) ==>
-  @         \forall integer j; partition_at(ret_new, j, SOME) ==> ret_new->extents[j].owner == WHOSE;
-  @*/
-must_check bool partition_set(const struct partition *old, uint64_t start, uint64_t end,
-			      enum owner owner, struct partition *ret_new);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pages for tables, from the hypervisor's own memory. Two bits a page, in the pool's own first pages: `used` and `retired`. A retired page is no longer in
- * any table, but a processor or the IOMMU may still be walking through it: it keeps its contents and is given back by pool_reclaim, after the flush.
+ * Pages for tables, from the hypervisor's own memory. A bit a page, in the pool's own first pages: used.
  * Pages are zeroed when they are given out. Putting a page twice, or one that is not the pool's, is a bug of ours and stops the machine.
  * Lock: pool_lock, innermost of all.
  */
@@ -13,20 +12,20 @@ static struct {
 	uint64_t physical;
 	size_t pages, first; /* first: behind the bits */
 	size_t hint;	     /* no free page lies below it */
-	uint64_t *used, *retired;
+	uint64_t *used;
 	bool lock;
 } pool;
 
 uintptr_t pool_offset;
 
-static bool bit(const uint64_t *map, size_t i)
+static bool is_used(size_t i)
 {
-	return map[i / 64] >> i % 64 & 1;
+	return pool.used[i / 64] >> i % 64 & 1;
 }
 
-static void flip(uint64_t *map, size_t i)
+static void flip(size_t i)
 {
-	map[i / 64] ^= 1ULL << i % 64;
+	pool.used[i / 64] ^= 1ULL << i % 64;
 }
 
 void pool_init(void *start, uint64_t physical_start, size_t size)
@@ -39,13 +38,12 @@ void pool_init(void *start, uint64_t physical_start, size_t size)
 	pool.physical = physical_start;
 	pool_offset = (uintptr_t)start - physical_start;
 	pool.pages = size / PAGE_SIZE;
-	pool.first = PAGE_UP(words * 2 * sizeof(uint64_t)) / PAGE_SIZE;
+	pool.first = PAGE_UP(words * sizeof(uint64_t)) / PAGE_SIZE;
 	assert(pool.first < pool.pages);
 	memset(start, 0, pool.first * PAGE_SIZE);
 	pool.used = start;
-	pool.retired = pool.used + words;
 	for (size_t i = 0; i < pool.first; i++)
-		flip(pool.used, i);
+		flip(i);
 	pool.hint = pool.first;
 }
 
@@ -53,7 +51,7 @@ static size_t run_free(size_t at, size_t count)
 {
 	size_t n = 0;
 
-	while (n < count && at + n < pool.pages && !bit(pool.used, at + n))
+	while (n < count && at + n < pool.pages && !is_used(at + n))
 		n++;
 	return n;
 }
@@ -63,14 +61,14 @@ void *pool_pages(size_t count)
 	uint8_t *page = NULL;
 
 	mem_lock(&pool.lock);
-	while (pool.hint < pool.pages && bit(pool.used, pool.hint))
+	while (pool.hint < pool.pages && is_used(pool.hint))
 		pool.hint += pool.used[pool.hint / 64] == ~0ULL ? 64 - pool.hint % 64 : 1;
 	for (size_t at = pool.hint, n; at < pool.pages; at += n + 1) {
 		n = run_free(at, count);
 		if (n < count)
 			continue;
 		for (size_t i = 0; i < count; i++)
-			flip(pool.used, at + i);
+			flip(at + i);
 		page = pool.start + at * PAGE_SIZE;
 		break;
 	}
@@ -85,30 +83,15 @@ void *pool_page(void)
 	return pool_pages(1);
 }
 
-static size_t index_of(const void *page)
+void pool_put(void *page)
 {
 	size_t i = (size_t)((const uint8_t *)page - pool.start) / PAGE_SIZE;
 
+	mem_lock(&pool.lock);
 	assert((uintptr_t)page % PAGE_SIZE == 0 && (const uint8_t *)page >= pool.start &&
-	       i >= pool.first && i < pool.pages && bit(pool.used, i) && !bit(pool.retired, i));
-	return i;
-}
-
-void pool_put(void *page)
-{
-	size_t i;
-
-	mem_lock(&pool.lock);
-	i = index_of(page);
-	flip(pool.used, i);
+	       i >= pool.first && i < pool.pages && is_used(i));
+	flip(i);
 	pool.hint = MIN(pool.hint, i);
-	mem_unlock(&pool.lock);
-}
-
-void pool_retire(void *page)
-{
-	mem_lock(&pool.lock);
-	flip(pool.retired, index_of(page));
 	mem_unlock(&pool.lock);
 }
 

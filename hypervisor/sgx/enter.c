@@ -102,8 +102,7 @@ static bool memo_holds(const struct vcpu *v, const struct entry_memo *m, uint64_
 {
 	const struct guest_regs *r = &v->regs;
 	uint64_t difference = (m->tcs_linear ^ tcs_linear) | (m->cr0 ^ r->cr0) | (m->cr3 ^ r->cr3) |
-			      (m->cr4 ^ r->cr4) | (m->efer ^ r->efer) |
-			      (m->generation ^ owner_generation());
+			      (m->cr4 ^ r->cr4) | (m->efer ^ r->efer);
 
 	if (difference)
 		return false;
@@ -148,7 +147,6 @@ static void memo_learn(const struct vcpu *v, struct entry_memo *m, uint64_t tcs_
 				  .cr3 = r->cr3,
 				  .cr4 = r->cr4,
 				  .efer = r->efer,
-				  .generation = owner_generation(),
 				  .tcs = tcs,
 				  .ssa = ssa };
 	if (memo_watch(m, r, tcs_linear, tcs, false) && memo_watch(m, r, ssa_linear, ssa, true))
@@ -321,23 +319,14 @@ static int enter(struct vcpu *v, const struct enclu_operands *o, bool resume)
 	return 0;
 }
 
-/* The owners are held all the while: what memo and space remember of Linux's tables is read again only while they are Linux's. */
 int leaf_eenter(struct vcpu *v, const struct enclu_operands *o)
 {
-	unsigned int hold = owner_hold();
-	int r = enter(v, o, false);
-
-	owner_release(hold);
-	return r;
+	return enter(v, o, false);
 }
 
 int leaf_eresume(struct vcpu *v, const struct enclu_operands *o)
 {
-	unsigned int hold = owner_hold();
-	int r = enter(v, o, true);
-
-	owner_release(hold);
-	return r;
+	return enter(v, o, true);
 }
 
 void enclave_leave(struct vcpu *v)

@@ -71,12 +71,12 @@ struct code_page {
 };
 /*
  * Where the TCS and the SSA frame of the last entry here were found: the entries of Linux's tables that led there, and what they said. While they say
- * the same (and no memory changed its owner), walking again would end there again. The EPCM is asked anew each time.
+ * the same, walking again would end there again. The EPCM is asked anew each time.
  */
 #define ENTRY_WATCHED_MAX 10
 struct entry_memo {
 	uint64_t tcs_linear, ssa_linear; /* tcs_linear 1: none */
-	uint64_t cr0, cr3, cr4, efer, generation;
+	uint64_t cr0, cr3, cr4, efer;
 	struct epcm_entry *tcs, *ssa;
 	unsigned int watched_count;
 	struct watched {
@@ -123,9 +123,7 @@ void ssa_wipe(uint64_t xfrm, uint8_t *scratch);
 void ssa_synthetic(uint64_t xfrm, uint8_t vector, bool is_exception);
 
 /* --- The enclave's address space (space.c) --- */
-/*
- * For one processor that enters, with the owners held (owner_hold); what Linux's tables no longer say is forgotten. NULL: no memory.
- */
+/* For one processor that enters; what Linux's tables no longer say is forgotten. NULL: no memory. */
 struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr3,
 			  unsigned int levels);
 void space_leave(struct space *space);
@@ -196,7 +194,7 @@ bool sgx_debug_exception(struct vcpu *v);
  */
 void sgx_breakpoint(struct vcpu *v);
 /*
- * A nested page fault in an enclave: its nested tables lost a page (npt_forget) that its own tables
+ * A nested page fault in an enclave: its nested tables do not have a page that its own tables
  * still name. Both are filled again on demand: the enclave goes on.
  */
 void sgx_nested_fault(struct vcpu *v);

@@ -14,8 +14,8 @@
  *
  * Holding against Linux's tables is what an entry costs, so the list remembers where Linux's leaf
  * entry of each mapping is and what it said, and the space remembers all entries above those: while
- * each of them still reads the same (and no memory changed its owner), walking again would end the
- * same. Where one differs, the walk is done.
+ * each of them still reads the same, walking again would end the same. Where one differs, the walk
+ * is done.
  *
  * Invariants, checked by space_check (tests):
  *	1. A leaf inside ELRANGE is an EPC page that the EPCM gives this enclave at this address,
@@ -27,7 +27,7 @@
  *
  * Accessed and dirty are set in all entries, so the processor never writes to the tables. All under
  * epc_lock; processors inside walk the tables meanwhile, so entries change as a whole. arch forgets
- * an ASID's translations at each entry of an enclave, and when npt_generation moved.
+ * an ASID's translations at each entry of an enclave.
  */
 #include "hypervisor/mem/owner.h"
 #include "hypervisor/sgx/run.h"
@@ -85,7 +85,6 @@ struct space {
 	/* All entries above the leaves of records whose linux_leaf is known; more than fit: none is known. */
 	struct upper uppers[UPPERS];
 	unsigned int upper_count;
-	uint64_t generation; /* owner_generation when the first of them was read */
 	bool changed; /* a leaf of ours, since the last entry; or not every linux_leaf is known */
 };
 
@@ -114,7 +113,7 @@ static void table_free(struct space *s, uint64_t *table, unsigned int level)
 		if (table[i] & LEAF_PRESENT)
 			table_free(s, pool_virtual(table[i] & LEAF_ADDRESS), level - 1);
 	}
-	npt_unmap(s->enclave->npt, pool_physical(table), PAGE_SIZE);
+	npt_unmap(s->enclave->npt, pool_physical(table));
 	pool_put(table);
 	space_tables_freed++;
 }
@@ -186,7 +185,7 @@ static int map_nested(struct enclave *e, uint64_t page, unsigned int rights)
 	int err;
 
 	do {
-		err = npt_map(e->npt, page, page, rights);
+		err = npt_map(e->npt, page, rights);
 	} while (err == -ENOMEM && reclaim(e));
 	return err;
 }
@@ -308,15 +307,13 @@ static void record_learn(struct space *s, struct record *r, uint64_t leaf_value,
 /* Nothing above any leaf changed since it was walked through: else what is known is worth nothing. */
 static void uppers_check(struct space *s)
 {
-	uint64_t generation = owner_generation();
-	bool same = s->generation == generation;
+	bool same = true;
 
 	for (unsigned int i = 0; i < s->upper_count && same; i++)
 		same = __atomic_load_n(s->uppers[i].entry, __ATOMIC_RELAXED) == s->uppers[i].value;
 	if (same)
 		return;
 	s->upper_count = 0;
-	s->generation = generation;
 	for (unsigned int i = 0; i < s->count; i++)
 		record_at(s, i)->linux_leaf = NULL;
 }
@@ -344,7 +341,7 @@ static bool record_renew(struct space *s, struct record *r)
 /* Nothing that any mapping was held against reads otherwise: the usual case, and what an entry's cost hangs on. */
 static bool space_same(const struct space *s)
 {
-	uint64_t difference = (s->generation ^ owner_generation()) | s->changed;
+	uint64_t difference = s->changed;
 	unsigned int left = s->count;
 
 	for (const struct upper *u = s->uppers, *end = u + s->upper_count; u < end; u++)
@@ -388,12 +385,11 @@ static __attribute__((noinline)) void space_renew(struct space *s)
 
 int space_map(struct space *s, uint64_t linear, uint64_t leaf, unsigned int npt_rights)
 {
-	uint64_t page = leaf & LEAF_ADDRESS, found, *at;
-	unsigned int have = npt_lookup(s->enclave->npt, page, &found);
+	uint64_t page = leaf & LEAF_ADDRESS, *at;
 	int err;
 
 	linear &= ~(PAGE_SIZE - 1);
-	if (!have || found != page || (have & npt_rights) != npt_rights) {
+	if ((npt_lookup(s->enclave->npt, page) & npt_rights) != npt_rights) {
 		err = map_nested(s->enclave, page, npt_rights);
 		if (err)
 			return err;
@@ -596,7 +592,7 @@ void enclave_forget_page(const struct epcm_entry *entry)
 			spaces[i].changed = true;
 		}
 	}
-	npt_unmap(e->npt, page, PAGE_SIZE);
+	npt_unmap(e->npt, page);
 }
 
 void enclave_forget(struct secs *secs)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hypercalls about trust. What they carry goes through one page of Linux's that it names by its physical address: checked to be Linux's while
- * its owner cannot change, copied in once, judged in the copy.
+ * The hypercalls about trust. What they carry goes through one page of Linux's that it names by its physical address: checked to be Linux's,
+ * copied in once, judged in the copy.
  */
 #include "hypervisor/core/vcpu.h"
 #include "hypervisor/mem/owner.h"
@@ -13,7 +13,6 @@
 /* Reads if there is a `to`, else writes. */
 static int page_copy(uint64_t page, void *to, const void *from, size_t size)
 {
-	unsigned int hold = owner_hold();
 	void *memory = NULL;
 
 	if (!(page & (PAGE_SIZE - 1)) && owner_of(page) == OWNER_LINUX)
@@ -22,7 +21,6 @@ static int page_copy(uint64_t page, void *to, const void *from, size_t size)
 		memcpy(to, memory, size);
 	else if (memory)
 		memcpy(memory, from, size);
-	owner_release(hold);
 	return memory ? 0 : -EINVAL;
 }
 

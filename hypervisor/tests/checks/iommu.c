@@ -3,19 +3,6 @@
 #include "hypervisor/mem/iommu.c"
 #include "hypervisor/tests/checks/checks.h"
 
-int iommu_flush(void)
-{
-	int r = 0;
-
-	mem_lock(&iommu_lock);
-	for (unsigned int i = 0; i < active; i++) {
-		if (forget(&units[i], false))
-			r = -EIO;
-	}
-	mem_unlock(&iommu_lock);
-	return r;
-}
-
 const char *iommu_check(void)
 {
 	struct device_entry expected = device_entry();
@@ -27,7 +14,7 @@ const char *iommu_check(void)
 		    !(get(&units[i], REG_CONTROL) & CONTROL_ENABLE))
 			wrong = "iommu: off, or another device table";
 	}
-	for (size_t i = 0; active && !wrong && i <= last_device; i++) {
+	for (size_t i = 0; active && !wrong && i < DEVICES; i++) {
 		if (memcmp(&device_table[i], &expected, sizeof(expected)))
 			wrong = "iommu: a device's entry";
 	}

@@ -1,87 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mem/npt.c, and whether enclaves' tables hold what they may: every entry is judged again. */
-#include "hypervisor/mem/npt.c"
+/* mem/npt.c, and whether enclaves' tables hold what they may: every entry is judged again. For that those that live are written down here. */
 #include "hypervisor/tests/checks/checks.h"
 
-static bool forget_table(struct npt *npt, uint64_t *table, unsigned int level, uint64_t start,
-			 uint64_t end)
+#define npt_new npt_new_unlisted
+#define npt_free npt_free_unlisted
+struct npt *npt_new(void);
+void npt_free(struct npt *npt);
+#include "hypervisor/mem/npt.c"
+#undef npt_new
+#undef npt_free
+
+static struct npt *listed[1024];
+
+struct npt *npt_new(void)
 {
-	bool changed = false;
+	struct npt *npt = npt_new_unlisted();
+	unsigned int i = 0;
 
-	for (unsigned int i = 0; i < TABLE_ENTRIES; i++) {
-		uint64_t host = table[i] & ENTRY_ADDRESS;
-
-		if (table[i] && level > 1) {
-			changed |= forget_table(npt, entry_table(table[i]), level - 1, start, end);
-		} else if (table[i] && host >= start && host < end) {
-			clear(npt, &table[i]);
-			changed = true;
-		}
-	}
-	return changed;
+	while (npt && listed[i])
+		assert(++i < ARRAY_SIZE(listed));
+	if (npt)
+		listed[i] = npt;
+	return npt;
 }
 
-void npt_forget(uint64_t start, uint64_t end)
+void npt_free(struct npt *npt)
 {
-	for (unsigned int i = 1; i < NPTS; i++) {
-		if (npts[i].root && forget_table(&npts[i], npts[i].root, NPT_LEVELS, start, end))
-			new_generation(&npts[i]);
-	}
+	unsigned int i = 0;
+
+	while (listed[i] != npt)
+		assert(++i < ARRAY_SIZE(listed));
+	listed[i] = NULL;
+	npt_free_unlisted(npt);
 }
 
-static const char *check_leaf(const struct npt *npt, uint64_t entry, size_t *epc)
+void npts_forget(void)
 {
-	uint64_t host = entry & ENTRY_ADDRESS;
-	unsigned int rights = NPT_READ | (entry & ENTRY_WRITE ? NPT_WRITE : 0) |
-			      (entry & ENTRY_NO_EXEC ? 0 : NPT_EXEC);
+	for (unsigned int i = 0; i < ARRAY_SIZE(listed); i++)
+		listed[i] = NULL;
+}
 
-	if (owner_of(host) == OWNER_HYPERVISOR)
+size_t epc_users_total(void)
+{
+	size_t total = 0;
+
+	for (uint64_t page = epc_start; page < epc_end; page += PAGE_SIZE)
+		total += user_of(page) && *user_of(page);
+	return total;
+}
+
+static const char *check_leaf(const struct npt *npt, uint64_t page, uint64_t entry, size_t *epc)
+{
+	unsigned int rights = npt_lookup(npt, page);
+
+	if (owner_of(page) == OWNER_HYPERVISOR)
 		rights |= NPT_TABLE;
-	if (!permitted(host, rights) || entry != leaf_entry(host, rights))
+	if (!permitted(page, rights) || entry != leaf_entry(page, rights))
 		return "enclave: a page that is not for it";
-	if (owner_of(host) == OWNER_EPC) {
+	if (owner_of(page) == OWNER_EPC) {
 		++*epc;
-		if (!epc_user_count(host, number(npt)))
+		if (*user_of(page) != npt)
 			return "enclave: a page of EPC that is another's";
 	}
 	return NULL;
 }
 
 static const char *check_table(const struct npt *npt, const uint64_t *table, unsigned int level,
-			       size_t *epc)
+			       uint64_t base, size_t *epc)
 {
 	const char *wrong = NULL;
 
 	for (unsigned int i = 0; i < TABLE_ENTRIES && !wrong; i++) {
+		uint64_t at = base + i * level_span(level);
+
 		if (!table[i])
 			continue;
 		if (level == 1)
-			wrong = check_leaf(npt, table[i], epc);
+			wrong = check_leaf(npt, at, table[i], epc);
 		else if (!entry_table(table[i]) ||
 			 table[i] != table_entry(entry_table(table[i]), level, false))
 			wrong = "enclave: entry of a table";
 		else
-			wrong = check_table(npt, entry_table(table[i]), level - 1, epc);
+			wrong = check_table(npt, entry_table(table[i]), level - 1, at, epc);
 	}
 	return wrong;
 }
 
 const char *npt_check(void)
 {
-	size_t all = 0;
+	size_t epc = 0;
 
-	for (unsigned int i = 1; i < NPTS; i++) {
-		size_t epc = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(listed); i++) {
 		const char *wrong =
-			npts[i].root ? check_table(&npts[i], npts[i].root, NPT_LEVELS, &epc) : NULL;
+			listed[i] ? check_table(listed[i], listed[i]->entries, NPT_LEVELS, 0, &epc)
+				  : NULL;
 
 		if (wrong)
 			return wrong;
-		if (npts[i].root &&
-		    (epc != npts[i].epc_pages || npts[i].generation > last_generation))
-			return "enclave: count of EPC pages or generation";
-		all += epc;
 	}
-	return all == epc_users_total() ? NULL
+	return epc == epc_users_total() ? NULL
 					: "EPC pages are mapped that their table does not know";
 }

@@ -3,17 +3,13 @@
 #include "hypervisor/mem/npt_linux.c"
 #include "hypervisor/tests/checks/checks.h"
 
-void npt_linux_update(const struct partition *p, uint64_t start, uint64_t end, struct stash *stash)
+static bool is_abort_table(uint64_t entry)
 {
-	cover(p, root, NPT_LEVELS, 0, start, end, stash);
-}
-
-/* Each end of the range can cut one span of each level above pages; a table is forced per 512 GiB, and per GiB without pages of that size. */
-size_t npt_linux_need(uint64_t start, uint64_t end)
-{
-	size_t need = 2 * (NPT_LEVELS - 1) + ((end - 1) >> 39) - (start >> 39) + 1;
-
-	return gigabyte_pages ? need : need + ((end - 1) >> 30) - (start >> 30) + 1;
+	for (unsigned int l = 1; l < NPT_LEVELS; l++) {
+		if (entry_table(entry) == abort_tables[l])
+			return true;
+	}
+	return false;
 }
 
 static const char *check(const struct partition *p, const uint64_t *table, unsigned int level,

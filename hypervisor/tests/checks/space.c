@@ -6,12 +6,10 @@
 static const char *leaf_check(const struct space *s, uint64_t linear, uint64_t leaf)
 {
 	const struct enclave *e = s->enclave;
-	uint64_t page = leaf & LEAF_ADDRESS, found;
+	uint64_t page = leaf & LEAF_ADDRESS;
 	const struct epcm_entry *entry = epcm_of(page);
-	unsigned int have = npt_lookup(e->npt, page, &found);
+	bool have = npt_lookup(e->npt, page);
 
-	if (have && found != page)
-		return "a nested mapping that is not identical";
 	if (linear - e->secs->base < e->secs->size) {
 		if (!entry)
 			return "a page in ELRANGE that is not EPC";
@@ -26,10 +24,7 @@ static const char *leaf_check(const struct space *s, uint64_t linear, uint64_t l
 		return "code outside ELRANGE";
 	if (abort_page && page == pool_physical(abort_page))
 		return leaf & LEAF_WRITE ? "a writable abort page" : NULL;
-	/*
-	 * Not in the nested tables: it was taken from Linux, and an access finds nothing
-	 * (sgx_nested_fault).
-	 */
+	/* Not in the nested tables: an access finds nothing (sgx_nested_fault). */
 	return owner_of(page) == OWNER_LINUX || !have
 		       ? NULL
 		       : "a page outside ELRANGE that is not Linux's";

@@ -48,27 +48,13 @@ enum {
 	AUGMENTED,
 	MODIFIED_,
 	RESTRICTED,
-	TAKEN,
 	NESTED
 };
-static const char *const names[] = { "entered",
-				     "resumed",
-				     "refused",
-				     "exited",
-				     "AEX",
-				     "faults resolved",
-				     "faults to Linux",
-				     "EACCEPT",
-				     "EACCEPTCOPY",
-				     "EMODPE",
-				     "EWB",
-				     "ELDU",
-				     "EREMOVE",
-				     "EAUG",
-				     "EMODT",
-				     "EMODPR",
-				     "pages taken from Linux",
-				     "nested faults" };
+static const char *const names[] = {
+	"entered",	   "resumed", "refused",     "exited", "AEX",	       "faults resolved",
+	"faults to Linux", "EACCEPT", "EACCEPTCOPY", "EMODPE", "EWB",	       "ELDU",
+	"EREMOVE",	   "EAUG",    "EMODT",	     "EMODPR", "nested faults"
+};
 
 struct translation {
 	uint64_t linear, physical;
@@ -117,19 +103,19 @@ static struct outcome try_encls(uint32_t leaf, uint64_t rbx, uint64_t rcx, uint6
  */
 static int translate(struct vcpu *v, uint64_t linear, uint32_t kind, struct translation *ret)
 {
-	uint64_t leaf = space_leaf(v->enclave->space, linear), host;
+	uint64_t leaf = space_leaf(v->enclave->space, linear), page = leaf & LEAF_ADDRESS;
 	unsigned int have;
 
 	if (!(leaf & LEAF_PRESENT) || !(leaf & LEAF_USER) ||
 	    ((kind & PF_WRITE) && !(leaf & LEAF_WRITE)) ||
 	    ((kind & PF_FETCH) && (leaf & LEAF_NO_EXEC)))
 		return 0;
-	have = npt_lookup(space_npt(v->enclave->space), leaf & LEAF_ADDRESS, &host);
+	have = npt_lookup(space_npt(v->enclave->space), page);
 	if (!have || ((kind & PF_WRITE) && !(have & NPT_WRITE)) ||
 	    ((kind & PF_FETCH) && !(have & NPT_EXEC)))
 		return 1;
 	*ret = (struct translation){ .linear = linear & ~(PAGE_SIZE - 1),
-				     .physical = host,
+				     .physical = page,
 				     .write = (leaf & LEAF_WRITE) && (have & NPT_WRITE),
 				     .exec = !(leaf & LEAF_NO_EXEC) && (have & NPT_EXEC) };
 	return 2;
@@ -376,23 +362,6 @@ static void linux_leaf(void)
 	}
 }
 
-static void linux_owner(void)
-{
-	uint64_t page = linux_pages[below(LINUX_PAGES)];
-
-	if (owner_of(page) == OWNER_LINUX) {
-		/* The real flush makes every processor leave its guest once. */
-		if (owner_change(&vcpus[0], page, page + PAGE_SIZE, OWNER_LINUX, OWNER_HYPERVISOR))
-			return;
-		done[TAKEN]++;
-		for (unsigned int i = 0; i < MACHINE_VCPUS; i++)
-			tlb_flush(&vcpus[i]);
-	} else {
-		NEED(owner_change(&vcpus[0], page, page + PAGE_SIZE, OWNER_HYPERVISOR,
-				  OWNER_LINUX) == 0);
-	}
-}
-
 static void enclave_leaf(struct vcpu *v)
 {
 	static const uint64_t requests[] = { REG_RW | SECINFO_PENDING,
@@ -556,10 +525,6 @@ int main(int argc, char **argv)
 		case 3:
 		case 4:
 			linux_leaf();
-			break;
-		case 5:
-			if (!below(8))
-				linux_owner();
 			break;
 		default:
 			processor(&vcpus[below(MACHINE_VCPUS)]);

@@ -39,7 +39,7 @@ static void test_eenter_passes(void)
 	NEED(memcmp(state, extended_state(v), PAGE_SIZE) == 0);
 	NEED(gpr_of(P_SSA)->ursp == USER_STACK && gpr_of(P_SSA)->urbp == before.gpr[REG_RBP]);
 	NEED(tcs_of(P_TCS)->aep == AEP && track_active(epc_memory(P_SECS)));
-	NEED(sgx_enclave_cr3(v) != before.cr3 && sgx_enclave_npt(v) != npt_root(npt_linux()));
+	NEED(sgx_enclave_cr3(v) != before.cr3 && sgx_enclave_npt(v) != npt_linux_root());
 	/* Out again: everything of Linux's is back, the rest passes through. */
 	v->regs.gpr[REG_RDX] = 77;
 	NEED(enclu(v, ENCLU_EEXIT, 0x404000, 0, 77).vector < 0);

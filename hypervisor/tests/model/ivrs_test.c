@@ -120,15 +120,7 @@ static void test_good(void)
 	EXPECT_EQ(ivrs.count, 2);
 	EXPECT_EQ(ivrs.units[0].base, 0xfd200000);
 	EXPECT_EQ(ivrs.units[1].base, 0xfd300000);
-	EXPECT_EQ(ivrs.units[1].device, 0x4002);
 	EXPECT_EQ(ivrs.units[0].flags, 0x20);
-	EXPECT_EQ(ivrs.last_device, 0xffff);
-	EXPECT_EQ(ivrs.unity_ranges, 1);
-	begin();
-	unit(0x10, 2, 0xfd200000, every_device + 4, 8);
-	finish();
-	EXPECT_EQ(parse(&ivrs), 0);
-	EXPECT_EQ(ivrs.last_device, 0xa0);
 	begin();
 	finish();
 	EXPECT_EQ(parse(&ivrs), 0);
@@ -184,13 +176,10 @@ static void test_refused(void)
 		finish();
 		EXPECT_EQ(parse(&ivrs), i < IOMMU_UNITS ? 0 : -ENOSPC);
 	}
-	/* An entry longer than its block; an ACPI name longer than the block. */
+	/* A header longer than its block. */
 	begin();
-	unit(0x10, 2, 0xfd200000, every_device, 7);
-	finish();
-	EXPECT_EQ(parse(&ivrs), -EINVAL);
-	begin();
-	unit(0x40, 2, 0xfd200000, ranges, sizeof(ranges) - 1);
+	unit(0x40, 2, 0xfd200000, ranges, 0);
+	table[50] = 39;
 	finish();
 	EXPECT_EQ(parse(&ivrs), -EINVAL);
 	good();

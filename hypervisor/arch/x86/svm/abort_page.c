@@ -5,8 +5,7 @@
  * Linux's in one thing: the page is a scratch page of this processor's, filled with ones before. #DB comes right behind it; then the tables, TF
  * and IF are as they were. Every exception exits while this lasts, so that none sees the changed flags.
  *
- * The tables are copies made for the one instruction, from Linux's at that moment; a change of owner meanwhile ends with vcpus_flush, whose NMI
- * ends the step here: the copy never runs again. They map nothing that Linux's do not, but the scratch page.
+ * The tables are copies made for the one instruction, from Linux's. They map nothing that Linux's do not, but the scratch page.
  */
 #include "hypervisor/arch/x86/svm/cpu.h"
 #include "hypervisor/mem/owner.h"
@@ -71,7 +70,7 @@ void step_begin(struct vcpu *v, uint64_t guest_physical)
 		step->flags = v->regs.rflags & (RFLAGS_TF | RFLAGS_IF);
 		step->pages = 0;
 		step->tables_used = 1;
-		memcpy(step->tables[0], (const void *)npt_root(npt_linux()), PAGE_SIZE);
+		memcpy(step->tables[0], (const void *)npt_linux_root(), PAGE_SIZE);
 		memset(step->abort_page, 0xff, PAGE_SIZE);
 		step->active = true;
 	}

@@ -212,7 +212,7 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	m->msrpm = msr_bitmap;
 	m->nested_control = 1;
 	cpu->apic_id = apic_id();
-	cpu->linux_npt = npt_root(npt_linux());
+	cpu->linux_npt = npt_linux_root();
 	cpu->flush = true;
 
 	/* Ours: paging, write protection, native FPU errors. */
