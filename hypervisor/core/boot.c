@@ -28,12 +28,6 @@ static int start_result = 1; /* of processor 0; 1: not yet */
 static unsigned int arrived, refused;
 static bool launched;
 
-void memory_init(const struct hv_boot *boot)
-{
-	memory_at = boot->start + boot->image_size + HV_BOOT_SIZE;
-	memory_end = boot->epc_start;
-}
-
 void *memory_take(size_t size)
 {
 	uint64_t at = memory_at;
@@ -43,11 +37,6 @@ void *memory_take(size_t size)
 		return NULL;
 	memory_at += size;
 	return memset((void *)at, 0, size);
-}
-
-uint64_t memory_start(void)
-{
-	return hv_boot ? hv_boot->start : 0;
 }
 
 void wipe_secrets(void)
@@ -239,6 +228,19 @@ static int start_own(const struct hv_boot *boot)
 	return 0;
 }
 
+/* On processor 0, while Linux's registers are still in it. */
+static int on_own_stack(int (*function)(const struct hv_boot *boot), const struct hv_boot *boot)
+{
+	uint64_t fs_base = msr_read(MSR_FS_BASE);
+	struct svm_cpu *cpu = svm_of(&vcpus[0]);
+	int result;
+
+	msr_write(MSR_FS_BASE, (uintptr_t)cpu->local); /* libbearssl.a wants its canary */
+	result = call_own(function, boot, hypervisor_cr3, (char *)cpu->stack + STACK_SIZE);
+	msr_write(MSR_FS_BASE, fs_base);
+	return result;
+}
+
 static int start(const struct hv_boot *boot)
 {
 	relocate();
@@ -247,7 +249,8 @@ static int start(const struct hv_boot *boot)
 		return err;
 	hv_boot = boot;
 	vcpu_count = boot->cpu_count;
-	memory_init(boot);
+	memory_at = boot->start + boot->image_size + HV_BOOT_SIZE;
+	memory_end = boot->epc_start;
 	for (unsigned int i = 0; i < vcpu_count; i++) {
 		err = cpu_take(i);
 		if (err)
@@ -256,12 +259,9 @@ static int start(const struct hv_boot *boot)
 	err = hypervisor_init(boot);
 	if (err)
 		return err;
-	/* libbearssl.a wants its canary; image_enter gives Linux's FS back. */
-	msr_write(MSR_FS_BASE, (uintptr_t)svm_of(&vcpus[0])->local);
 	/* The rest needs the machine's other memory, which only our own tables map. */
 	svm_quiet();
-	return call_own(start_own, boot, hypervisor_cr3,
-			(char *)svm_of(&vcpus[0])->stack + STACK_SIZE);
+	return on_own_stack(start_own, boot);
 }
 
 /* All processors here? Each says whether it can; the last word is everybody's. */
@@ -277,24 +277,12 @@ static int meet(int own)
 	return __atomic_load_n(&refused, __ATOMIC_SEQ_CST) ? -EAGAIN : 0;
 }
 
-static int launch_own(const struct hv_boot *boot)
+/* All have agreed to go on: what is told to the TPM will be true. None goes on before that is done: the rest of this boot happens to a guest. */
+static int launch(const struct hv_boot *boot)
 {
 	trust_launch(boot);
-	return 0;
-}
-
-/* All have agreed to go on: what is told to the TPM will be true. None goes on before that is done: the rest of this boot happens to a guest. */
-static void launch(const struct hv_boot *boot)
-{
-	uint64_t fs_base = msr_read(MSR_FS_BASE);
-	int err;
-
-	msr_write(MSR_FS_BASE, (uintptr_t)svm_of(&vcpus[0])->local);
-	err = call_own(launch_own, boot, hypervisor_cr3,
-		       (char *)svm_of(&vcpus[0])->stack + STACK_SIZE);
-	assert(!err);
-	msr_write(MSR_FS_BASE, fs_base);
 	__atomic_store_n(&launched, true, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int image_enter(const struct hv_boot *boot, unsigned int index, const struct hv_entry *entry);
@@ -303,15 +291,12 @@ int image_enter(const struct hv_boot *boot, unsigned int index, const struct hv_
 	int result;
 
 	if (index == 0) {
-		uint64_t fs_base = msr_read(MSR_FS_BASE);
-
 		result = svm_available();
 		if (!result) {
 			result = start(boot);
 			if (result)
 				svm_loud();
 		}
-		msr_write(MSR_FS_BASE, fs_base);
 		__atomic_store_n(&start_result, result, __ATOMIC_RELEASE);
 	}
 	while ((result = __atomic_load_n(&start_result, __ATOMIC_ACQUIRE)) == 1)
@@ -324,13 +309,13 @@ int image_enter(const struct hv_boot *boot, unsigned int index, const struct hv_
 
 	/* Processor 0 switched SVM on while it started. */
 	result = meet(index ? svm_available() : 0);
+	if (!result && !index)
+		result = on_own_stack(launch, boot);
 	if (result) {
 		if (!index)
 			svm_loud();
 		return result;
 	}
-	if (!index)
-		launch(boot);
 	while (!__atomic_load_n(&launched, __ATOMIC_ACQUIRE))
 		asm volatile("pause");
 	svm_capture(v, entry);

@@ -19,12 +19,11 @@
  * Only 64-bit paging with 4 or 5 levels: guest_walk returns -EOPNOTSUPP for others and -EINVAL for
  * an address that is not canonical; guest_read and guest_write turn them into #UD and #GP.
  */
-#include "hypervisor/core/guest_memory.h"
+#include "hypervisor/core/vcpu.h"
 
 #include <asm/errno.h>
 
 #include "abi/hypercall.h"
-#include "hypervisor/core/vcpu.h"
 #include "hypervisor/mem/owner.h"
 #include "lib/base/string.h"
 

@@ -3,30 +3,17 @@
  * Messages, for whoever watches the serial line (struct hv_boot.serial_port, 0: nobody), and the end. No lock: lines of two processors may mix,
  * but a processor that dies cannot keep another one silent. Nothing secret is ever formatted.
  */
+#include "hypervisor/arch/x86/svm/cpu.h"
 #include "hypervisor/core/memory.h"
-#include "hypervisor/core/vcpu.h"
 #include "lib/base/fmt.h"
-
-static uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static void out8(uint16_t port, uint8_t value)
-{
-	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
 
 static void put(uint16_t port, const char *text)
 {
 	for (; *text; text++) {
-		for (unsigned int tries = 0; tries < 100000 && !(in8((uint16_t)(port + 5)) & 0x20);
-		     tries++)
+		for (unsigned int tries = 0;
+		     tries < 100000 && !(port_read((uint16_t)(port + 5), 1) & 0x20); tries++)
 			;
-		out8(port, (uint8_t)*text);
+		port_write(port, 1, (uint8_t)*text);
 	}
 }
 

@@ -6,9 +6,7 @@
 
 #include <asm-generic/errno-base.h>
 
-void memory_init(const struct hv_boot *boot);
 void *memory_take(size_t size); /* zeroed, page aligned; NULL: none left */
-uint64_t memory_start(void);
 /* Arch's part of the start: owner table and the rest. 0 or negative errno. Called once, by processor 0. */
 must_check int hypervisor_init(const struct hv_boot *boot);
 extern const struct hv_boot *hv_boot;

@@ -100,6 +100,10 @@ enum { ACCESS_READ = 0, ACCESS_WRITE = PF_WRITE, ACCESS_FETCH = PF_FETCH, ACCESS
 must_check int guest_walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
 			  uint64_t *ret_physical, uint32_t *ret_error);
 /*
+ * Before the first guest runs, of its processors: CPUID 80000008H EAX[7:0] and 80000001H EDX[26]. They decide which bits of an entry are reserved.
+ */
+void guest_memory_init(unsigned int physical_bits, bool gigabyte_pages);
+/*
  * Copies between guest memory and ours; across pages. Only memory that Linux owns, or (enclave_pages: the calling enclave's own) EPC pages that
  * the EPCM allows it. 0, or -EFAULT with the fault injected.
  */
@@ -116,7 +120,18 @@ unsigned int guest_fetch(struct vcpu *v, uint64_t linear, uint8_t to[FETCH_MAX])
 /* Where the hypervisor sees a physical page; all of the machine's RAM is mapped. NULL: not RAM. */
 void *physical(uint64_t address);
 
-/* --- Across processors (arch) ------------------------------------------------------------------------------------------------- */
+/* --- Across processors ------------------------------------------------------------------------------------------------- */
+
+static inline void spin_lock(bool *lock)
+{
+	while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+}
+
+static inline void spin_unlock(bool *lock)
+{
+	__atomic_clear(lock, __ATOMIC_RELEASE);
+}
 
 /* Makes every other processor leave its guest once, with its translations of Linux (and of enclaves) forgotten, and waits until each has. */
 void vcpus_flush(struct vcpu *self);

@@ -281,12 +281,12 @@ int iommu_enable(void)
 {
 	int r = 0;
 
-	mem_lock(&iommu_lock);
+	spin_lock(&iommu_lock);
 	if (unit_count)
 		r = memory();
 	while (!r && active < unit_count)
 		r = start(&units[active++]);
-	mem_unlock(&iommu_lock);
+	spin_unlock(&iommu_lock);
 	if (r)
 		iommu_disable();
 	return r;
@@ -294,11 +294,11 @@ int iommu_enable(void)
 
 void iommu_disable(void)
 {
-	mem_lock(&iommu_lock);
+	spin_lock(&iommu_lock);
 	for (unsigned int i = 0; i < active; i++)
 		set(&units[i], REG_CONTROL, 0);
 	active = 0;
-	mem_unlock(&iommu_lock);
+	spin_unlock(&iommu_lock);
 }
 
 unsigned int iommu_active(void)
@@ -310,10 +310,10 @@ uint64_t iommu_refused(void)
 {
 	uint64_t all;
 
-	mem_lock(&iommu_lock);
+	spin_lock(&iommu_lock);
 	for (unsigned int i = 0; i < active; i++)
 		read_events(&units[i]);
 	all = refused;
-	mem_unlock(&iommu_lock);
+	spin_unlock(&iommu_lock);
 	return all;
 }

@@ -4,19 +4,9 @@
  */
 #pragma once
 
+#include "hypervisor/core/vcpu.h"
 #include "hypervisor/mem/owner.h"
 #include "hypervisor/mem/partition.h"
-
-static inline void mem_lock(bool *lock)
-{
-	while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE))
-		__builtin_ia32_pause();
-}
-
-static inline void mem_unlock(bool *lock)
-{
-	__atomic_clear(lock, __ATOMIC_RELEASE);
-}
 
 /*
  * A nested page table entry (AMD APM 2, 5.3 and 15.25), with what AMD-Vi wants (AMD I/O Virtualization specification 48882, 2.2.3) in bits that processors

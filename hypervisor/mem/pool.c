@@ -60,7 +60,7 @@ void *pool_pages(size_t count)
 {
 	uint8_t *page = NULL;
 
-	mem_lock(&pool.lock);
+	spin_lock(&pool.lock);
 	while (pool.hint < pool.pages && is_used(pool.hint))
 		pool.hint += pool.used[pool.hint / 64] == ~0ULL ? 64 - pool.hint % 64 : 1;
 	for (size_t at = pool.hint, n; at < pool.pages; at += n + 1) {
@@ -72,7 +72,7 @@ void *pool_pages(size_t count)
 		page = pool.start + at * PAGE_SIZE;
 		break;
 	}
-	mem_unlock(&pool.lock);
+	spin_unlock(&pool.lock);
 	if (page)
 		memset(page, 0, count * PAGE_SIZE);
 	return page;
@@ -87,12 +87,12 @@ void pool_put(void *page)
 {
 	size_t i = (size_t)((const uint8_t *)page - pool.start) / PAGE_SIZE;
 
-	mem_lock(&pool.lock);
+	spin_lock(&pool.lock);
 	assert((uintptr_t)page % PAGE_SIZE == 0 && (const uint8_t *)page >= pool.start &&
 	       i >= pool.first && i < pool.pages && is_used(i));
 	flip(i);
 	pool.hint = MIN(pool.hint, i);
-	mem_unlock(&pool.lock);
+	spin_unlock(&pool.lock);
 }
 
 uint64_t pool_physical(const void *page)

@@ -24,7 +24,7 @@ static int page_copy(uint64_t page, void *to, const void *from, size_t size)
 	return memory ? 0 : -EINVAL;
 }
 
-static long call_report(uint64_t page)
+long call_report(uint64_t page)
 {
 	struct hv_device_report answer;
 	int err = trust_report(&answer);
@@ -32,7 +32,7 @@ static long call_report(uint64_t page)
 	return err ? err : page_copy(page, NULL, &answer, sizeof(answer));
 }
 
-static long call_sign(uint64_t page)
+long call_sign(uint64_t page)
 {
 	struct hv_device_sign request;
 	int err = page_copy(page, &request, NULL, sizeof(request));
@@ -42,23 +42,4 @@ static long call_sign(uint64_t page)
 	if (!err)
 		err = trust_sign(request.report, request.signature);
 	return err ? err : page_copy(page, NULL, &request, sizeof(request));
-}
-
-long trust_call(uint64_t number, uint64_t argument)
-{
-	uint32_t code;
-
-	switch (number) {
-	case HV_CALL_TRUST: {
-		enum hv_trust state = trust_state(&code);
-
-		return argument ? (long)code : (long)state;
-	}
-	case HV_CALL_REPORT:
-		return call_report(argument);
-	case HV_CALL_SIGN:
-		return call_sign(argument);
-	default:
-		return -EINVAL;
-	}
 }

@@ -57,16 +57,6 @@ static void labelled(const char *label, const void *a, const void *b, uint8_t re
 	sha256_finish(&s, ret_digest);
 }
 
-/* What extending makes of a PCR. */
-static void extended(const uint8_t before[32], const uint8_t digest[32], uint8_t ret_value[32])
-{
-	uint8_t both[64];
-
-	memcpy(both, before, 32);
-	memcpy(both + 32, digest, 32);
-	sha256(both, sizeof(both), ret_value);
-}
-
 static enum hv_trust pcr_read(unsigned int pcr, uint8_t ret_value[32])
 {
 	int err = tpm_pcr_read(pcr, ret_value);
@@ -78,10 +68,13 @@ static enum hv_trust pcr_read(unsigned int pcr, uint8_t ret_value[32])
 static enum hv_trust policy_make(const struct hv_boot *boot, struct tpm_policy *ret_policy)
 {
 	enum hv_trust result = HV_TRUST_YES;
-	uint8_t ones[32], value[32];
+	uint8_t ones[32], value[32], extended[64];
 	struct sha256_state s;
 
 	memset(ones, 0xff, sizeof(ones));
+	/* What extending makes of a PCR is the hash of both. */
+	memcpy(extended, ones, 32);
+	memcpy(extended + 32, boot->image_measurement, 32);
 	ret_policy->pcrs = boot->seal_pcrs | 1U << PCR_MEASUREMENT;
 	for (unsigned int i = PCR_MEASUREMENT; result == HV_TRUST_YES && i <= PCR_KEY; i++) {
 		result = pcr_read(i, value);
@@ -95,7 +88,7 @@ static enum hv_trust policy_make(const struct hv_boot *boot, struct tpm_policy *
 		result = pcr_read(i, value);
 		sha256_update(&s, value, sizeof(value));
 	}
-	extended(ones, boot->image_measurement, value);
+	sha256(extended, sizeof(extended), value);
 	sha256_update(&s, value, sizeof(value));
 	sha256_finish(&s, ret_policy->pcr_digest);
 	return result;
@@ -300,10 +293,14 @@ void trust_wipe(void)
 	secure_zero(&report, sizeof(report));
 }
 
-enum hv_trust trust_state(uint32_t *ret_code)
+enum hv_trust trust_state(void)
 {
-	*ret_code = state_code;
 	return state;
+}
+
+uint32_t trust_code(void)
+{
+	return state_code;
 }
 
 int trust_report(struct hv_device_report *ret_report)

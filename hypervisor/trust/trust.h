@@ -8,8 +8,9 @@
 #include "abi/hypercall.h"
 #include "abi/hypervisor_device.h"
 
-/* Of calls.c: Linux's hypercalls HV_CALL_TRUST, HV_CALL_REPORT, HV_CALL_SIGN. */
-long trust_call(uint64_t number, uint64_t argument);
+/* Of calls.c: Linux's hypercalls HV_CALL_REPORT and HV_CALL_SIGN, with the page that it names. */
+long call_report(uint64_t page);
+long call_sign(uint64_t page);
 
 /* All processors have agreed to go on. What it ends with is trust_state; the secret of sgx/ is the TPM's if that is HV_TRUST_YES. */
 void trust_launch(const struct hv_boot *boot);
@@ -20,7 +21,8 @@ void trust_launch(const struct hv_boot *boot);
 must_check int trust_leave(void);
 void trust_wipe(void); /* the attestation key */
 
-enum hv_trust trust_state(uint32_t *ret_code);
+enum hv_trust trust_state(void);
+uint32_t trust_code(void); /* of the TPM's last answer, if it refused */
 must_check int trust_report(struct hv_device_report *ret_report); /* -ENODATA */
 /* -ENODATA, -EBADMSG, -EPERM, -EIO: abi/hypervisor_device.h */
 must_check int trust_sign(const uint8_t report[REPORT_SGX_SIZE], uint8_t ret_signature[64]);

@@ -8,7 +8,7 @@ const char *iommu_check(void)
 	struct device_entry expected = device_entry();
 	const char *wrong = NULL;
 
-	mem_lock(&iommu_lock);
+	spin_lock(&iommu_lock);
 	for (unsigned int i = 0; i < active && !wrong; i++) {
 		if (get(&units[i], REG_DEVICE_TABLE) != device_table_register() ||
 		    !(get(&units[i], REG_CONTROL) & CONTROL_ENABLE))
@@ -18,6 +18,6 @@ const char *iommu_check(void)
 		if (memcmp(&device_table[i], &expected, sizeof(expected)))
 			wrong = "iommu: a device's entry";
 	}
-	mem_unlock(&iommu_lock);
+	spin_unlock(&iommu_lock);
 	return wrong;
 }

@@ -7,9 +7,9 @@ size_t pool_left(void)
 {
 	size_t left = 0;
 
-	mem_lock(&pool.lock);
+	spin_lock(&pool.lock);
 	for (size_t i = pool.first; i < pool.pages; i++)
 		left += !is_used(i);
-	mem_unlock(&pool.lock);
+	spin_unlock(&pool.lock);
 	return left;
 }

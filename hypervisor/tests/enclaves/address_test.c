@@ -6,7 +6,6 @@
  */
 #include "hypervisor/tests/enclaves/run_scene.h"
 
-#include "hypervisor/core/guest_memory.h"
 #include "lib/base/string.h"
 
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hosted machine with the real owners, nested tables and guest memory. */
-#include "hypervisor/core/guest_memory.h"
 #include "hypervisor/mem/iommu.h"
 #include "hypervisor/mem/owner.h"
 #include "hypervisor/tests/checks/checks.h"

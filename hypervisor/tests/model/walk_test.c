@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hypervisor/core/guest_memory.h"
 #include "hypervisor/core/vcpu.h"
 #include "hypervisor/mem/owner.h"
 

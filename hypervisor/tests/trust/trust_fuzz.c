@@ -138,7 +138,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t report[REPORT_SGX_SIZE] = { 0 }, signature[64];
 	struct hv_device_report r;
 	enum hv_trust state;
-	uint32_t code;
 
 	if (!size)
 		return 0;
@@ -151,7 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	roots = 0;
 	trust_wipe();
 	trust_launch(&boot);
-	state = trust_state(&code);
+	state = trust_state();
 	if (state >= HV_TRUSTS || (state == HV_TRUST_YES) != (roots == 1))
 		abort();
 	if (state != HV_TRUST_YES &&

@@ -280,12 +280,10 @@ static void power_on(void)
 
 static enum hv_trust launch(void)
 {
-	uint32_t code;
-
 	wire.count = 0;
 	trust_launch(&boot);
 	EXPECT(!fifo_is_open());
-	return trust_state(&code);
+	return trust_state();
 }
 
 static void opening_value(uint8_t ret_value[32])

@@ -17,11 +17,6 @@ enum { ENTRY_TABLE = 0x67 };
 #define ENTRY_ADDRESS 0x000ffffffffff000ULL
 #define ENTRY_NX (1ULL << 63)
 
-void step_init(struct svm_cpu *cpu)
-{
-	cpu->step.active = false;
-}
-
 uint64_t step_root(const struct step *step)
 {
 	return (uintptr_t)step->tables[0];

@@ -53,13 +53,13 @@ static volatile uint32_t *apic_register(uint64_t offset)
 	return (volatile uint32_t *)(apic_base + offset);
 }
 
-/* Linux may have written the high half of a command and not yet the low one: it finds the high half as it was. */
-void apic_send_nmi(uint32_t id)
+static void send_nmi(uint32_t id)
 {
 	if (apic_x2) {
 		msr_write(MSR_X2APIC + 0x30, (uint64_t)id << 32 | ICR_NMI | ICR_ASSERT);
 		return;
 	}
+	/* Linux may have written the high half of a command and not yet the low one: it finds the high half as it was. */
 	uint32_t high = *apic_register(APIC_ICR_HIGH);
 
 	while (*apic_register(APIC_ICR_LOW) & ICR_PENDING)
@@ -69,6 +69,13 @@ void apic_send_nmi(uint32_t id)
 	while (*apic_register(APIC_ICR_LOW) & ICR_PENDING)
 		asm volatile("pause");
 	*apic_register(APIC_ICR_HIGH) = high;
+}
+
+void apic_send_nmi(struct svm_cpu *cpu)
+{
+	__atomic_add_fetch(&cpu->nmi_sent, 1, __ATOMIC_SEQ_CST);
+	send_nmi(cpu->apic_id);
+	__atomic_add_fetch(&cpu->nmi_delivered, 1, __ATOMIC_SEQ_CST);
 }
 
 bool apic_command(struct vcpu *v, uint64_t command)
@@ -164,81 +171,65 @@ void apic_reset(void)
 
 /* A MOV or XCHG between memory and a register or immediate, 32 bits. */
 struct access {
-	unsigned int size; /* of the instruction */
-	bool write, exchange, immediate;
+	unsigned int size; /* of the instruction, as far as it was read */
+	bool faulted;	   /* reading it: that is injected */
+	bool write, exchange;
 	unsigned int reg;
 	uint32_t value;
 };
 
-static int immediate(struct vcpu *v, unsigned int at, uint32_t *ret_value)
+/* Once a fault is injected all bytes are 0. */
+static uint32_t next_byte(struct vcpu *v, struct access *a)
 {
-	uint32_t value = 0;
-	uint8_t byte;
+	uint8_t byte = 0;
 
-	for (unsigned int i = 0; i < 4; i++) {
-		if (code_byte(v, at + i, &byte) != 0)
-			return -1;
-		value |= (uint32_t)byte << 8 * i;
-	}
-	*ret_value = value;
-	return 0;
+	if (!a->faulted)
+		a->faulted = code_byte(v, a->size++, &byte) != 0;
+	return byte;
 }
 
-/* 0; 1: another instruction; -1: a fault is injected. */
-static int decode(struct vcpu *v, struct access *ret)
+/* False: another instruction, or a fault. */
+static bool decode(struct vcpu *v, struct access *a)
 {
-	unsigned int at = 0, rex = 0, displacement;
-	uint8_t byte, modrm;
-	struct access a = { 0 };
+	uint32_t rex = 0, opcode = next_byte(v, a), modrm, mode, base;
 
-	if (code_byte(v, at, &byte) != 0)
-		return -1;
-	if (v->regs.long_mode_code && (byte & 0xf0) == 0x40) {
-		rex = byte;
-		if (code_byte(v, ++at, &byte) != 0)
-			return -1;
+	if (v->regs.long_mode_code && (opcode & 0xf0) == 0x40) {
+		rex = opcode;
+		opcode = next_byte(v, a);
 	}
-	if (rex & 8 || (byte != 0x89 && byte != 0x8b && byte != 0x87 && byte != 0xc7))
-		return 1;
-	a.write = byte != 0x8b;
-	a.exchange = byte == 0x87;
-	a.immediate = byte == 0xc7;
-	if (code_byte(v, ++at, &modrm) != 0)
-		return -1;
-	at++;
-	a.reg = (modrm >> 3 & 7) | (rex & 4) << 1;
-	unsigned int mode = modrm >> 6;
+	if (rex & 8 || (opcode != 0x89 && opcode != 0x8b && opcode != 0x87 && opcode != 0xc7))
+		return false;
+	a->write = opcode != 0x8b;
+	a->exchange = opcode == 0x87;
+	modrm = next_byte(v, a);
+	a->reg = (modrm >> 3 & 7) | (rex & 4) << 1;
+	mode = modrm >> 6;
 	if (mode == 3)
-		return 1;
-	displacement = mode == 1 ? 1 : mode == 2 || (modrm & 7) == 5 ? 4 : 0;
-	if ((modrm & 7) == 4) {
-		if (code_byte(v, at++, &byte) != 0)
-			return -1;
-		if (mode == 0 && (byte & 7) == 5)
-			displacement = 4;
+		return false;
+	base = (modrm & 7) == 4 ? next_byte(v, a) & 7 : modrm & 7;
+	/* The displacement. */
+	if (mode == 1)
+		a->size += 1;
+	else if (mode == 2 || base == 5)
+		a->size += 4;
+	a->value = (uint32_t)v->regs.gpr[a->reg];
+	if (opcode == 0xc7) {
+		a->value = 0;
+		for (unsigned int i = 0; i < 4; i++)
+			a->value |= next_byte(v, a) << 8 * i;
 	}
-	at += displacement;
-	if (a.immediate) {
-		if (immediate(v, at, &a.value) != 0)
-			return -1;
-		at += 4;
-	} else {
-		a.value = (uint32_t)v->regs.gpr[a.reg];
-	}
-	a.size = at;
-	*ret = a;
-	return 0;
+	return !a->faulted;
 }
 
 void apic_access(struct vcpu *v, uint64_t guest_physical)
 {
-	struct access a;
+	struct access a = { 0 };
 	uint64_t offset = guest_physical & 0xff0;
-	int result = guest_physical & 15 ? 1 : decode(v, &a);
+	bool known = !(guest_physical & 15) && decode(v, &a);
 
-	if (result < 0)
+	if (a.faulted)
 		return;
-	if (result || guest_physical - apic_base >= 0x400) {
+	if (!known || guest_physical - apic_base >= 0x400) {
 		step_begin(v, guest_physical);
 		return;
 	}

@@ -64,19 +64,28 @@ static inline struct svm_cpu *svm_of(struct vcpu *v)
 	return v->arch;
 }
 
+/* The processor that this runs on. */
+static inline struct svm_cpu *this_cpu(void)
+{
+	struct svm_cpu *cpu;
+
+	asm("mov %%fs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* What LGDT and LIDT take. */
+struct table_pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
 /* switch.S */
 void svm_run(uint64_t gpr[16], uint64_t vmcb, uint64_t host_vmcb);
 noreturn_ void svm_start(struct vcpu *v, uint64_t cr3, void *stack_end);
 must_check int call_own(int (*function)(const struct hv_boot *boot), const struct hv_boot *argument,
 			uint64_t cr3, void *stack_end);
-struct svm_native {
-	uint64_t cr3, cr0, cr4;
-	uint64_t rip, rsp, cs, ss, ds, es;
-	uint64_t vmcb;
-	uint8_t gdtr[10], idtr[10];
-	uint8_t padding[4];
-};
-noreturn_ void svm_native(const struct svm_native *native, const uint64_t gpr[16]);
+/* On Linux's own page and descriptor tables: what it finds in the VMCB and `gpr` becomes the processor's. */
+noreturn_ void svm_native(const struct vmcb *vmcb, const uint64_t gpr[16]);
 must_check int msr_read_safe(uint32_t msr, uint64_t *ret_value); /* -EFAULT: #GP */
 must_check int msr_write_safe(uint32_t msr, uint64_t value);
 extern char fixup_start[], fixup_end[], fixup_handler[];
@@ -115,7 +124,6 @@ void enclave_exit(struct vcpu *v);
 must_check int code_byte(struct vcpu *v, unsigned int offset, uint8_t *ret_byte);
 
 /* abort_page.c */
-void step_init(struct svm_cpu *cpu);
 void step_begin(struct vcpu *v, uint64_t guest_physical);
 void step_end(struct vcpu *v);
 uint64_t step_root(const struct step *step);
@@ -128,7 +136,8 @@ bool apic_command(struct vcpu *v, uint64_t command);
 bool apic_vector_allowed(struct vcpu *v, uint32_t value); /* of the local vector table */
 void apic_end_interrupt(void);
 void apic_reset(void); /* this processor's, as INIT leaves it */
-void apic_send_nmi(uint32_t apic_id);
+/* Ours: counted, so that its exit tells it from one of Linux's. */
+void apic_send_nmi(struct svm_cpu *cpu);
 uint32_t apic_id(void);
 extern uint64_t apic_base;
 extern bool apic_x2;
@@ -144,6 +153,7 @@ void power_init(const struct hv_boot *boot, uint8_t *bitmap); /* of the ports th
 void power_stop_here(struct vcpu *v); /* before each entry: for ever if the machine ends */
 void power_end(struct vcpu *v);	      /* returns on one processor, the only one that still runs */
 void power_exit(struct vcpu *v);
+uint32_t port_read(uint16_t port, unsigned int size);
 void port_write(uint16_t port, unsigned int size, uint32_t value);
 
 /* --- instructions --- */

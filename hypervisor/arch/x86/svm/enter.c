@@ -19,11 +19,6 @@ static uint64_t io_all, io_linux;
 static uint32_t leaving, left; /* under leave_locked */
 static bool leave_locked;
 
-struct table_pointer {
-	uint16_t limit;
-	uint64_t base;
-} __attribute__((packed));
-
 /* SVM with nested paging, not in use, not locked away by the firmware; 4-level paging. Processor by processor. */
 int svm_available(void)
 {
@@ -90,7 +85,6 @@ static int bitmaps_init(const struct hv_boot *boot)
 		bitmap_set(msr, i, true, true);
 	for (uint32_t i = 0; i <= MSR_MTRR_DEFAULT; i++)
 		bitmap_set(msr, i, false, msr_is_mtrr(i));
-	bitmap_set(msr, MSR_X2APIC + 0x30, false, true);
 	for (uint32_t i = MSR_X2APIC + 0x2f; i <= MSR_X2APIC + 0x37; i++)
 		bitmap_set(msr, i, false, true);
 	/* Where physical memory lies, what is encrypted, SMM, and SVM's own. */
@@ -112,12 +106,14 @@ int hypervisor_init(const struct hv_boot *boot)
 
 	apic_init();
 	interrupt_table_init();
-	for (unsigned int i = 0; i < vcpu_count; i++) {
+	for (unsigned int i = 0; i < vcpu_count; i++)
 		tables_init(svm_of(&vcpus[i]));
-		step_init(svm_of(&vcpus[i]));
-	}
 	cpuid(0x80000001U, 0, regs);
-	npt_set_gigabyte_pages(regs[3] & 1 << 26);
+	bool gigabyte_pages = regs[3] & 1 << 26;
+
+	npt_set_gigabyte_pages(gigabyte_pages);
+	cpuid(0x80000008U, 0, regs);
+	guest_memory_init(regs[0] & 0xff, gigabyte_pages);
 	int err = bitmaps_init(boot);
 	return err ? err : own_paging_init(boot);
 }
@@ -229,17 +225,6 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 
 /* --- And back ------------------------------------------------------------------------------------------------------------------------ */
 
-static void leave_lock(void)
-{
-	while (__atomic_test_and_set(&leave_locked, __ATOMIC_ACQUIRE))
-		asm volatile("pause");
-}
-
-static void leave_unlock(void)
-{
-	__atomic_clear(&leave_locked, __ATOMIC_RELEASE);
-}
-
 /* For the others. A processor that waits for its SIPI cannot come, nor be left behind in what is Linux's memory again: then -EAGAIN, and nobody goes. */
 static int wait_to_leave(uint32_t before)
 {
@@ -247,11 +232,11 @@ static int wait_to_leave(uint32_t before)
 		asm volatile("pause");
 		if (!start_any_waits())
 			continue;
-		leave_lock();
+		spin_lock(&leave_locked);
 		bool alone = left == before;
 
 		leaving -= alone;
-		leave_unlock();
+		spin_unlock(&leave_locked);
 		if (alone)
 			return -EAGAIN;
 	}
@@ -263,11 +248,11 @@ static long meet_to_leave(bool wipe)
 {
 	static long verdict;
 
-	leave_lock();
+	spin_lock(&leave_locked);
 	uint32_t before = left;
 
 	if (++leaving < vcpu_count) {
-		leave_unlock();
+		spin_unlock(&leave_locked);
 		return wait_to_leave(before) ? -EAGAIN : verdict;
 	}
 	verdict = start_any_waits() ? -EAGAIN : !wipe && epc_pages_used() ? -EBUSY : trust_leave();
@@ -277,14 +262,12 @@ static long meet_to_leave(bool wipe)
 	}
 	leaving = 0;
 	__atomic_add_fetch(&left, 1, __ATOMIC_SEQ_CST);
-	leave_unlock();
+	spin_unlock(&leave_locked);
 	return verdict;
 }
 
 long svm_leave(struct vcpu *v, uint64_t cr3, bool wipe)
 {
-	static struct svm_native all[HV_CPUS_MAX];
-	struct svm_native *native = &all[v->index];
 	struct svm_cpu *cpu = svm_of(v);
 	struct vmcb *m = cpu->vmcb;
 
@@ -293,22 +276,8 @@ long svm_leave(struct vcpu *v, uint64_t cr3, bool wipe)
 	long err = meet_to_leave(wipe);
 	if (err)
 		return err;
-	*native = (struct svm_native){
-		.cr3 = cr3,
-		.cr0 = m->cr0,
-		.cr4 = m->cr4,
-		.rip = m->rip + 3,
-		.rsp = m->rsp,
-		.vmcb = (uintptr_t)m,
-		.cs = m->cs.selector,
-		.ss = m->ss.selector,
-		.ds = m->ds.selector,
-		.es = m->es.selector,
-	};
 	struct table_pointer gdt = { (uint16_t)m->gdtr.limit, m->gdtr.base },
 			     idt = { (uint16_t)m->idtr.limit, m->idtr.base };
-	memcpy(native->gdtr, &gdt, sizeof(gdt));
-	memcpy(native->idtr, &idt, sizeof(idt));
 	if (msr_write_safe(MSR_VM_CR, cpu->vm_cr) != 0)
 		hv_log("processor %u: VM_CR", v->index);
 	/* Linux's PAT was the VMCB's (APM 2, 15.25.2). */
@@ -320,7 +289,13 @@ long svm_leave(struct vcpu *v, uint64_t cr3, bool wipe)
 	asm volatile("mov %0, %%dr6" : : "r"(m->dr6));
 	asm volatile("mov %0, %%dr7" : : "r"(m->dr7));
 	v->regs.gpr[REG_RAX] = 0;
-	svm_native(native, v->regs.gpr);
+	m->rip += 3; /* VMMCALL */
+	/* The table maps us as well. */
+	asm volatile("mov %0, %%cr3; lgdt %1; lidt %2; mov %3, %%cr0; mov %4, %%cr4"
+		     :
+		     : "r"(cr3), "m"(gdt), "m"(idt), "r"(m->cr0), "r"(m->cr4)
+		     : "memory");
+	svm_native(m, v->regs.gpr);
 }
 
 /* --- The life of a processor ---------------------------------------------------------------------------------------------------------- */

@@ -69,19 +69,19 @@ static bool exception_has_error(unsigned int vector)
 	       vector == 29 || vector == 30;
 }
 
+static void inject(struct vcpu *v, uint8_t vector, uint32_t error)
+{
+	if (exception_has_error(vector))
+		vcpu_inject_error(v, vector, error);
+	else
+		vcpu_inject(v, vector);
+}
+
 static bool prefix_ignored(struct vcpu *v, uint8_t byte)
 {
-	switch (byte) {
-	case 0x26:
-	case 0x2e:
-	case 0x36:
-	case 0x3e:
-	case 0x64:
-	case 0x65:
-	case 0x67:
-		return true;
-	}
-	return v->regs.long_mode_code && (byte & 0xf0) == 0x40;
+	bool segment = (byte & 0xe7) == 0x26 || byte == 0x64 || byte == 0x65;
+
+	return segment || byte == 0x67 || (v->regs.long_mode_code && (byte & 0xf0) == 0x40);
 }
 
 /*
@@ -173,9 +173,13 @@ static void hypercall(struct vcpu *v)
 				  : (uint64_t)-EINVAL;
 		break;
 	case HV_CALL_TRUST:
+		result = a ? trust_code() : trust_state();
+		break;
 	case HV_CALL_REPORT:
+		result = (uint64_t)call_report(a);
+		break;
 	case HV_CALL_SIGN:
-		result = (uint64_t)trust_call(gpr[REG_RAX], a);
+		result = (uint64_t)call_sign(a);
 		break;
 	default:
 		result = -EINVAL;
@@ -277,10 +281,7 @@ static void enclave_exception(struct vcpu *v, uint8_t vector)
 	}
 	count(v, HV_COUNTER_AEX);
 	sgx_aex(v, vector, error, 0, true);
-	if (exception_has_error(vector))
-		vcpu_inject_error(v, vector, error);
-	else
-		vcpu_inject(v, vector);
+	inject(v, vector, error);
 }
 
 /* All that table 39-1 (SDM 3D) calls illegal in an enclave is #UD. */
@@ -326,19 +327,13 @@ static void exception_exit(struct vcpu *v, uint8_t vector)
 	}
 	if (vector == VECTOR_PF)
 		v->regs.cr2 = cpu->vmcb->exit_info_2;
-	if (exception_has_error(vector))
-		vcpu_inject_error(v, vector, error);
-	else
-		vcpu_inject(v, vector);
+	inject(v, vector, error);
 }
 
 static void refuse(struct vcpu *v, uint8_t vector)
 {
 	count(v, HV_COUNTER_SVM_REFUSED);
-	if (vector == VECTOR_GP)
-		vcpu_inject_error(v, vector, 0);
-	else
-		vcpu_inject(v, vector);
+	inject(v, vector, 0);
 }
 
 static void linux_exit(struct vcpu *v)

@@ -28,11 +28,8 @@ void vcpus_flush(struct vcpu *self)
 		if (i == self->index)
 			continue;
 		requests[i] = __atomic_add_fetch(&cpu->flush_request, 1, __ATOMIC_SEQ_CST);
-		if (waits_for(cpu, requests[i])) {
-			__atomic_add_fetch(&cpu->nmi_sent, 1, __ATOMIC_SEQ_CST);
-			apic_send_nmi(cpu->apic_id);
-			__atomic_add_fetch(&cpu->nmi_delivered, 1, __ATOMIC_SEQ_CST);
-		}
+		if (waits_for(cpu, requests[i]))
+			apic_send_nmi(cpu);
 	}
 	for (unsigned int i = 0; i < vcpu_count; i++) {
 		if (i == self->index)

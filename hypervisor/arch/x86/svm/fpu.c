@@ -9,14 +9,6 @@
 #include "hypervisor/crypto/crypto.h"
 #include "hypervisor/sgx/run.h"
 
-static struct svm_cpu *this_cpu(void)
-{
-	struct svm_cpu *cpu;
-
-	asm("mov %%fs:0, %0" : "=r"(cpu));
-	return cpu;
-}
-
 void crypto_begin(void)
 {
 	struct svm_cpu *cpu = this_cpu();

@@ -93,7 +93,7 @@ static enum effect effect_of_write(uint16_t port, unsigned int size, uint32_t va
 	return worst;
 }
 
-static uint32_t port_read(uint16_t port, unsigned int size)
+uint32_t port_read(uint16_t port, unsigned int size)
 {
 	uint32_t value = 0;
 

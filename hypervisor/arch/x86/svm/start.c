@@ -42,17 +42,10 @@ enum {
 
 /* --- Who sends -------------------------------------------------------------------------------------------------------------------------- */
 
-static void kick(struct svm_cpu *cpu)
-{
-	__atomic_add_fetch(&cpu->nmi_sent, 1, __ATOMIC_SEQ_CST);
-	apic_send_nmi(cpu->apic_id);
-	__atomic_add_fetch(&cpu->nmi_delivered, 1, __ATOMIC_SEQ_CST);
-}
-
 static void send_init(struct svm_cpu *cpu)
 {
 	__atomic_store_n(&cpu->start, START_INIT, __ATOMIC_SEQ_CST);
-	kick(cpu);
+	apic_send_nmi(cpu);
 }
 
 static void send_sipi(struct svm_cpu *cpu, uint32_t vector)
@@ -62,7 +55,7 @@ static void send_sipi(struct svm_cpu *cpu, uint32_t vector)
 	while (state == START_INIT || state == START_WAIT) {
 		if (__atomic_compare_exchange_n(&cpu->start, &state, START_GO | vector, false,
 						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-			kick(cpu);
+			apic_send_nmi(cpu);
 			return;
 		}
 	}

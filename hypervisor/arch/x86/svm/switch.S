@@ -79,30 +79,20 @@ call_own:
 	ret
 
 /*
- * void svm_native(native: rdi, gpr: rsi): this processor becomes what its VMCB says, on the leaving table, which maps us and Linux's kernel.
- * Offsets: struct svm_native. GIF stays clear; Linux's code sets it when its own state is whole.
+ * void svm_native(vmcb: rdi, gpr: rsi): this processor becomes what its VMCB says (offsets: APM 2, appendix B). GIF stays clear; Linux's code sets
+ * it when its own state is whole.
  */
 	.globl svm_native
 svm_native:
-	mov 72(%rdi), %rax
+	mov %rdi, %rax
 	vmload %rax
-	mov 0(%rdi), %rax
-	mov %rax, %cr3
-	lgdt 80(%rdi)
-	lidt 90(%rdi)
-	mov 8(%rdi), %rax
-	mov %rax, %cr0
-	mov 16(%rdi), %rax
-	mov %rax, %cr4
-	mov 64(%rdi), %rax
-	mov %eax, %es
-	mov 56(%rdi), %rax
-	mov %eax, %ds
-	mov 48(%rdi), %rax
-	mov %eax, %ss
-	mov 32(%rdi), %rsp
-	pushq 40(%rdi)
-	pushq 24(%rdi)
+	mov 0x400(%rdi), %es
+	mov 0x420(%rdi), %ss
+	mov 0x430(%rdi), %ds
+	mov 0x5d8(%rdi), %rsp
+	movzwl 0x410(%rdi), %eax
+	push %rax		/* CS */
+	pushq 0x578(%rdi)	/* RIP */
 	mov 0(%rsi), %rax
 	mov 8(%rsi), %rcx
 	mov 16(%rsi), %rdx

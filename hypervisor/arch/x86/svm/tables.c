@@ -29,11 +29,6 @@ struct gate {
 };
 _Static_assert(sizeof(struct gate) == 16, "");
 
-struct table_pointer {
-	uint16_t limit;
-	uint64_t base;
-} __attribute__((packed));
-
 struct fault_frame {
 	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
@@ -41,6 +36,7 @@ struct fault_frame {
 
 static struct gate interrupt_table[256] __attribute__((aligned(16)));
 extern char fault_stubs[], interrupt_stub[];
+extern char image_start[], image_text_end[], image_rodata_end[];
 uint64_t hypervisor_cr3;
 void fault_handler(struct fault_frame *frame);
 
@@ -121,44 +117,37 @@ void fault_handler(struct fault_frame *frame)
 	}
 	if (frame->vector == VECTOR_GP && frame->rip >= (uintptr_t)fixup_start &&
 	    frame->rip < (uintptr_t)fixup_end) {
-		struct svm_cpu *cpu;
-
-		asm("mov %%fs:0, %0" : "=r"(cpu));
-		cpu->counters[HV_COUNTER_FAULTS_OWN]++;
+		this_cpu()->counters[HV_COUNTER_FAULTS_OWN]++;
 		frame->rip = (uintptr_t)fixup_handler;
 		return;
 	}
 	uint64_t cr2;
 	asm volatile("mov %%cr2, %0" : "=r"(cr2));
 	panic("fault %d error %lx at image+%lx address %lx", (int)frame->vector, frame->error,
-	      frame->rip - memory_start(), cr2);
+	      frame->rip - (uintptr_t)image_start, cr2);
 }
 
 /* --- Page tables --------------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t *page_map;
 
-static uint64_t *next_table(uint64_t *entry)
-{
-	if (!(*entry & PAGE_PRESENT)) {
-		void *page = memory_take(PAGE_SIZE);
-		if (!page)
-			return NULL;
-		*entry = (uintptr_t)page | PAGE_PRESENT | PAGE_WRITE;
-	}
-	assert(!(*entry & PAGE_LARGE));
-	return (uint64_t *)(*entry & TABLE_ADDRESS);
-}
-
-/* The entry for `address` on the level with this shift. */
+/* The entry for `address` on the level with this shift. NULL: no memory for the tables above. */
 static uint64_t *entry_of(uint64_t address, unsigned int shift)
 {
 	uint64_t *table = page_map;
 
 	for (unsigned int at = 39; at > shift; at -= 9) {
-		table = next_table(&table[address >> at & 511]);
-		if (!table)
-			return NULL;
+		uint64_t *entry = &table[address >> at & 511];
+
+		if (!*entry) {
+			void *page = memory_take(PAGE_SIZE);
+
+			if (!page)
+				return NULL;
+			*entry = (uintptr_t)page | PAGE_PRESENT | PAGE_WRITE;
+		}
+		assert(!(*entry & PAGE_LARGE));
+		table = (uint64_t *)(*entry & TABLE_ADDRESS);
 	}
 	return &table[address >> shift & 511];
 }
@@ -187,7 +176,6 @@ void *device_map(uint64_t address, size_t size)
 	return (void *)address;
 }
 
-extern char image_start[], image_text_end[], image_rodata_end[];
 int own_paging_init(const struct hv_boot *boot)
 {
 	int err = -ENOMEM;
