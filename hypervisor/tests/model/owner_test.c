@@ -136,11 +136,6 @@ static unsigned int device_walk(uint64_t root, unsigned int mode, uint64_t guest
 	}
 }
 
-void vcpus_flush(struct vcpu *self)
-{
-	(void)self;
-}
-
 /* --- An IOMMU made of an array -------------------------------------------------------------------------------------------------- */
 
 static uint64_t registers[4 * PAGE_SIZE / 8] __attribute__((aligned(4096)));

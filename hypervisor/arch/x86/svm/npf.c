@@ -14,7 +14,7 @@ void npf_exit(struct vcpu *v)
 
 	count(v, HV_COUNTER_NPF);
 	if (owner_of(address) == OWNER_LINUX) {
-		/* The tables changed in our favour meanwhile, on another processor. */
+		/* The tables, which never change, give it that: whatever was translated otherwise is forgotten. */
 		cpu->flush = true;
 		return;
 	}
