@@ -9,7 +9,7 @@ hv.flags = $(patsubst -O2,$(if $(findstring clang,$(CC)),-Oz,-Os),$(hv_hot.flags
 hv_hot.cc    = $(CC)
 hv_hot.flags = $(filter-out $(kern_defines) -fno-omit-frame-pointer,$(kern.flags)) -DCLOISTER_HYPERVISOR -fdata-sections \
                $(if $(findstring clang,$(CC)),,-falign-functions=1 -falign-jumps=1 -falign-loops=1 -falign-labels=1)
-hv_fast := $(addprefix hypervisor/,arch/x86/svm/enter.c arch/x86/svm/exit.c core/guest_memory.c mem/owner.c sgx/enter.c sgx/enclu.c sgx/aex.c sgx/ssa.c \
+hv_fast := $(addprefix hypervisor/,arch/x86/svm/enter.c arch/x86/svm/exit.c core/guest_memory.c mem/owner.c sgx/enter.c sgx/encls.c sgx/enclu.c sgx/aex.c sgx/ssa.c \
            sgx/space.c sgx/address.c sgx/epcm.c)
 hv.ld    = -nostdlib -static-pie -Wl,-z,text,-z,noexecstack,-z,separate-code,-z,norelro,--build-id=none,--gc-sections,-e,image_entry,-T,hypervisor/image.ld
 $(eval $(call flavour_,hv))

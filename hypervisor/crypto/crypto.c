@@ -44,8 +44,8 @@ void sha256_start(struct sha256_state *s)
 
 	memset(s, 0, sizeof(*s));
 	br_sha256_init(c);
-	c->vtable =
-		NULL; /* for callers that do not know which hash it is; states lie in pages of the EPC: no pointers */
+	/* For callers that do not know which hash it is; states lie in pages of the EPC: no pointers. */
+	c->vtable = NULL;
 }
 
 void sha256_update(struct sha256_state *s, const void *data, size_t size)
@@ -99,33 +99,32 @@ static void cmac_double(uint8_t block[16])
 /* RFC 4493, 2.4. What a block is encrypted to is the next one's initial vector, which the library keeps. */
 void aes_cmac(const uint8_t key[16], const void *data, size_t size, uint8_t ret_mac[16])
 {
-	br_aes_x86ni_cbcenc_keys c;
-	uint8_t subkey[16] = { 0 }, chain[16] = { 0 }, block[16];
+	struct {
+		br_aes_x86ni_cbcenc_keys keys;
+		uint8_t subkey[16], chain[16], block[16];
+	} c = { 0 };
 	const uint8_t *from = data;
 
 	crypto_begin();
-	br_aes_x86ni_cbcenc_init(&c, key, 16);
-	br_aes_x86ni_cbcenc_run(&c, chain, subkey, sizeof(subkey));
-	memset(chain, 0, sizeof(chain));
+	br_aes_x86ni_cbcenc_init(&c.keys, key, 16);
+	br_aes_x86ni_cbcenc_run(&c.keys, c.chain, c.subkey, 16);
+	memset(c.chain, 0, 16);
 	for (; size > 16; from += 16, size -= 16) {
-		memcpy(block, from, 16);
-		br_aes_x86ni_cbcenc_run(&c, chain, block, sizeof(block));
+		memcpy(c.block, from, 16);
+		br_aes_x86ni_cbcenc_run(&c.keys, c.chain, c.block, 16);
 	}
-	cmac_double(subkey);
-	memset(block, 0, sizeof(block));
-	memcpy(block, from, size);
+	cmac_double(c.subkey);
+	memset(c.block, 0, 16);
+	memcpy(c.block, from, size);
 	if (size < 16) {
-		cmac_double(subkey);
-		block[size] = 0x80;
+		cmac_double(c.subkey);
+		c.block[size] = 0x80;
 	}
 	for (int i = 0; i < 16; i++)
-		block[i] ^= subkey[i];
-	br_aes_x86ni_cbcenc_run(&c, chain, block, sizeof(block));
-	memcpy(ret_mac, chain, 16);
+		c.block[i] ^= c.subkey[i];
+	br_aes_x86ni_cbcenc_run(&c.keys, c.chain, c.block, 16);
+	memcpy(ret_mac, c.chain, 16);
 	secure_zero(&c, sizeof(c));
-	secure_zero(subkey, sizeof(subkey));
-	secure_zero(chain, sizeof(chain));
-	secure_zero(block, sizeof(block));
 	leave();
 }
 

@@ -15,17 +15,14 @@
  * A copy of the SECINFO operand, from a regular readable page of the enclave; #GP for what is
  * reserved.
  */
-static int operand_secinfo(struct vcpu *v, uint64_t linear, struct secinfo *ret_secinfo)
+static int own_secinfo(struct vcpu *v, uint64_t linear, struct secinfo *ret_secinfo)
 {
 	void *data;
 
 	if (operand_data(v, linear, sizeof(*ret_secinfo), SECINFO_R, &data))
 		return -EFAULT;
 	memcpy(ret_secinfo, data, sizeof(*ret_secinfo));
-	if (!is_zero(ret_secinfo->reserved, sizeof(ret_secinfo->reserved)) ||
-	    (ret_secinfo->flags & SECINFO_RESERVED))
-		return fault_gp(v);
-	return 0;
+	return secinfo_check(v, ret_secinfo);
 }
 
 /* Requests that make sense: a new page, narrower rights, or another type. */
@@ -48,7 +45,7 @@ static bool accept_is_legal(uint64_t flags)
 /* A page that Linux made a TCS: what EADD would have taken (SDM 3D, EACCEPT). */
 static bool tcs_is_acceptable(const struct tcs *tcs)
 {
-	return is_zero(tcs->reserved, sizeof(tcs->reserved)) &&
+	return is_zero_array(tcs->reserved) &&
 	       !(tcs->flags & (TCS_FLAGS_RESERVED | TCS_DBGOPTIN)) && !tcs->cssa && tcs->nssa &&
 	       !tcs->aep && tcs->state == TCS_INACTIVE;
 }
@@ -59,21 +56,20 @@ int leaf_eaccept(struct vcpu *v, const struct enclu_operands *o)
 			 (0xffULL << SECINFO_TYPE_SHIFT);
 	struct epcm_entry *target;
 	struct secinfo secinfo;
-	void *data;
 
-	if (operand_secinfo(v, o->rbx, &secinfo) ||
-	    operand_own(v, o->rcx, PAGE_SIZE, ACCESS_READ, &target, &data))
+	if (own_secinfo(v, o->rbx, &secinfo) ||
+	    operand_own(v, o->rcx, PAGE_SIZE, ACCESS_READ, &target))
 		return -EFAULT;
 	if (!accept_is_legal(secinfo.flags))
 		return fault_gp(v);
 	if (!target->valid || target->blocked || target->secs != v->enclave->secs_physical)
-		return fault_own(v, o->rcx, 0);
+		return fault_epcm(v, o->rcx, ACCESS_USER);
 	if (target->address != o->rcx || (epcm_flags(target) & shown) != (secinfo.flags & shown))
 		return SGX_PAGE_ATTRIBUTES_MISMATCH;
 	/* A page that EAUG gave was in nobody's translations before. */
 	if ((target->modified || target->pr) && !track_done(target))
 		return SGX_NOT_TRACKED;
-	if (target->type == PT_TCS && !tcs_is_acceptable(data))
+	if (target->type == PT_TCS && !tcs_is_acceptable(epc_page(target)))
 		return fault_gp(v);
 	target->pending = false;
 	target->modified = false;
@@ -87,23 +83,22 @@ int leaf_eacceptcopy(struct vcpu *v, const struct enclu_operands *o)
 				   (uint64_t)PT_REG << SECINFO_TYPE_SHIFT;
 	struct epcm_entry *target;
 	struct secinfo secinfo;
-	void *data, *source;
+	void *source;
 
-	if (operand_secinfo(v, o->rbx, &secinfo))
+	if (own_secinfo(v, o->rbx, &secinfo))
 		return -EFAULT;
 	flags = secinfo.flags;
-	if (SECINFO_TYPE(flags) != PT_REG ||
-	    (flags & (SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR)) ||
+	if (SECINFO_TYPE(flags) != PT_REG || (flags & SECINFO_STATE) ||
 	    ((flags & SECINFO_W) && !(flags & SECINFO_R)))
 		return fault_gp(v);
-	if (operand_own(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
+	if (operand_own(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target) ||
 	    operand_data(v, o->rdx, PAGE_SIZE, SECINFO_R, &source))
 		return -EFAULT;
 	if (!target->valid || target->blocked || target->secs != v->enclave->secs_physical)
-		return fault_own(v, o->rcx, ACCESS_WRITE);
+		return fault_epcm(v, o->rcx, ACCESS_USER | ACCESS_WRITE);
 	if (target->address != o->rcx || (epcm_flags(target) & ~SECINFO_PR) != expected)
 		return SGX_PAGE_ATTRIBUTES_MISMATCH;
-	memcpy(data, source, PAGE_SIZE);
+	memcpy(epc_page(target), source, PAGE_SIZE);
 	target->rights = flags & SECINFO_RWX;
 	target->pending = false;
 	return SGX_OK;
@@ -114,18 +109,16 @@ int leaf_emodpe(struct vcpu *v, const struct enclu_operands *o)
 	struct epcm_entry *target;
 	struct secinfo secinfo;
 	uint64_t rights;
-	void *data;
 
-	if (operand_secinfo(v, o->rbx, &secinfo))
+	if (own_secinfo(v, o->rbx, &secinfo))
 		return -EFAULT;
 	/* Of FLAGS only R, W and X are looked at, and of the type that it is REG. */
-	if (SECINFO_TYPE(secinfo.flags) != PT_REG ||
-	    (secinfo.flags & (SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR)))
+	if (SECINFO_TYPE(secinfo.flags) != PT_REG || (secinfo.flags & SECINFO_STATE))
 		return fault_gp(v);
-	if (operand_own(v, o->rcx, PAGE_SIZE, ACCESS_READ, &target, &data))
+	if (operand_own(v, o->rcx, PAGE_SIZE, ACCESS_READ, &target))
 		return -EFAULT;
 	if (!epcm_allows(target, v->enclave->secs_physical, o->rcx, 0))
-		return fault_own(v, o->rcx, 0);
+		return fault_epcm(v, o->rcx, ACCESS_USER);
 	rights = target->rights | (secinfo.flags & SECINFO_RWX);
 	if ((rights & SECINFO_W) && !(rights & SECINFO_R))
 		return fault_gp(v);
@@ -142,8 +135,7 @@ int leaf_edeccssa(struct vcpu *v, const struct enclu_operands *o)
 	(void)o;
 	if (!e->tcs->cssa)
 		return fault_gp(v);
-	if (ssa_locate(v, e->linux_cr3, e->secs, e->secs_physical, e->tcs, e->tcs->cssa - 1,
-		       &frame))
+	if (ssa_locate(v, e, ssa_linear(e, e->tcs->cssa - 1), &frame))
 		return -EFAULT;
 	e->tcs->cssa--;
 	e->frame = frame;

@@ -10,6 +10,7 @@
  * drops, faults (its reads are all ones as there).
  */
 #include "hypervisor/mem/owner.h"
+#include "hypervisor/sgx/leaves.h"
 #include "hypervisor/sgx/run.h"
 #include "hypervisor/sgx/sgx.h"
 
@@ -31,8 +32,7 @@ bool linux_mapping(uint64_t cr3, unsigned int levels, uint64_t linear,
 			return false;
 		page += (linear >> (12 + 9 * (level - 1))) % 512;
 		entry = __atomic_load_n(page, __ATOMIC_RELAXED);
-		ret_mapping->entries[levels - level] = page;
-		ret_mapping->values[levels - level] = entry;
+		ret_mapping->path[levels - level] = (struct watched){ page, entry };
 		ret_mapping->count = levels - level + 1;
 		all &= entry;
 		no_exec |= entry & LEAF_NO_EXEC;
@@ -57,118 +57,49 @@ bool linux_mapping(uint64_t cr3, unsigned int levels, uint64_t linear,
 	return true;
 }
 
-enum resolution {
-	RESOLVED,
-	PAGE_FAULT,
-	PROTECTION_FAULT, /* #GP */
-	NO_ROOM,	  /* try again later */
-};
-
-static enum resolution mapped(int err)
-{
-	return err ? NO_ROOM : RESOLVED;
-}
-
-static enum resolution map_own(struct enclave_entry *e, uint64_t linear, uint32_t access,
-			       const struct linux_mapping *m, uint32_t *ret_error)
-{
-	const struct epcm_entry *entry = epcm_of(m->page);
-	uint64_t wanted = SECINFO_R | (access & PF_WRITE ? SECINFO_W : 0) |
-			  (access & PF_FETCH ? SECINFO_X : 0);
-	uint64_t leaf = m->page | m->key | LEAF_PRESENT | LEAF_USER;
-	unsigned int rights = NPT_READ;
-
-	if (!entry || !epcm_allows(entry, e->secs_physical, linear, wanted)) {
-		*ret_error = PF_PRESENT | PF_USER | PF_SGX | access;
-		return PAGE_FAULT;
-	}
-	rights |= (entry->rights & SECINFO_W ? NPT_WRITE : 0) |
-		  (entry->rights & SECINFO_X ? NPT_EXEC : 0);
-	if (m->write && (entry->rights & SECINFO_W))
-		leaf |= LEAF_WRITE;
-	if (!m->exec || !(entry->rights & SECINFO_X))
-		leaf |= LEAF_NO_EXEC;
-	return mapped(space_map(e->space, linear, leaf, rights));
-}
-
-static enum resolution map_linux(struct enclave_entry *e, uint64_t linear, uint32_t access,
-				 const struct linux_mapping *m, uint32_t *ret_error)
-{
-	uint64_t leaf = m->key | LEAF_PRESENT | LEAF_USER | LEAF_NO_EXEC, page;
-
-	switch (owner_of(m->page)) {
-	case OWNER_LINUX:
-		leaf |= m->page | m->cache | (m->write ? LEAF_WRITE : 0);
-		return mapped(space_map(e->space, linear, leaf, NPT_READ | NPT_WRITE));
-	case OWNER_EPC:
-		page = space_abort_page(e->space);
-		if (access & PF_WRITE) {
-			*ret_error = PF_PRESENT | PF_USER | PF_SGX | access;
-			return PAGE_FAULT;
-		}
-		return page ? mapped(space_map(e->space, linear, leaf | page,
-					       NPT_READ | NPT_WRITE | NPT_TABLE))
-			    : NO_ROOM;
-	default:
-		return PROTECTION_FAULT; /* as Linux itself gets there */
-	}
-}
-
-static enum resolution resolve(struct vcpu *v, uint64_t linear, uint32_t error, uint32_t *ret_error)
+/* 0: it is mapped, or Linux's tables change meanwhile, and the access faults again. -EFAULT: the fault is injected. -ENOMEM, or npt_map's. */
+static int resolve(struct vcpu *v, uint64_t linear, uint32_t error)
 {
 	struct enclave_entry *e = v->enclave;
 	uint32_t access = error & (PF_WRITE | PF_FETCH);
-	bool own = linear - e->secs->base < e->secs->size;
+	bool own = in_elrange(e->secs, linear);
 	struct linux_mapping m;
 	uint64_t address;
 	int err;
 
 	if (!own && (access & PF_FETCH))
-		return PROTECTION_FAULT;
-	err = guest_walk(v, e->linux_cr3, linear, access | ACCESS_USER, &address, ret_error);
-	if (err)
-		return err == -EFAULT ? PAGE_FAULT : PROTECTION_FAULT;
-	/*
-	 * Accessed and dirty are set now. Rights, key and page from one reading; if Linux changed
-	 * them meanwhile, the access just faults again.
-	 */
+		return fault_gp(v);
+	if (operand_walk(v, linear, access | ACCESS_USER, &address))
+		return -EFAULT;
+	/* Accessed and dirty are set now. Rights, key and page from one reading. */
 	if (!linux_mapping(e->linux_cr3, v->regs.cr4 & CR4_LA57 ? 5 : 4, linear, &m) ||
-	    m.page != (address & ~(PAGE_SIZE - 1)) || ((access & PF_WRITE) && !m.write) ||
+	    m.page != PAGE_DOWN(address) || ((access & PF_WRITE) && !m.write) ||
 	    ((access & PF_FETCH) && !m.exec))
-		return RESOLVED;
+		return 0;
 	if ((error & PF_KEY) && (space_leaf(e->space, linear) & LEAF_KEY) == m.key) {
-		*ret_error = error;
-		return PAGE_FAULT;
+		vcpu_inject_page_fault(v, linear, error);
+		return -EFAULT;
 	}
-	return own ? map_own(e, linear, access, &m, ret_error)
-		   : map_linux(e, linear, access, &m, ret_error);
+	err = space_map(e->space, linear, access, &m);
+	if (err != -EACCES)
+		return err;
+	if (own || epcm_of(m.page))
+		return fault_epcm(v, linear, ACCESS_USER | access);
+	return fault_gp(v); /* as Linux itself gets there */
 }
 
 bool sgx_page_fault(struct vcpu *v, uint64_t linear, uint32_t error)
 {
-	enum resolution found;
-	uint32_t code = 0;
+	int err;
 
 	epc_lock();
-	found = resolve(v, linear, error, &code);
+	err = resolve(v, linear, error);
 	epc_unlock();
-	switch (found) {
-	case RESOLVED:
-		return true;
-	case PAGE_FAULT:
-		vcpu_inject_page_fault(v, linear, code);
+	if (err == -EFAULT)
 		enclave_fault(v);
-		return false;
-	case PROTECTION_FAULT:
-		(void)fault_gp(v);
-		enclave_fault(v);
-		return false;
-	case NO_ROOM:
-		break;
-	}
-	/* An exit without a cause: Linux resumes the enclave, when others may have left theirs. */
-	sgx_aex(v, 0, 0, 0, false);
-	return false;
+	else if (err) /* An exit without a cause: Linux resumes the enclave, when others may have left theirs. */
+		sgx_aex(v, 0, 0, 0, false);
+	return !err;
 }
 
 void sgx_nested_fault(struct vcpu *v)
@@ -183,58 +114,40 @@ static inline bool code_known(const struct enclave_entry *e, uint64_t linear)
 	const struct code_page *c = &e->code;
 
 	return c->space == e->space && c->tables_freed == space_tables_freed &&
-	       c->linear == PAGE_DOWN(linear) && *c->leaf == c->leaf_value &&
-	       linear % PAGE_SIZE <= PAGE_SIZE - FETCH_MAX;
+	       c->linear == PAGE_DOWN(linear) && *c->leaf == c->leaf_value;
 }
 
-static void code_learn(struct enclave_entry *e, uint64_t linear, const uint8_t *memory)
+/* False: no code of the enclave's is mapped there. */
+static __attribute__((noinline)) bool code_learn(struct enclave_entry *e, uint64_t linear)
 {
 	const uint64_t *leaf = space_leaf_place(e->space, linear);
+	const struct epcm_entry *entry;
 
-	if (leaf)
-		e->code = (struct code_page){ e->space, PAGE_DOWN(linear),
-					      *leaf,	space_tables_freed,
-					      leaf,	memory };
-}
-
-static __attribute__((noinline)) size_t
-read_code_by_tables(struct enclave_entry *e, uint64_t linear, uint8_t *to, size_t size)
-{
-	size_t done = 0;
-
-	epc_lock();
-	while (done < size) {
-		uint64_t at = linear + done,
-			 leaf = at - e->secs->base < e->secs->size ? space_leaf(e->space, at) : 0;
-		size_t part = MIN(size - done, PAGE_SIZE - at % PAGE_SIZE);
-		const struct epcm_entry *entry;
-
-		if (!leaf || (leaf & LEAF_NO_EXEC))
-			break;
-		entry = epcm_of(leaf & LEAF_ADDRESS);
-		if (!entry)
-			break;
-		memcpy(to + done, (const uint8_t *)epc_page(entry) + at % PAGE_SIZE, part);
-		code_learn(e, at, epc_page(entry));
-		done += part;
-	}
-	epc_unlock();
-	return done;
+	if (!leaf || (*leaf & (LEAF_PRESENT | LEAF_NO_EXEC)) != LEAF_PRESENT)
+		return false;
+	entry = epcm_of(*leaf & LEAF_ADDRESS);
+	if (!entry)
+		return false;
+	e->code = (struct code_page){ e->space, PAGE_DOWN(linear), *leaf, space_tables_freed,
+				      leaf,	epc_page(entry) };
+	return true;
 }
 
 size_t sgx_read_code(struct vcpu *v, uint64_t linear, uint8_t *to, size_t size)
 {
 	struct enclave_entry *e = v->enclave;
-	bool known = false;
+	uint64_t offset = linear % PAGE_SIZE;
 
-	if (size == FETCH_MAX) {
-		epc_lock();
-		known = code_known(e, linear);
-		if (known)
-			__builtin_memcpy(to, e->code.memory + linear % PAGE_SIZE, FETCH_MAX);
-		epc_unlock();
-	}
-	return known ? size : read_code_by_tables(e, linear, to, size);
+	size = MIN(size, PAGE_SIZE - offset);
+	epc_lock();
+	if (!code_known(e, linear) && !code_learn(e, linear))
+		size = 0;
+	else if (size == FETCH_MAX)
+		__builtin_memcpy(to, e->code.memory + offset, FETCH_MAX);
+	else
+		memcpy(to, e->code.memory + offset, size);
+	epc_unlock();
+	return size;
 }
 
 uint64_t sgx_enclave_cr3(const struct vcpu *v)

@@ -10,55 +10,30 @@
 #include "hypervisor/sgx/run.h"
 #include "hypervisor/sgx/sgx.h"
 
+#include "lib/base/string.h"
+
 #define VECTOR_BR 5
 
-/* EXITINFO (SDM 3D, 37.9.2.1). */
+/* EXITINFO (SDM 3D, 37.9.2.1): these always, and what MISC has a place for. */
 static uint32_t exit_info(const struct secs *secs, uint8_t vector, uint32_t error)
 {
-	switch (vector) {
-	case VECTOR_DE:
-	case VECTOR_DB:
-	case VECTOR_BR:
-	case VECTOR_UD:
-	case VECTOR_MF:
-	case VECTOR_AC:
-	case VECTOR_XM:
-		return EXITINFO_VALID | EXITINFO_TYPE_HARDWARE | vector;
-	case VECTOR_BP:
-		return EXITINFO_VALID | EXITINFO_TYPE_SOFTWARE | vector;
-	case VECTOR_PF:
-		if (!(error & PF_USER))
-			return 0;
-		__attribute__((fallthrough));
-	case VECTOR_GP:
-		return secs->miscselect & MISC_EXINFO
-			       ? EXITINFO_VALID | EXITINFO_TYPE_HARDWARE | vector
-			       : 0;
-	default:
+	const uint32_t always = 1U << VECTOR_DE | 1U << VECTOR_DB | 1U << VECTOR_BP |
+				1U << VECTOR_BR | 1U << VECTOR_UD | 1U << VECTOR_MF |
+				1U << VECTOR_AC | 1U << VECTOR_XM;
+	bool with_misc = vector == VECTOR_GP || (vector == VECTOR_PF && (error & PF_USER));
+
+	if (vector >= 32 ||
+	    (!(always >> vector & 1) && !(with_misc && (secs->miscselect & MISC_EXINFO))))
 		return 0;
-	}
+	return EXITINFO_VALID | vector |
+	       (vector == VECTOR_BP ? EXITINFO_TYPE_SOFTWARE : EXITINFO_TYPE_HARDWARE);
 }
 
 static void save_registers(const struct enclave_entry *e, const struct guest_regs *r, bool is_fault)
 {
 	struct gprsgx *g = e->frame.gpr;
 
-	g->rax = r->gpr[REG_RAX];
-	g->rcx = r->gpr[REG_RCX];
-	g->rdx = r->gpr[REG_RDX];
-	g->rbx = r->gpr[REG_RBX];
-	g->rsp = r->gpr[REG_RSP];
-	g->rbp = r->gpr[REG_RBP];
-	g->rsi = r->gpr[REG_RSI];
-	g->rdi = r->gpr[REG_RDI];
-	g->r8 = r->gpr[REG_R8];
-	g->r9 = r->gpr[REG_R8 + 1];
-	g->r10 = r->gpr[REG_R8 + 2];
-	g->r11 = r->gpr[REG_R8 + 3];
-	g->r12 = r->gpr[REG_R8 + 4];
-	g->r13 = r->gpr[REG_R8 + 5];
-	g->r14 = r->gpr[REG_R8 + 6];
-	g->r15 = r->gpr[REG_R8 + 7];
+	memcpy(g->gpr, r->gpr, sizeof(g->gpr));
 	/*
 	 * As an interrupt's stack frame would have it (SDM 3A, 6.8.3.1: faults push RF = 1), but
 	 * never TF.
@@ -74,7 +49,7 @@ void sgx_aex(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t address, b
 	struct enclave_entry *e = v->enclave;
 	struct guest_regs *r = &v->regs;
 	struct gprsgx *g = e->frame.gpr;
-	uint64_t xfrm = e->secs->attributes.xfrm, aep, tcs_linear;
+	uint64_t xfrm = e->secs->attributes.xfrm;
 	uint32_t info = is_exception ? exit_info(e->secs, vector, error) : 0;
 
 	epc_lock();
@@ -92,14 +67,12 @@ void sgx_aex(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t address, b
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(r->gpr); i++)
 		r->gpr[i] = 0;
-	aep = e->tcs->aep;
-	tcs_linear = e->tcs_linear;
+	r->rip = e->tcs->aep;
 	r->gpr[REG_RAX] = ENCLU_ERESUME;
-	r->gpr[REG_RBX] = tcs_linear;
-	r->gpr[REG_RCX] = aep;
+	r->gpr[REG_RBX] = e->tcs_linear;
+	r->gpr[REG_RCX] = r->rip;
 	r->gpr[REG_RSP] = g->ursp;
 	r->gpr[REG_RBP] = g->urbp;
-	r->rip = aep;
 	r->rflags &= ~(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF |
 		       RFLAGS_RF);
 	ssa_synthetic(xfrm, vector, is_exception);

@@ -21,7 +21,7 @@ enum encls_leaf {
 enum enclu_leaf {
 	ENCLU_EREPORT = 0x00, ENCLU_EGETKEY = 0x01, ENCLU_EENTER = 0x02, ENCLU_ERESUME = 0x03,
 	ENCLU_EEXIT = 0x04, ENCLU_EACCEPT = 0x05, ENCLU_EMODPE = 0x06, ENCLU_EACCEPTCOPY = 0x07,
-	ENCLU_EVERIFYREPORT2 = 0x08, ENCLU_EDECCSSA = 0x09,
+	ENCLU_EDECCSSA = 0x09,
 };
 
 /* --- Codes that leaves return in RAX (SDM 3D, table 40-5 "error codes") ----------------------- */
@@ -106,14 +106,13 @@ enum {
 	SECINFO_PENDING = 1 << 3, SECINFO_MODIFIED = 1 << 4, SECINFO_PR = 1 << 5,
 };
 /* clang-format on */
+#define SECINFO_STATE (SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR)
 #define SECINFO_TYPE_SHIFT 8
 #define SECINFO_TYPE(flags) ((uint8_t)((flags) >> SECINFO_TYPE_SHIFT))
-#define SECINFO_RESERVED                                                   \
-	(~(SECINFO_RWX | SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR | \
-	   (0xffULL << SECINFO_TYPE_SHIFT)))
+#define SECINFO_RESERVED (~(SECINFO_RWX | SECINFO_STATE | (0xffULL << SECINFO_TYPE_SHIFT)))
 
 /* 37.11.2 */
-enum page_type { PT_SECS, PT_TCS, PT_REG, PT_VA, PT_TRIM, PT_SS_FIRST, PT_SS_REST };
+enum page_type { PT_SECS, PT_TCS, PT_REG, PT_VA, PT_TRIM, PT_SS_FIRST };
 
 struct pcmd {
 	struct secinfo secinfo;
@@ -146,9 +145,9 @@ struct tcs {
 /* AEX-Notify is not offered (CPUID.12H.1:EAX[10]), so its flag is reserved. */
 #define TCS_FLAGS_RESERVED (~TCS_DBGOPTIN)
 
-struct gprsgx { /* the last 184 bytes of an SSA frame (37.9.2) */
-	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rflags, rip, ursp, urbp;
+struct gprsgx {		  /* the last 184 bytes of an SSA frame (37.9.2) */
+	uint64_t gpr[16]; /* RAX RCX RDX RBX RSP RBP RSI RDI R8 .. R15 */
+	uint64_t rflags, rip, ursp, urbp;
 	uint32_t exit_info;
 	uint8_t reserved[3], aex_notify;
 	uint64_t fs_base, gs_base;

@@ -46,13 +46,11 @@ static bool ecreate_is_legal(const struct secs *s)
 		return false;
 	if (flags & ~SGX_ATTRIBUTES_ALLOWED)
 		return false;
-	if (!is_zero(s->reserved1, sizeof(s->reserved1)) ||
-	    !is_zero(s->reserved2, sizeof(s->reserved2)) ||
-	    !is_zero(s->reserved3, sizeof(s->reserved3)) ||
+	if (!is_zero_array(s->reserved1) || !is_zero_array(s->reserved2) ||
+	    !is_zero_array(s->reserved3) ||
 	    !is_zero(s->reserved4, sizeof(*s) - offsetof(struct secs, reserved4)))
 		return false;
-	return (flags & ATTRIBUTE_KSS) ||
-	       (is_zero(s->config_id, sizeof(s->config_id)) && !s->config_svn);
+	return (flags & ATTRIBUTE_KSS) || (is_zero_array(s->config_id) && !s->config_svn);
 }
 
 int leaf_ecreate(struct vcpu *v, const struct encls_operands *o)
@@ -61,20 +59,16 @@ int leaf_ecreate(struct vcpu *v, const struct encls_operands *o)
 	struct secinfo secinfo;
 	struct secs *secs;
 
-	if (operand_read(v, o->rbx, &info, sizeof(info)) ||
-	    operand_aligned(v, info.source, PAGE_SIZE) ||
-	    operand_aligned(v, info.secinfo, sizeof(secinfo)))
+	if (operand_page_info(v, o->rbx, sizeof(secinfo), &info))
 		return -EFAULT;
 	if (info.linear || info.secs)
 		return fault_gp(v);
-	if (operand_read(v, info.secinfo, &secinfo, sizeof(secinfo)))
+	if (operand_secinfo(v, info.secinfo, &secinfo))
 		return -EFAULT;
-	/* FLAGS too: only the type may be set, and that of a SECS is 0. */
-	if (!is_zero(secinfo.reserved, sizeof(secinfo.reserved)) ||
-	    (secinfo.flags & SECINFO_RESERVED) || SECINFO_TYPE(secinfo.flags) != PT_SECS)
+	if (SECINFO_TYPE(secinfo.flags) != PT_SECS)
 		return fault_gp(v);
 	if (o->page->valid)
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (operand_read(v, info.source, page_copy, PAGE_SIZE))
 		return -EFAULT;
 	secs = (struct secs *)page_copy;
@@ -87,14 +81,9 @@ int leaf_ecreate(struct vcpu *v, const struct encls_operands *o)
 	secs->isv_prod_id = 0;
 	secs->eid = next_eid++;
 	measure_ecreate(secs);
-	memcpy(o->data, secs, PAGE_SIZE);
+	memcpy(epc_page(o->page), secs, PAGE_SIZE);
 	epcm_fill(o->page, PT_SECS, 0, 0, 0);
 	return 0;
-}
-
-static bool in_elrange(const struct secs *secs, uint64_t linear)
-{
-	return linear - secs->base < secs->size;
 }
 
 /* What EADD makes of a page's contents and rights; #GP: false. */
@@ -104,7 +93,7 @@ static bool eadd_prepare(const struct secs *secs, struct secinfo *secinfo, uint8
 
 	if (SECINFO_TYPE(secinfo->flags) == PT_REG)
 		return !(secinfo->flags & SECINFO_W) || (secinfo->flags & SECINFO_R);
-	if (!is_zero(tcs->reserved, sizeof(tcs->reserved)) || (tcs->flags & TCS_FLAGS_RESERVED))
+	if (!is_zero_array(tcs->reserved) || (tcs->flags & TCS_FLAGS_RESERVED))
 		return false;
 	if (!(secs->attributes.flags & ATTRIBUTE_MODE64BIT) &&
 	    ((tcs->fs_limit & 0xfff) != 0xfff || (tcs->gs_limit & 0xfff) != 0xfff))
@@ -123,33 +112,28 @@ int leaf_eadd(struct vcpu *v, const struct encls_operands *o)
 	struct page_info info;
 	struct secinfo secinfo;
 	struct secs *secs;
-	void *secs_data;
 
-	if (operand_read(v, o->rbx, &info, sizeof(info)) ||
-	    operand_aligned(v, info.source, PAGE_SIZE) ||
+	if (operand_page_info(v, o->rbx, sizeof(secinfo), &info) ||
 	    operand_aligned(v, info.secs, PAGE_SIZE) ||
-	    operand_aligned(v, info.secinfo, sizeof(secinfo)) ||
 	    operand_aligned(v, info.linear, PAGE_SIZE) ||
-	    operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner, &secs_data) ||
-	    operand_read(v, info.secinfo, &secinfo, sizeof(secinfo)))
+	    operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner) ||
+	    operand_secinfo(v, info.secinfo, &secinfo))
 		return -EFAULT;
-	if (!is_zero(secinfo.reserved, sizeof(secinfo.reserved)) ||
-	    (secinfo.flags &
-	     (SECINFO_RESERVED | SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR)) ||
+	if ((secinfo.flags & SECINFO_STATE) ||
 	    (SECINFO_TYPE(secinfo.flags) != PT_REG && SECINFO_TYPE(secinfo.flags) != PT_TCS))
 		return fault_gp(v);
 	if (o->page->valid)
-		return fault_epcm(v, o->rcx);
-	if (!owner->valid || owner->type != PT_SECS)
-		return fault_epcm(v, info.secs);
-	secs = secs_data;
+		return fault_epcm(v, o->rcx, 0);
+	if (!is_secs(owner))
+		return fault_epcm(v, info.secs, 0);
+	secs = epcm_secs(owner);
 	if (operand_read(v, info.source, page_copy, PAGE_SIZE))
 		return -EFAULT;
 	if (!eadd_prepare(secs, &secinfo, page_copy) || !in_elrange(secs, info.linear) ||
 	    (secs->attributes.flags & ATTRIBUTE_INIT))
 		return fault_gp(v);
 
-	memcpy(o->data, page_copy, PAGE_SIZE);
+	memcpy(epc_page(o->page), page_copy, PAGE_SIZE);
 	measure_eadd(secs, info.linear - secs->base, &secinfo);
 	epcm_fill(o->page, SECINFO_TYPE(secinfo.flags), secinfo.flags, epc_physical(owner),
 		  info.linear);
@@ -160,20 +144,19 @@ int leaf_eextend(struct vcpu *v, const struct encls_operands *o)
 {
 	struct epcm_entry *owner, *target;
 	struct secs *secs;
-	void *secs_data, *chunk;
 
-	if (operand_aligned(v, o->rbx, PAGE_SIZE) ||
-	    operand_epc(v, o->rbx, PAGE_SIZE, ACCESS_READ, &owner, &secs_data) ||
-	    operand_epc(v, o->rcx, 256, ACCESS_READ, &target, &chunk))
+	if (operand_epc(v, o->rbx, PAGE_SIZE, ACCESS_READ, &owner) ||
+	    operand_epc(v, o->rcx, 256, ACCESS_READ, &target))
 		return -EFAULT;
 	if (!target->valid || (target->type != PT_REG && target->type != PT_TCS))
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (target->secs != epc_physical(owner))
 		return fault_gp(v);
-	secs = secs_data;
+	secs = epcm_secs(target);
 	if (secs->attributes.flags & ATTRIBUTE_INIT)
 		return fault_gp(v);
-	measure_eextend(secs, target->address - secs->base + (o->rcx & (PAGE_SIZE - 1)), chunk);
+	measure_eextend(secs, target->address - secs->base + o->rcx % PAGE_SIZE,
+			epc_data(target, o->rcx));
 	return 0;
 }
 
@@ -199,15 +182,14 @@ int leaf_eremove(struct vcpu *v, const struct encls_operands *o)
 int leaf_epa(struct vcpu *v, const struct encls_operands *o)
 {
 	struct epcm_entry *target;
-	void *data;
 
 	if (o->rbx != PT_VA)
 		return fault_gp(v);
-	if (operand_epc(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data))
+	if (operand_epc(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target))
 		return -EFAULT;
 	if (target->valid)
-		return fault_epcm(v, o->rcx);
-	memset(data, 0, PAGE_SIZE);
+		return fault_epcm(v, o->rcx, 0);
+	memset(epc_page(target), 0, PAGE_SIZE);
 	epcm_fill(target, PT_VA, 0, 0, 0);
 	return 0;
 }
@@ -217,26 +199,24 @@ int leaf_eaug(struct vcpu *v, const struct encls_operands *o)
 	struct epcm_entry *target, *owner;
 	struct page_info info;
 	struct secs *secs;
-	void *data, *secs_data;
 
-	if (operand_aligned(v, o->rbx, sizeof(info)) || operand_aligned(v, o->rcx, PAGE_SIZE) ||
-	    operand_read(v, o->rbx, &info, sizeof(info)) ||
+	if (operand_aligned(v, o->rcx, PAGE_SIZE) || operand_read(v, o->rbx, &info, sizeof(info)) ||
 	    operand_aligned(v, info.secs, PAGE_SIZE) || operand_aligned(v, info.linear, PAGE_SIZE))
 		return -EFAULT;
 	/* A SECINFO is only for shadow stacks, which need CET: not here. */
 	if (info.secinfo || info.source)
 		return fault_gp(v);
-	if (operand_epc(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target, &data) ||
-	    operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner, &secs_data))
+	if (operand_epc(v, o->rcx, PAGE_SIZE, ACCESS_WRITE, &target) ||
+	    operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner))
 		return -EFAULT;
 	if (target->valid)
-		return fault_epcm(v, o->rcx);
-	if (!owner->valid || owner->type != PT_SECS)
-		return fault_epcm(v, info.secs);
-	secs = secs_data;
+		return fault_epcm(v, o->rcx, 0);
+	if (!is_secs(owner))
+		return fault_epcm(v, info.secs, 0);
+	secs = epcm_secs(owner);
 	if (!(secs->attributes.flags & ATTRIBUTE_INIT) || !in_elrange(secs, info.linear))
 		return fault_gp(v);
-	memset(data, 0, PAGE_SIZE);
+	memset(epc_page(target), 0, PAGE_SIZE);
 	epcm_fill(target, PT_REG, SECINFO_R | SECINFO_W | SECINFO_PENDING, epc_physical(owner),
 		  info.linear);
 	return 0;

@@ -14,6 +14,38 @@
 
 static struct sigstruct sig; /* guarded by the EPC's lock */
 
+/* The fixed fields of SIGSTRUCT (SDM 3D, 37.14). */
+static int check_format(void)
+{
+	if (memcmp(sig.header, SIGSTRUCT_HEADER, 16) != 0 ||
+	    (sig.vendor != 0 && sig.vendor != 0x8086) ||
+	    memcmp(sig.header2, SIGSTRUCT_HEADER2, 16) != 0 || sig.exponent != 3)
+		return SGX_INVALID_SIG_STRUCT;
+	if (!is_zero_array(sig.reserved1) || !is_zero_array(sig.reserved2) ||
+	    !is_zero_array(sig.reserved3) || !is_zero_array(sig.reserved4))
+		return SGX_INVALID_SIG_STRUCT;
+	return SGX_OK;
+}
+
+/*
+ * The signature over [0, 128) and [900, 1028); *ret_signer: SHA-256 of the modulus. S^3 mod N is
+ * computed with the help of Q1 and Q2, so wrong ones are a wrong signature.
+ */
+static int check_signature(uint8_t ret_signer[32])
+{
+	struct sha256_state hash;
+	uint8_t digest[32];
+
+	sha256_start(&hash);
+	sha256_update(&hash, &sig, SIGSTRUCT_SIGNED1);
+	sha256_update(&hash, (const uint8_t *)&sig + SIGSTRUCT_SIGNED2, SIGSTRUCT_SIGNED2_SIZE);
+	sha256_finish(&hash, digest);
+	if (rsa3072_verify(sig.modulus, sig.signature, sig.q1, sig.q2, digest))
+		return SGX_INVALID_SIGNATURE;
+	sha256(sig.modulus, sizeof(sig.modulus), ret_signer);
+	return SGX_OK;
+}
+
 static int check_enclave(const struct secs *secs, const uint8_t signer[32],
 			 const uint8_t mrenclave[32])
 {
@@ -47,10 +79,9 @@ static int check_token(const struct einittoken *token, const struct secs *secs,
 	if ((token->masked_attributes_le.flags & ATTRIBUTE_DEBUG) &&
 	    !(secs->attributes.flags & ATTRIBUTE_DEBUG))
 		return SGX_INVALID_EINITTOKEN;
-	if ((token->valid & ~1U) || !is_zero(token->reserved1, sizeof(token->reserved1)) ||
-	    !is_zero(token->reserved2, sizeof(token->reserved2)) ||
-	    !is_zero(token->reserved3, sizeof(token->reserved3)) ||
-	    !is_zero(token->reserved4, sizeof(token->reserved4)))
+	if ((token->valid & ~1U) || !is_zero_array(token->reserved1) ||
+	    !is_zero_array(token->reserved2) || !is_zero_array(token->reserved3) ||
+	    !is_zero_array(token->reserved4))
 		return SGX_INVALID_EINITTOKEN;
 	if (!cpu_svn_ok(token->cpu_svn_le))
 		return SGX_INVALID_CPUSVN;
@@ -93,18 +124,16 @@ int leaf_einit(struct vcpu *v, const struct encls_operands *o)
 	if (operand_read(v, o->rbx, &sig, sizeof(sig)) ||
 	    operand_read(v, o->rdx, &token, sizeof(token)))
 		return -EFAULT;
-	code = sigstruct_check_format(&sig);
+	code = check_format();
+	if (!code)
+		code = check_signature(signer);
 	if (code)
 		return code;
-	code = sigstruct_verify(&sig, signer);
-	if (code)
-		return code;
-	if (!o->page->valid || o->page->type != PT_SECS)
-		return fault_epcm(v, o->rcx);
-	secs = o->data;
+	if (!is_secs(o->page))
+		return fault_epcm(v, o->rcx, 0);
+	secs = epcm_secs(o->page);
 	if (!(secs->attributes.flags & ATTRIBUTE_KSS) &&
-	    (!is_zero(sig.isv_family_id, sizeof(sig.isv_family_id)) ||
-	     !is_zero(sig.isv_ext_prod_id, sizeof(sig.isv_ext_prod_id))))
+	    (!is_zero_array(sig.isv_family_id) || !is_zero_array(sig.isv_ext_prod_id)))
 		return SGX_INVALID_SIG_STRUCT;
 	if (secs->attributes.flags & ATTRIBUTE_INIT)
 		return fault_gp(v);

@@ -6,6 +6,7 @@
  */
 #include "hypervisor/core/vcpu.h"
 #include "hypervisor/sgx/leaves.h"
+#include "hypervisor/sgx/run.h"
 #include "hypervisor/sgx/sgx.h"
 
 #include "lib/base/string.h"
@@ -38,10 +39,13 @@ int fault_gp(struct vcpu *v)
 	return -EFAULT;
 }
 
-int fault_epcm(struct vcpu *v, uint64_t linear)
+int fault_epcm(struct vcpu *v, uint64_t linear, uint32_t access)
 {
-	/* SDM 3D, 38.3: EPCM violations have P and bit 15; U as the access was. */
-	vcpu_inject_page_fault(v, linear, PF_PRESENT | PF_SGX | (v->regs.cpl == 3 ? PF_USER : 0));
+	/*
+	 * SDM 3D, 38.3: EPCM violations have P and bit 15, and so has an address that is not EPC. Without bit 15 Linux takes
+	 * the fault of a present, writable page for spurious, and executes the leaf for ever.
+	 */
+	vcpu_inject_page_fault(v, linear, PF_PRESENT | PF_SGX | access);
 	return -EFAULT;
 }
 
@@ -54,9 +58,10 @@ int operand_aligned(struct vcpu *v, uint64_t linear, uint64_t align)
 
 int operand_walk(struct vcpu *v, uint64_t linear, uint32_t access, uint64_t *ret_physical)
 {
+	uint64_t cr3 = v->enclave ? v->enclave->linux_cr3 : v->regs.cr3;
 	uint32_t error;
 
-	switch (guest_walk(v, v->regs.cr3, linear, access, ret_physical, &error)) {
+	switch (guest_walk(v, cr3, linear, access, ret_physical, &error)) {
 	case 0:
 		return 0;
 	case -EOPNOTSUPP: /* a paging mode that no kernel with enclaves uses */
@@ -71,29 +76,17 @@ int operand_walk(struct vcpu *v, uint64_t linear, uint32_t access, uint64_t *ret
 }
 
 int operand_epc(struct vcpu *v, uint64_t linear, unsigned int align, uint32_t access,
-		struct epcm_entry **ret_entry, void **ret_data)
+		struct epcm_entry **ret_entry)
 {
 	struct epcm_entry *entry;
 	uint64_t address;
-	int err = operand_aligned(v, linear, align);
 
-	if (err)
-		return err;
-	err = operand_walk(v, linear, access, &address);
-	if (err)
-		return err;
-	entry = epcm_of(address);
-	if (!entry) {
-		/*
-		 * No fault of paging: bit 15 (SDM 3A, 4.7). Without it Linux takes the fault of a present, writable page for
-		 * spurious, and executes the leaf for ever.
-		 */
-		vcpu_inject_page_fault(v, linear,
-				       PF_PRESENT | PF_SGX | (access & (PF_WRITE | PF_USER)));
+	if (operand_aligned(v, linear, align) || operand_walk(v, linear, access, &address))
 		return -EFAULT;
-	}
+	entry = epcm_of(address);
+	if (!entry)
+		return fault_epcm(v, linear, access);
 	*ret_entry = entry;
-	*ret_data = (uint8_t *)epc_page(entry) + (address & (PAGE_SIZE - 1));
 	return 0;
 }
 
@@ -104,18 +97,28 @@ int operand_read(struct vcpu *v, uint64_t linear, void *to, size_t size)
 	return guest_read(v, linear, to, size, ACCESS_READ);
 }
 
-int operand_secs(struct vcpu *v, uint64_t linear, struct epcm_entry **ret_entry,
-		 struct secs **ret_secs)
+int operand_page_info(struct vcpu *v, uint64_t linear, uint64_t secinfo_align,
+		      struct page_info *ret_info)
 {
-	void *data;
-	int err = operand_epc(v, linear, PAGE_SIZE, ACCESS_READ, ret_entry, &data);
-
-	if (err)
-		return err;
-	if (!(*ret_entry)->valid || (*ret_entry)->type != PT_SECS)
-		return fault_epcm(v, linear);
-	*ret_secs = data;
+	if (operand_read(v, linear, ret_info, sizeof(*ret_info)) ||
+	    operand_aligned(v, ret_info->source, PAGE_SIZE) ||
+	    operand_aligned(v, ret_info->secinfo, secinfo_align))
+		return -EFAULT;
 	return 0;
+}
+
+int secinfo_check(struct vcpu *v, const struct secinfo *secinfo)
+{
+	if (!is_zero_array(secinfo->reserved) || (secinfo->flags & SECINFO_RESERVED))
+		return fault_gp(v);
+	return 0;
+}
+
+int operand_secinfo(struct vcpu *v, uint64_t linear, struct secinfo *ret_secinfo)
+{
+	if (operand_read(v, linear, ret_secinfo, sizeof(*ret_secinfo)))
+		return -EFAULT;
+	return secinfo_check(v, ret_secinfo);
 }
 
 /* What a leaf wants of its operands, in this order, before anything else: it need not look at them again. */
@@ -139,8 +142,8 @@ static const struct {
 	[ENCLS_EBLOCK] = { leaf_eblock, true, 0, 0, PAGE_READ, false },
 	[ENCLS_EPA] = { leaf_epa, false, 0, 0, PAGE_NONE, false },
 	[ENCLS_EWB] = { leaf_ewb, true, 32, 8, PAGE_READ, true },
-	[ENCLS_ETRACK] = { leaf_etrack, true, 0, 0, PAGE_NONE, false },
-	[ENCLS_EAUG] = { leaf_eaug, false, 0, 0, PAGE_NONE, false },
+	[ENCLS_ETRACK] = { leaf_etrack, true, 0, 0, PAGE_READ, false },
+	[ENCLS_EAUG] = { leaf_eaug, false, 32, 0, PAGE_NONE, false },
 	[ENCLS_EMODPR] = { leaf_emodpr, true, 64, 0, PAGE_READ, false },
 	[ENCLS_EMODT] = { leaf_emodt, true, 64, 0, PAGE_READ, false },
 	[ENCLS_ERDINFO] = { leaf_erdinfo, true, 32, 0, PAGE_NONE, false },
@@ -152,19 +155,14 @@ static const struct {
 static int run_leaf(struct vcpu *v, uint32_t leaf, struct encls_operands *o)
 {
 	uint16_t rbx = leaves[leaf].rbx, rdx = leaves[leaf].rdx;
-	uint8_t page = leaves[leaf].page;
-	void *slot;
+	uint32_t access = leaves[leaf].page == PAGE_WRITE ? ACCESS_WRITE : ACCESS_READ;
 
-	if ((rbx && operand_aligned(v, o->rbx, rbx)) || (rdx && operand_aligned(v, o->rdx, rdx)) ||
-	    (page &&
-	     operand_epc(v, o->rcx, PAGE_SIZE, page == PAGE_WRITE ? ACCESS_WRITE : ACCESS_READ,
-			 &o->page, &o->data)))
+	if ((rbx && operand_aligned(v, o->rbx, rbx)) || (rdx && operand_aligned(v, o->rdx, rdx)))
 		return -EFAULT;
-	if (leaves[leaf].va) {
-		if (operand_epc(v, o->rdx, 8, ACCESS_WRITE, &o->va, &slot))
-			return -EFAULT;
-		o->slot = slot;
-	}
+	if (leaves[leaf].page && operand_epc(v, o->rcx, PAGE_SIZE, access, &o->page))
+		return -EFAULT;
+	if (leaves[leaf].va && operand_epc(v, o->rdx, 8, ACCESS_WRITE, &o->va))
+		return -EFAULT;
 	return leaves[leaf].run(v, o);
 }
 

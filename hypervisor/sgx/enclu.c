@@ -11,46 +11,25 @@
 
 #include <asm-generic/errno-base.h>
 
-int fault_own(struct vcpu *v, uint64_t linear, uint32_t access)
+int operand_own(struct vcpu *v, uint64_t linear, unsigned int align, uint32_t access,
+		struct epcm_entry **ret_entry)
 {
-	vcpu_inject_page_fault(v, linear, PF_PRESENT | PF_USER | PF_SGX | access);
-	return -EFAULT;
-}
-
-int operand_own(struct vcpu *v, uint64_t linear, uint64_t align, uint32_t access,
-		struct epcm_entry **ret_entry, void **ret_data)
-{
-	const struct enclave_entry *e = v->enclave;
-	struct epcm_entry *entry;
-	uint64_t address;
-	uint32_t error;
-
-	if (operand_aligned(v, linear, align))
-		return -EFAULT;
-	if (linear - e->secs->base >= e->secs->size)
+	if (!in_elrange(v->enclave->secs, linear))
 		return fault_gp(v);
-	if (guest_walk(v, e->linux_cr3, linear, access | ACCESS_USER, &address, &error)) {
-		vcpu_inject_page_fault(v, linear, error);
-		return -EFAULT;
-	}
-	entry = epcm_of(address);
-	/* SDM 3D, 38.3: an address in ELRANGE that is no EPC page is an EPCM violation as well. */
-	if (!entry)
-		return fault_own(v, linear, access);
-	*ret_entry = entry;
-	*ret_data = (uint8_t *)epc_page(entry) + (address & (PAGE_SIZE - 1));
-	return 0;
+	return operand_epc(v, linear, align, access | ACCESS_USER, ret_entry);
 }
 
-int operand_data(struct vcpu *v, uint64_t linear, uint64_t align, uint64_t rights, void **ret_data)
+int operand_data(struct vcpu *v, uint64_t linear, unsigned int align, uint64_t rights,
+		 void **ret_data)
 {
 	uint32_t access = rights & SECINFO_W ? ACCESS_WRITE : ACCESS_READ;
 	struct epcm_entry *entry;
 
-	if (operand_own(v, linear, align, access, &entry, ret_data))
+	if (operand_own(v, linear, align, access, &entry))
 		return -EFAULT;
 	if (!epcm_allows(entry, v->enclave->secs_physical, linear, rights))
-		return fault_own(v, linear, access);
+		return fault_epcm(v, linear, ACCESS_USER | access);
+	*ret_data = epc_data(entry, linear);
 	return 0;
 }
 
@@ -99,11 +78,8 @@ static int gate(const struct vcpu *v, uint32_t leaf)
 		return VECTOR_NM;
 	if (r->cpl < 3)
 		return VECTOR_UD;
-	if (!feature_control_ok() || leaf >= ARRAY_SIZE(leaves) || !leaves[leaf].run)
-		return VECTOR_GP;
-	if (!(r->cr0 & CR0_PG) || !(r->cr0 & CR0_NE))
-		return VECTOR_GP;
-	if (leaves[leaf].inside != (v->enclave != NULL))
+	if (!feature_control_ok() || leaf >= ARRAY_SIZE(leaves) || !leaves[leaf].run ||
+	    !(r->cr0 & CR0_PG) || !(r->cr0 & CR0_NE) || leaves[leaf].inside != (v->enclave != NULL))
 		return VECTOR_GP;
 	/*
 	 * An enclave here is 64-bit code; only a far jump, which it must not do (table 39-1), gets

@@ -36,56 +36,49 @@ _Static_assert(sizeof(struct enclave_entry) <= PAGE_SIZE, "a page of the pool");
 static struct enclave_entry *entry_of(const struct vcpu *v)
 {
 	struct enclave_entry *e;
-	void *scratch;
 
 	if (v->index >= PROCESSORS_MAX)
 		return NULL;
 	if (entries[v->index])
 		return entries[v->index];
 	e = pool_page();
-	scratch = pool_page();
-	if (!e || !scratch) {
-		if (e)
-			pool_put(e);
-		if (scratch)
-			pool_put(scratch);
+	if (!e)
+		return NULL;
+	e->xsave = pool_page();
+	if (!e->xsave) {
+		pool_put(e);
 		return NULL;
 	}
-	e->xsave = scratch;
 	e->memo.tcs_linear = 1;
 	entries[v->index] = e;
 	return e;
 }
 
+/* What follows of the checks, besides what is in the processor's struct enclave_entry already: nobody looks there while no enclave runs. */
 struct plan {
-	struct tcs *tcs;
-	struct secs *secs;
-	uint64_t secs_physical;
-	struct ssa_frame frame;
 	struct gprsgx saved; /* ERESUME: a copy, as the enclave's other threads may write there */
 	uint64_t rip, fs_base, gs_base;
-	bool restore; /* ERESUME, and not to notify of the exit instead */
-	struct entry_memo *memo;
-	bool remembered; /* it holds */
 };
 
 /* The TCS: a page fit to enter by, of an enclave that this processor can run now. */
-static int plan_tcs(struct vcpu *v, uint64_t rbx, const struct epcm_entry *entry, struct plan *p)
+static int plan_tcs(struct vcpu *v, uint64_t rbx, const struct epcm_entry *entry,
+		    struct enclave_entry *e)
 {
 	const struct guest_regs *r = &v->regs;
 	uint64_t xfrm, flags;
 
 	if (!entry->valid || entry->blocked || entry->address != rbx || entry->type != PT_TCS ||
 	    entry->pending || entry->modified)
-		return fault_own(v, rbx, 0);
-	p->tcs = epc_page(entry);
-	p->secs = epcm_secs(entry);
-	p->secs_physical = entry->secs;
-	flags = p->secs->attributes.flags;
-	xfrm = p->secs->attributes.xfrm;
-	if ((p->tcs->ossa | p->tcs->ofs_base | p->tcs->ogs_base) & (PAGE_SIZE - 1))
+		return fault_epcm(v, rbx, ACCESS_USER);
+	e->tcs = epc_page(entry);
+	e->tcs_linear = rbx;
+	e->secs = epcm_secs(entry);
+	e->secs_physical = entry->secs;
+	flags = e->secs->attributes.flags;
+	xfrm = e->secs->attributes.xfrm;
+	if ((e->tcs->ossa | e->tcs->ofs_base | e->tcs->ogs_base) & (PAGE_SIZE - 1))
 		return fault_gp(v);
-	if ((p->tcs->flags & TCS_FLAGS_RESERVED) || !(flags & ATTRIBUTE_INIT))
+	if ((e->tcs->flags & TCS_FLAGS_RESERVED) || !(flags & ATTRIBUTE_INIT))
 		return fault_gp(v);
 	if (!(flags & ATTRIBUTE_MODE64BIT) || !(r->efer & EFER_LMA) || !r->long_mode_code)
 		return fault_gp(v);
@@ -106,9 +99,7 @@ static bool memo_holds(const struct vcpu *v, const struct entry_memo *m, uint64_
 
 	if (difference)
 		return false;
-	for (const struct watched *w = m->watched, *end = w + m->watched_count; w < end; w++)
-		difference |= __atomic_load_n(w->entry, __ATOMIC_RELAXED) ^ w->value;
-	return !difference;
+	return !watched_difference(m->watched, m->watched_count);
 }
 
 /* False: Linux's tables do not say now what they said when the page was found, or a protection key has a word in it. */
@@ -121,16 +112,8 @@ static bool memo_watch(struct entry_memo *m, const struct guest_regs *r, uint64_
 	    found.page != epc_physical(entry) || (write && !found.write))
 		return false;
 	for (unsigned int i = 0; i < found.count; i++) {
-		unsigned int j = 0;
-
-		while (j < m->watched_count && m->watched[j].entry != found.entries[i])
-			j++;
-		if (j == m->watched_count) {
-			m->watched[m->watched_count].entry = found.entries[i];
-			m->watched[m->watched_count++].value = found.values[i];
-		} else if (m->watched[j].value != found.values[i]) {
+		if (!watched_add(m->watched, &m->watched_count, ENTRY_WATCHED_MAX, &found.path[i]))
 			return false;
-		}
 	}
 	return true;
 }
@@ -153,71 +136,56 @@ static void memo_learn(const struct vcpu *v, struct entry_memo *m, uint64_t tcs_
 		m->tcs_linear = tcs_linear;
 }
 
-/* The TCS's page: from the memo, or as any operand. */
-static int locate_tcs(struct vcpu *v, uint64_t rbx, struct plan *p, struct epcm_entry **ret_entry)
-{
-	void *data;
-
-	p->remembered = memo_holds(v, p->memo, rbx);
-	if (!p->remembered)
-		return operand_epc(v, rbx, PAGE_SIZE, ACCESS_READ | ACCESS_USER, ret_entry, &data);
-	*ret_entry = p->memo->tcs;
-	return 0;
-}
-
 /* The SSA frame: from the memo, found with the TCS; or by walking. The EPCM's checks are the same. */
-static int locate_frame(struct vcpu *v, struct plan *p, uint64_t rbx, struct epcm_entry *tcs,
-			uint32_t index)
+static int locate_frame(struct vcpu *v, struct enclave_entry *e, uint32_t index,
+			struct epcm_entry *tcs, bool remembered)
 {
-	uint64_t linear = p->secs->base + p->tcs->ossa +
-			  ((uint64_t)p->secs->ssa_frame_size << PAGE_SHIFT) * index;
-	bool one_page = p->secs->ssa_frame_size == 1;
+	struct entry_memo *m = &e->memo;
+	uint64_t linear = ssa_linear(e, index);
+	bool one_page = e->secs->ssa_frame_size == 1;
 
-	if (!one_page || !p->remembered || p->memo->ssa_linear != linear) {
-		if (ssa_locate(v, v->regs.cr3, p->secs, p->secs_physical, p->tcs, index, &p->frame))
-			return -EFAULT;
-		if (one_page)
-			memo_learn(v, p->memo, rbx, tcs, linear, ssa_entry(&p->frame));
+	if (one_page && remembered && m->ssa_linear == linear) {
+		if (!epcm_allows(m->ssa, e->secs_physical, linear, SECINFO_R | SECINFO_W))
+			return fault_epcm(v, linear, ACCESS_USER | ACCESS_WRITE);
+		e->frame = ssa_frame_at(epc_page(m->ssa), epc_page(m->ssa));
 		return 0;
 	}
-	if (!epcm_allows(p->memo->ssa, p->secs_physical, linear, SECINFO_R | SECINFO_W))
-		return fault_own(v, linear, ACCESS_WRITE);
-	ssa_frame_at(p->memo->ssa, &p->frame);
+	if (ssa_locate(v, e, linear, &e->frame))
+		return -EFAULT;
+	if (one_page)
+		memo_learn(v, m, e->tcs_linear, tcs, linear, epcm_entry_of(e->frame.xsave));
 	return 0;
 }
 
-static int plan(struct vcpu *v, const struct enclu_operands *o, bool resume, struct plan *p)
+static int plan(struct vcpu *v, const struct enclu_operands *o, bool resume,
+		struct enclave_entry *e, struct plan *p)
 {
-	struct epcm_entry *entry;
-	uint64_t base;
+	bool remembered = memo_holds(v, &e->memo, o->rbx);
+	struct epcm_entry *entry = e->memo.tcs;
 
-	if (locate_tcs(v, o->rbx, p, &entry))
+	if (!remembered && operand_epc(v, o->rbx, PAGE_SIZE, ACCESS_READ | ACCESS_USER, &entry))
 		return -EFAULT;
 	if (!is_canonical(o->rcx))
 		return fault_gp(v);
-	if (plan_tcs(v, o->rbx, entry, p))
+	if (plan_tcs(v, o->rbx, entry, e))
 		return -EFAULT;
-	base = p->secs->base;
-	p->restore = resume;
+	if (resume ? !e->tcs->cssa : e->tcs->cssa >= e->tcs->nssa)
+		return fault_gp(v);
+	if (locate_frame(v, e, e->tcs->cssa - resume, entry, remembered))
+		return -EFAULT;
 	if (resume) {
-		if (!p->tcs->cssa)
-			return fault_gp(v);
-		if (locate_frame(v, p, o->rbx, entry, p->tcs->cssa - 1))
-			return -EFAULT;
-		memcpy(&p->saved, p->frame.gpr, sizeof(p->saved));
+		memcpy(&p->saved, e->frame.gpr, sizeof(p->saved));
+		p->rip = p->saved.rip;
+		p->fs_base = p->saved.fs_base;
+		p->gs_base = p->saved.gs_base;
+	} else {
+		p->rip = e->secs->base + e->tcs->oentry;
+		p->fs_base = e->secs->base + e->tcs->ofs_base;
+		p->gs_base = e->secs->base + e->tcs->ogs_base;
 	}
-	if (!p->restore) {
-		if (p->tcs->cssa >= p->tcs->nssa)
-			return fault_gp(v);
-		if (locate_frame(v, p, o->rbx, entry, p->tcs->cssa))
-			return -EFAULT;
-	}
-	p->rip = p->restore ? p->saved.rip : base + p->tcs->oentry;
-	p->fs_base = p->restore ? p->saved.fs_base : base + p->tcs->ofs_base;
-	p->gs_base = p->restore ? p->saved.gs_base : base + p->tcs->ogs_base;
 	if (!is_canonical(p->rip) || !is_canonical(p->fs_base) || !is_canonical(p->gs_base))
 		return fault_gp(v);
-	if (p->tcs->state != TCS_INACTIVE)
+	if (e->tcs->state != TCS_INACTIVE)
 		return fault_gp(v);
 	return 0;
 }
@@ -226,18 +194,8 @@ static int plan(struct vcpu *v, const struct enclu_operands *o, bool resume, str
 static void restore_registers(struct guest_regs *r, const struct gprsgx *g)
 {
 	uint64_t mask = RFLAGS_RESUMED | ((r->rflags & RFLAGS_IOPL) == RFLAGS_IOPL ? RFLAGS_IF : 0);
-	const uint64_t *high = &g->r8;
 
-	r->gpr[REG_RAX] = g->rax;
-	r->gpr[REG_RCX] = g->rcx;
-	r->gpr[REG_RDX] = g->rdx;
-	r->gpr[REG_RBX] = g->rbx;
-	r->gpr[REG_RSP] = g->rsp;
-	r->gpr[REG_RBP] = g->rbp;
-	r->gpr[REG_RSI] = g->rsi;
-	r->gpr[REG_RDI] = g->rdi;
-	for (unsigned int i = 0; i < 8; i++)
-		r->gpr[REG_R8 + i] = high[i];
+	memcpy(r->gpr, g->gpr, sizeof(r->gpr));
 	r->rip = g->rip;
 	r->rflags = (r->rflags & ~mask) | (g->rflags & mask);
 }
@@ -248,26 +206,21 @@ static void commit(struct vcpu *v, const struct enclu_operands *o, const struct 
 {
 	struct guest_regs *r = &v->regs;
 
-	e->tcs = p->tcs;
-	e->secs = p->secs;
-	e->tcs_linear = o->rbx;
-	e->secs_physical = p->secs_physical;
-	e->frame = p->frame;
 	e->linux_cr3 = r->cr3;
 	e->linux_fs_base = r->fs_base;
 	e->linux_gs_base = r->gs_base;
 	e->linux_xcr0 = r->xcr0;
 	e->linux_dr7 = r->dr7;
 	e->linux_trap = r->rflags & RFLAGS_TF;
-	e->debug_opt_in = p->tcs->flags & TCS_DBGOPTIN;
-	e->epoch = track_enter(p->secs);
+	e->debug_opt_in = e->tcs->flags & TCS_DBGOPTIN;
+	e->epoch = track_enter(e->secs);
 
-	p->tcs->state = TCS_ACTIVE;
-	p->tcs->aep = o->rcx;
-	p->frame.gpr->ursp = r->gpr[REG_RSP];
-	p->frame.gpr->urbp = r->gpr[REG_RBP];
+	e->tcs->state = TCS_ACTIVE;
+	e->tcs->aep = o->rcx;
+	e->frame.gpr->ursp = r->gpr[REG_RSP];
+	e->frame.gpr->urbp = r->gpr[REG_RBP];
 	if (r->cr4 & CR4_OSXSAVE)
-		r->xcr0 = p->secs->attributes.xfrm;
+		r->xcr0 = e->secs->attributes.xfrm;
 	r->fs_base = p->fs_base;
 	r->gs_base = p->gs_base;
 	if (!e->debug_opt_in) {
@@ -281,42 +234,36 @@ static int enter(struct vcpu *v, const struct enclu_operands *o, bool resume)
 {
 	struct guest_regs *r = &v->regs;
 	struct enclave_entry *e = entry_of(v);
-	struct entry_memo none;
 	struct plan p;
+	uint64_t xfrm;
 
-	none.tcs_linear = 1;
-	p.memo = e ? &e->memo : &none;
-	if (plan(v, o, resume, &p))
-		return -EFAULT;
-	if (!e)
-		return fault_gp(v);
-	if (p.restore && ssa_fetch(&p.frame, p.secs->attributes.xfrm, e->xsave)) {
-		ssa_wipe(p.secs->attributes.xfrm, e->xsave);
-		return fault_gp(v);
-	}
-	e->space = space_enter(p.secs, p.secs_physical, r->cr3, r->cr4 & CR4_LA57 ? 5 : 4);
-	if (!e->space) {
+	if (!e || plan(v, o, resume, e, &p))
+		return e ? -EFAULT : fault_gp(v);
+	xfrm = e->secs->attributes.xfrm;
+	if (resume && ssa_fetch(&e->frame, xfrm, e->xsave))
+		goto refuse;
+	if (space_enter(e, r->cr3, r->cr4 & CR4_LA57 ? 5 : 4)) {
 		hv_log("sgx: no memory for an enclave's tables\n");
-		if (p.restore)
-			ssa_wipe(p.secs->attributes.xfrm, e->xsave);
-		return fault_gp(v);
+		goto refuse;
 	}
-	e->cr3 = space_root(e->space);
-	e->npt_root = space_npt_root(e->space);
 	commit(v, o, &p, e);
-	if (p.restore) {
+	if (resume) {
 		restore_registers(r, &p.saved);
-		arch_xrstor(e->xsave, p.secs->attributes.xfrm);
-		p.tcs->cssa--;
+		arch_xrstor(e->xsave, xfrm);
+		e->tcs->cssa--;
 		secure_zero(&p.saved, sizeof(p.saved));
-		ssa_wipe(p.secs->attributes.xfrm, e->xsave);
+		ssa_wipe(xfrm, e->xsave);
 	} else {
 		r->rflags &= ~RFLAGS_RF;
-		r->gpr[REG_RAX] = p.tcs->cssa;
+		r->gpr[REG_RAX] = e->tcs->cssa;
 		r->gpr[REG_RCX] = o->next_rip;
 		r->rip = p.rip;
 	}
 	return 0;
+refuse:
+	if (resume)
+		ssa_wipe(xfrm, e->xsave);
+	return fault_gp(v);
 }
 
 int leaf_eenter(struct vcpu *v, const struct enclu_operands *o)

@@ -27,21 +27,6 @@ void sgx_init(uint64_t start, uint64_t size, struct epcm_entry *entries)
 	paging_init();
 }
 
-bool sgx_in_epc(uint64_t address)
-{
-	return address - epc_pages.start < epc_pages.size;
-}
-
-uint64_t epc_first(void)
-{
-	return epc_pages.start;
-}
-
-uint64_t epc_bytes(void)
-{
-	return epc_pages.size;
-}
-
 uint64_t epcm_flags(const struct epcm_entry *e)
 {
 	return e->rights | (e->pending ? SECINFO_PENDING : 0) |
@@ -52,15 +37,16 @@ uint64_t epcm_flags(const struct epcm_entry *e)
 void epcm_fill(struct epcm_entry *e, uint8_t type, uint64_t flags, uint64_t secs, uint64_t address)
 {
 	assert(!e->valid);
-	memset(e, 0, sizeof(*e));
-	e->secs = secs;
-	e->address = address;
-	e->type = type;
-	e->rights = flags & SECINFO_RWX;
-	e->pending = flags & SECINFO_PENDING;
-	e->modified = flags & SECINFO_MODIFIED;
-	e->pr = flags & SECINFO_PR;
-	e->valid = true;
+	*e = (struct epcm_entry){
+		.secs = secs,
+		.address = address,
+		.valid = true,
+		.pending = flags & SECINFO_PENDING,
+		.modified = flags & SECINFO_MODIFIED,
+		.pr = flags & SECINFO_PR,
+		.type = type,
+		.rights = flags & SECINFO_RWX,
+	};
 	if (secs)
 		epcm_secs(e)->children++;
 }

@@ -108,6 +108,12 @@ void enclave_forget_page(const struct epcm_entry *entry);
 /* The SECS page leaves the EPC (EREMOVE, EWB): frees secs->run, and clears it. No processor is inside. */
 void enclave_forget(struct secs *secs);
 
+/* SDM 3D, 38.5.1: the linear addresses that are the enclave's. */
+static inline bool in_elrange(const struct secs *secs, uint64_t linear)
+{
+	return linear - secs->base < secs->size;
+}
+
 /* --- What leaves share (sgx/encls.c) ---------------------------------------------------------- */
 struct vcpu;
 static inline bool is_canonical(uint64_t linear)
@@ -115,17 +121,22 @@ static inline bool is_canonical(uint64_t linear)
 	return (int64_t)(linear << 16) >> 16 == (int64_t)linear;
 }
 bool is_zero(const void *p, size_t size);
+#define is_zero_array(array) is_zero((array), sizeof(array))
 /* RAX, ZF := code (0: cleared), CF, PF, AF, OF, SF := 0. */
 void leaf_result(struct vcpu *v, uint64_t code);
-/* #GP(0); #PF(linear) with PFEC.SGX. Always -EFAULT, so that callers say return fault_gp(v). */
+/* #GP(0); #PF(linear) of this access with PFEC.SGX. Always -EFAULT, so that callers say return fault_gp(v). */
 int fault_gp(struct vcpu *v);
-int fault_epcm(struct vcpu *v, uint64_t linear);
+int fault_epcm(struct vcpu *v, uint64_t linear, uint32_t access);
 /*
- * An operand in EPC, by the guest's tables: *ret_entry, and *ret_data where it lies. #GP unless aligned to `align`, #PF by
- * paging, #PF unless EPC.
+ * An operand in EPC, by Linux's tables. #GP unless aligned to `align` and canonical, #PF by paging, #PF with PFEC.SGX unless EPC.
  */
 must_check int operand_epc(struct vcpu *v, uint64_t linear, unsigned int align, uint32_t access,
-			   struct epcm_entry **ret_entry, void **ret_data);
+			   struct epcm_entry **ret_entry);
+/* Where an operand lies that was found so. */
+static inline void *epc_data(const struct epcm_entry *entry, uint64_t linear)
+{
+	return (uint8_t *)epc_page(entry) + linear % PAGE_SIZE;
+}
 
 /* sgx/keys.c (D): EINITTOKEN's launch key, for EINIT. */
 struct einittoken;

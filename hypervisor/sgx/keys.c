@@ -33,7 +33,7 @@ struct key_dependencies {
 	uint8_t isv_family_id[16], isv_ext_prod_id[16];
 	uint8_t config_id[64];
 	uint8_t key_id[32];
-	uint8_t cpu_svn[16], owner_epoch[16];
+	uint8_t cpu_svn[16], owner_epoch[16]; /* the latter as at reset, 0: see sgx_wrmsr */
 	uint8_t padding[352]; /* SECS.PADDING (SDM: HARDCODED_PKCS1_5_PADDING), in every key */
 };
 _Static_assert(offsetof(struct key_dependencies, attributes) == 24 &&
@@ -41,7 +41,6 @@ _Static_assert(offsetof(struct key_dependencies, attributes) == 24 &&
 	       "no hole in what is hashed");
 
 static uint8_t base_keys[2][16]; /* [1]: with seal fuses */
-static uint8_t owner_epoch[16];
 static uint8_t report_key_id[32];
 
 static void from_secret(const char *label, const uint8_t secret[32], uint8_t ret_bytes[32])
@@ -71,11 +70,6 @@ void sgx_set_root_secret(const uint8_t secret[32])
 	secure_zero(bytes, sizeof(bytes));
 }
 
-void sgx_set_owner_epoch(const uint8_t epoch[16])
-{
-	memcpy(owner_epoch, epoch, sizeof(owner_epoch));
-}
-
 bool cpu_svn_ok(const uint8_t svn[16])
 {
 	return svn[0] <= cpu_svn[0] && is_zero(svn + 1, 15);
@@ -102,7 +96,6 @@ void key_einittoken(const struct einittoken *token, const uint8_t mrsigner[32], 
 	memcpy(d.mrsigner, mrsigner, sizeof(d.mrsigner));
 	memcpy(d.key_id, token->key_id, sizeof(d.key_id));
 	memcpy(d.cpu_svn, token->cpu_svn_le, sizeof(d.cpu_svn));
-	memcpy(d.owner_epoch, owner_epoch, sizeof(d.owner_epoch));
 	derive(&d, true, ret_key);
 }
 
@@ -121,7 +114,6 @@ static void key_report(const struct targetinfo *t, const uint8_t key_id[32], uin
 	memcpy(d.config_id, t->config_id, sizeof(d.config_id));
 	memcpy(d.key_id, key_id, sizeof(d.key_id));
 	memcpy(d.cpu_svn, cpu_svn, sizeof(d.cpu_svn));
-	memcpy(d.owner_epoch, owner_epoch, sizeof(d.owner_epoch));
 	derive(&d, true, ret_key);
 }
 
@@ -138,8 +130,8 @@ int leaf_ereport(struct vcpu *v, const struct enclu_operands *o)
 	    operand_data(v, o->rdx, 512, SECINFO_R | SECINFO_W, &out))
 		return -EFAULT;
 	memcpy(&target, target_data, sizeof(target));
-	if (target.reserved1 || !is_zero(target.reserved2, sizeof(target.reserved2)) ||
-	    !is_zero(target.reserved3, sizeof(target.reserved3)))
+	if (target.reserved1 || !is_zero_array(target.reserved2) ||
+	    !is_zero_array(target.reserved3))
 		return fault_gp(v);
 
 	memset(&report, 0, sizeof(report));
@@ -207,22 +199,21 @@ enum {
 	ROW_PROD_ID = 1 << 5,
 	ROW_MASKS = 1 << 6, /* the masks are inputs themselves */
 	ROW_KEY_ID = 1 << 7,
-	ROW_OWNER = 1 << 8,
-	ROW_SEAL = 1 << 9,
+	ROW_SEAL = 1 << 8,
 };
 static const struct {
 	uint64_t attribute; /* the enclave must have it */
 	unsigned int row;
 } key_table[] = {
-	[KEY_EINITTOKEN] = { ATTRIBUTE_EINITTOKENKEY, ROW_SVN | ROW_SIGNER | ROW_PROD_ID |
-							      ROW_KEY_ID | ROW_OWNER | ROW_SEAL },
+	[KEY_EINITTOKEN] = { ATTRIBUTE_EINITTOKENKEY,
+			     ROW_SVN | ROW_SIGNER | ROW_PROD_ID | ROW_KEY_ID | ROW_SEAL },
 	[KEY_PROVISION] = { ATTRIBUTE_PROVISIONKEY,
 			    ROW_SVN | ROW_SIGNER | ROW_PROD_ID | ROW_MASKS },
 	[KEY_PROVISION_SEAL] = { ATTRIBUTE_PROVISIONKEY,
 				 ROW_SVN | ROW_SIGNER | ROW_POLICY | ROW_MASKS | ROW_SEAL },
 	[KEY_REPORT] = { 0, 0 },
 	[KEY_SEAL] = { 0, ROW_SVN | ROW_POLICY | ROW_ENCLAVE_BY_POLICY | ROW_MASKS | ROW_KEY_ID |
-				  ROW_OWNER | ROW_SEAL },
+				  ROW_SEAL },
 };
 
 /* Identities that KEYPOLICY chooses. */
@@ -273,8 +264,6 @@ static void depend_on(struct key_dependencies *d, const struct secs *secs,
 		d->isv_prod_id = secs->isv_prod_id;
 	if (row & ROW_KEY_ID)
 		memcpy(d->key_id, q->key_id, sizeof(d->key_id));
-	if (row & ROW_OWNER)
-		memcpy(d->owner_epoch, owner_epoch, sizeof(d->owner_epoch));
 }
 
 /* The code, or SGX_OK and the key. */
@@ -325,7 +314,7 @@ int leaf_egetkey(struct vcpu *v, const struct enclu_operands *o)
 	    operand_data(v, o->rcx, 16, SECINFO_R | SECINFO_W, &out))
 		return -EFAULT;
 	memcpy(&request, data, sizeof(request));
-	if (request.reserved1 || !is_zero(request.reserved2, sizeof(request.reserved2)) ||
+	if (request.reserved1 || !is_zero_array(request.reserved2) ||
 	    (request.key_policy & KEYPOLICY_RESERVED))
 		return fault_gp(v);
 	if (!(secs->attributes.flags & ATTRIBUTE_KSS) &&

@@ -11,10 +11,7 @@
 struct vcpu;
 struct encls_operands {
 	uint64_t rbx, rcx, rdx;
-	struct epcm_entry *page,
-		*va; /* of RCX and RDX, with `data` and `slot` in them: if encls.c's table says so */
-	void *data;
-	uint64_t *slot;
+	struct epcm_entry *page, *va; /* of RCX and RDX: if encls.c's table says so */
 };
 typedef int encls_function(struct vcpu *v, const struct encls_operands *o);
 #define LEAF_CF (1 << 16)
@@ -28,27 +25,26 @@ encls_function leaf_emodpr, leaf_emodt, leaf_edbgrd, leaf_edbgwr, leaf_erdinfo; 
 void paging_init(void); /* a fresh key for pages that leave the EPC */
 void cpuid_init(void);	/* what of XCR0 enclaves may have, sizes of its components, MSRs */
 
-uint64_t epc_first(void);
-uint64_t epc_bytes(void);
-
 /* operand: aligned, canonical, else #GP. */
 must_check int operand_aligned(struct vcpu *v, uint64_t linear, uint64_t align);
-/* Where it is, by the guest's tables; else the fault is injected. */
+/* Where it is, by Linux's tables, also for an enclave; else the fault is injected. */
 must_check int operand_walk(struct vcpu *v, uint64_t linear, uint32_t access,
 			    uint64_t *ret_physical);
 /* A copy of a guest structure. */
 must_check int operand_read(struct vcpu *v, uint64_t linear, void *to, size_t size);
-/* A SECS operand: as operand_epc, and a valid page of type SECS (else #PF). */
-must_check int operand_secs(struct vcpu *v, uint64_t linear, struct epcm_entry **ret_entry,
-			    struct secs **ret_secs);
+/* A copy of a PAGEINFO; #GP unless the addresses of source and SECINFO (or PCMD) are aligned. */
+must_check int operand_page_info(struct vcpu *v, uint64_t linear, uint64_t secinfo_align,
+				 struct page_info *ret_info);
+/* A copy of a SECINFO; #GP for what is reserved. */
+must_check int operand_secinfo(struct vcpu *v, uint64_t linear, struct secinfo *ret_secinfo);
+must_check int secinfo_check(struct vcpu *v, const struct secinfo *secinfo);
+static inline bool is_secs(const struct epcm_entry *page)
+{
+	return page->valid && page->type == PT_SECS;
+}
 
 /* measure.c */
 void measure_ecreate(struct secs *secs);
 void measure_eadd(struct secs *secs, uint64_t offset, const struct secinfo *secinfo);
 void measure_eextend(struct secs *secs, uint64_t offset, const uint8_t chunk[256]);
 void measure_final(const struct secs *secs, uint8_t ret_mrenclave[32]);
-
-/* sigstruct.c: SGX_OK, SGX_INVALID_SIG_STRUCT or SGX_INVALID_SIGNATURE; *ret_signer = SHA-256 of the modulus. */
-int sigstruct_check_format(const struct sigstruct *sig);
-int sigstruct_verify(const struct sigstruct *sig, uint8_t ret_signer[32]);
-/* The 352 bytes of PKCS #1 padding that every valid signature decodes to, for SECS.PADDING. */

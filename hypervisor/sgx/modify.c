@@ -10,16 +10,6 @@
 
 #include <linux/errno.h>
 
-static int read_secinfo(struct vcpu *v, uint64_t rbx, struct secinfo *secinfo)
-{
-	if (operand_read(v, rbx, secinfo, sizeof(*secinfo)))
-		return -EFAULT;
-	if (!is_zero(secinfo->reserved, sizeof(secinfo->reserved)) ||
-	    (secinfo->flags & SECINFO_RESERVED))
-		return fault_gp(v);
-	return 0;
-}
-
 static bool is_initialised(const struct epcm_entry *page)
 {
 	return epcm_secs(page)->attributes.flags & ATTRIBUTE_INIT;
@@ -30,16 +20,16 @@ int leaf_emodpr(struct vcpu *v, const struct encls_operands *o)
 	struct epcm_entry *target = o->page;
 	struct secinfo secinfo;
 
-	if (read_secinfo(v, o->rbx, &secinfo))
+	if (operand_secinfo(v, o->rbx, &secinfo))
 		return -EFAULT;
 	if ((secinfo.flags & SECINFO_W) && !(secinfo.flags & SECINFO_R))
 		return fault_gp(v);
 	if (!target->valid)
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (target->pending || target->modified)
 		return SGX_PAGE_NOT_MODIFIABLE;
 	if (target->type != PT_REG)
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (!is_initialised(target))
 		return fault_gp(v);
 	target->pr = true;
@@ -54,15 +44,15 @@ int leaf_emodt(struct vcpu *v, const struct encls_operands *o)
 	struct secinfo secinfo;
 	uint8_t type;
 
-	if (read_secinfo(v, o->rbx, &secinfo))
+	if (operand_secinfo(v, o->rbx, &secinfo))
 		return -EFAULT;
 	type = SECINFO_TYPE(secinfo.flags);
 	if (type != PT_TCS && type != PT_TRIM)
 		return fault_gp(v);
 	if (!target->valid)
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (target->type != PT_REG && !(target->type == PT_TCS && type == PT_TRIM))
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (target->pending || target->modified)
 		return SGX_PAGE_NOT_MODIFIABLE;
 	if (!is_initialised(target))
@@ -75,24 +65,22 @@ int leaf_emodt(struct vcpu *v, const struct encls_operands *o)
 	return SGX_OK;
 }
 
-/*
- * What the two debug leaves check alike. Types: what it is allowed on. 0; -EFAULT; or the code for a page that must not be
- * looked into.
- */
+/* What the two debug leaves check alike, and how many bytes they move. -EFAULT, or the code for a page that must not be looked into. */
 static int debug_target(struct vcpu *v, uint64_t rcx, bool write, struct epcm_entry **ret_target,
-			void **ret_data)
+			size_t *ret_size)
 {
 	struct epcm_entry *target;
-	uint64_t offset = rcx & (PAGE_SIZE - 1);
+	uint64_t offset = rcx % PAGE_SIZE;
 
-	if (operand_epc(v, rcx, v->regs.long_mode_code ? 8 : 4, write ? ACCESS_WRITE : ACCESS_READ,
-			ret_target, ret_data))
+	*ret_size = v->regs.long_mode_code ? 8 : 4;
+	if (operand_epc(v, rcx, (unsigned int)*ret_size, write ? ACCESS_WRITE : ACCESS_READ,
+			ret_target))
 		return -EFAULT;
 	target = *ret_target;
 	if (!target->valid)
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, rcx, 0);
 	if (target->type != PT_REG && target->type != PT_TCS && (write || target->type != PT_VA))
-		return fault_epcm(v, rcx);
+		return fault_epcm(v, rcx, 0);
 	if (target->pending || target->modified)
 		return SGX_PAGE_NOT_DEBUGGABLE;
 	if (target->type == PT_TCS) {
@@ -108,39 +96,31 @@ static int debug_target(struct vcpu *v, uint64_t rcx, bool write, struct epcm_en
 
 int leaf_edbgrd(struct vcpu *v, const struct encls_operands *o)
 {
-	size_t size = v->regs.long_mode_code ? 8 : 4;
 	struct epcm_entry *target;
 	uint64_t value = 0;
-	void *data;
-	int code;
+	size_t size;
+	int code = debug_target(v, o->rcx, false, &target, &size);
 
-	code = debug_target(v, o->rcx, false, &target, &data);
 	if (code)
 		return code;
-	if (target->type == PT_VA) {
-		/* Only whether the slot is in use. */
-		const uint64_t *slot = (const uint64_t *)((uintptr_t)data & ~(uintptr_t)7);
-
-		value = *slot ? (size == 8 ? ~0ULL : 0xffffffffULL) : 0;
-	} else {
-		memcpy(&value, data, size);
-	}
+	/* Of a VA page only whether the slot is in use. */
+	if (target->type != PT_VA)
+		memcpy(&value, epc_data(target, o->rcx), size);
+	else if (!is_zero(epc_data(target, o->rcx & ~7ULL), 8))
+		memset(&value, 0xff, size);
 	v->regs.gpr[REG_RBX] = value;
 	return SGX_OK;
 }
 
 int leaf_edbgwr(struct vcpu *v, const struct encls_operands *o)
 {
-	size_t size = v->regs.long_mode_code ? 8 : 4;
 	struct epcm_entry *target;
-	void *data;
-	int code;
+	size_t size;
+	int code = debug_target(v, o->rcx, true, &target, &size);
 
-	code = debug_target(v, o->rcx, true, &target, &data);
-	if (code)
-		return code;
-	memcpy(data, &o->rbx, size);
-	return SGX_OK;
+	if (!code)
+		memcpy(epc_data(target, o->rcx), &o->rbx, size);
+	return code;
 }
 
 int leaf_erdinfo(struct vcpu *v, const struct encls_operands *o)

@@ -60,34 +60,31 @@ uint32_t xsave_size(uint64_t xfrm)
 
 static void cpuid_sgx(uint32_t subleaf, uint32_t r[4])
 {
-	memset(r, 0, 4 * sizeof(r[0]));
+	uint64_t pairs[2] = { 0 }; /* EBX:EAX, EDX:ECX */
+
 	switch (subleaf) {
 	case 0:
-		r[0] = CPUID_SGX_SGX1 | CPUID_SGX_SGX2 | CPUID_SGX_OVERSUBSCRIPTION |
-		       CPUID_SGX_EDECCSSA;
-		r[1] = SGX_MISC_ALLOWED;
-		r[3] = SGX_SIZE_LOG2_32 | SGX_SIZE_LOG2_64 << 8;
+		pairs[0] = CPUID_SGX_SGX1 | CPUID_SGX_SGX2 | CPUID_SGX_OVERSUBSCRIPTION |
+			   CPUID_SGX_EDECCSSA | (uint64_t)SGX_MISC_ALLOWED << 32;
+		pairs[1] = (uint64_t)(SGX_SIZE_LOG2_32 | SGX_SIZE_LOG2_64 << 8) << 32;
 		break;
 	case 1:
-		r[0] = (uint32_t)SGX_ATTRIBUTES_ALLOWED;
-		r[1] = (uint32_t)((uint64_t)SGX_ATTRIBUTES_ALLOWED >> 32);
-		r[2] = (uint32_t)sgx_xfrm_allowed;
-		r[3] = (uint32_t)(sgx_xfrm_allowed >> 32);
+		pairs[0] = SGX_ATTRIBUTES_ALLOWED;
+		pairs[1] = sgx_xfrm_allowed;
 		break;
-	case 2:
-		r[0] = (uint32_t)epc_first() | 1;
-		r[1] = (uint32_t)(epc_first() >> 32);
-		r[2] = (uint32_t)epc_bytes() | 1;
-		r[3] = (uint32_t)(epc_bytes() >> 32);
+	case 2: /* type 1: a section of the EPC */
+		pairs[0] = epc_pages.start | 1;
+		pairs[1] = epc_pages.size | 1;
 		break;
 	default:
 		break;
 	}
+	memcpy(r, pairs, sizeof(pairs));
 }
 
 void sgx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
-	if (!epc_bytes())
+	if (!epc_pages.size)
 		return;
 	if (leaf == 0 && regs[0] < CPUID_SGX) {
 		regs[0] = CPUID_SGX;
@@ -101,36 +98,27 @@ void sgx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 
 bool sgx_rdmsr(uint32_t msr, uint64_t *ret_value)
 {
-	if (!epc_bytes())
+	uint32_t word = msr - MSR_SGX_LE_HASH0;
+
+	if (!epc_pages.size || (msr != MSR_FEATURE_CONTROL && word >= 4))
 		return false;
-	if (msr == MSR_FEATURE_CONTROL) {
-		*ret_value = feature_control;
-		return true;
-	}
-	if (msr - MSR_SGX_LE_HASH0 >= 4)
-		return false;
-	*ret_value = __atomic_load_n(&le_pubkey_hash[msr - MSR_SGX_LE_HASH0], __ATOMIC_RELAXED);
+	*ret_value = word < 4 ? __atomic_load_n(&le_pubkey_hash[word], __ATOMIC_RELAXED)
+			      : feature_control;
 	return true;
 }
 
 bool sgx_wrmsr(uint32_t msr, uint64_t value, bool *ret_ok)
 {
-	if (!epc_bytes())
-		return false;
-	if (msr == MSR_FEATURE_CONTROL) {
-		*ret_ok = false; /* locked */
-		return true;
-	}
-	/* SGXOWNEREPOCH0, 1: to be written only, and without effect once SGX is on (SDM 4, table 2-2), as it is here from the start. */
-	if (msr - MSR_SGX_OWNER_EPOCH < 2) {
-		*ret_ok = true;
-		return true;
-	}
-	if (msr - MSR_SGX_LE_HASH0 >= 4)
+	uint32_t word = msr - MSR_SGX_LE_HASH0;
+	/* To be written only, and without effect once SGX is on (SDM 4, table 2-2), as it is here from the start. */
+	bool owner_epoch = msr - MSR_SGX_OWNER_EPOCH < 2;
+
+	if (!epc_pages.size || (msr != MSR_FEATURE_CONTROL && !owner_epoch && word >= 4))
 		return false;
 	epc_lock();
-	le_pubkey_hash[msr - MSR_SGX_LE_HASH0] = value;
+	if (word < 4)
+		le_pubkey_hash[word] = value;
 	epc_unlock();
-	*ret_ok = true;
+	*ret_ok = msr != MSR_FEATURE_CONTROL; /* which is locked */
 	return true;
 }

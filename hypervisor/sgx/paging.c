@@ -60,19 +60,16 @@ int leaf_eblock(struct vcpu *v, const struct encls_operands *o)
 
 int leaf_etrack(struct vcpu *v, const struct encls_operands *o)
 {
-	struct epcm_entry *target;
-	struct secs *secs;
-
-	if (operand_secs(v, o->rcx, &target, &secs))
-		return -EFAULT;
-	return track_begin(secs);
+	if (!is_secs(o->page))
+		return fault_epcm(v, o->rcx, 0);
+	return track_begin(epcm_secs(o->page));
 }
 
 /* Takes any page of the enclave. */
 int leaf_etrackc(struct vcpu *v, const struct encls_operands *o)
 {
 	if (!o->page->valid)
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (o->page->type == PT_VA)
 		return SGX_TRACK_NOT_REQUIRED | LEAF_CF;
 	return track_begin(epcm_secs(o->page));
@@ -121,9 +118,9 @@ static void seal(const struct epcm_entry *page, uint64_t version, struct pcmd *r
 		header.eid = epcm_secs(page)->eid;
 	make_iv(version, iv);
 	memcpy(page_copy, epc_page(page), PAGE_SIZE);
+	/* A pointer of ours: nobody's business, and stale when it is back. */
 	if (page->type == PT_SECS)
-		((struct secs *)page_copy)->run =
-			0; /* a pointer of ours: nobody's business, and stale when it is back */
+		((struct secs *)page_copy)->run = 0;
 	aes_gcm_seal(paging_key, iv, &header, sizeof(header), page_copy, PAGE_SIZE, ret_pcmd->mac);
 }
 
@@ -133,36 +130,34 @@ int leaf_ewb(struct vcpu *v, const struct encls_operands *o)
 	struct page_info info;
 	uint64_t version;
 	struct pcmd pcmd;
+	uint64_t *slot = epc_data(o->va, o->rdx);
 	bool occupied;
 	int code;
 
 	if (target == o->va)
 		return fault_gp(v);
-	if (operand_read(v, o->rbx, &info, sizeof(info)))
+	if (operand_page_info(v, o->rbx, sizeof(pcmd), &info))
 		return -EFAULT;
 	if (info.linear || info.secs)
 		return fault_gp(v);
-	if (operand_aligned(v, info.secinfo, sizeof(pcmd)) ||
-	    operand_aligned(v, info.source, PAGE_SIZE))
-		return -EFAULT;
 	if (!target->valid)
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (!is_va(o->va))
-		return fault_epcm(v, o->rdx);
+		return fault_epcm(v, o->rdx, 0);
 	code = may_leave(target);
 	if (code)
 		return code;
 
-	version =
-		++last_version; /* before it is used: a fault below must not let it be used again */
+	/* Before it is used: a fault below must not let it be used again. */
+	version = ++last_version;
 	seal(target, version, &pcmd);
 	info.linear = target->address;
 	if (guest_write(v, info.source, page_copy, PAGE_SIZE, ACCESS_WRITE) ||
 	    guest_write(v, info.secinfo, &pcmd, sizeof(pcmd), ACCESS_WRITE) ||
 	    guest_write(v, o->rbx, &info.linear, sizeof(info.linear), ACCESS_WRITE))
 		return -EFAULT;
-	occupied = *o->slot != 0;
-	*o->slot = version;
+	occupied = *slot != 0;
+	*slot = version;
 	epcm_clear(target);
 	return occupied ? SGX_VA_SLOT_OCCUPIED | LEAF_CF : SGX_OK;
 }
@@ -171,45 +166,42 @@ static int load(struct vcpu *v, const struct encls_operands *o, bool blocked)
 {
 	struct epcm_entry *target = o->page, *owner = NULL;
 	struct mac_header header = { 0 };
+	uint64_t *slot = epc_data(o->va, o->rdx);
 	struct page_info info;
-	struct secs *secs;
 	struct pcmd pcmd;
 	uint8_t iv[12], type;
-	int err;
 
-	if (operand_read(v, o->rbx, &info, sizeof(info)) ||
-	    operand_aligned(v, info.secinfo, sizeof(pcmd)) ||
-	    operand_aligned(v, info.source, PAGE_SIZE))
+	if (operand_page_info(v, o->rbx, sizeof(pcmd), &info))
 		return -EFAULT;
 	if (target->valid)
-		return fault_epcm(v, o->rcx);
+		return fault_epcm(v, o->rcx, 0);
 	if (!is_va(o->va))
-		return fault_epcm(v, o->rdx);
+		return fault_epcm(v, o->rdx, 0);
 	if (operand_read(v, info.secinfo, &pcmd, sizeof(pcmd)))
 		return -EFAULT;
 	type = SECINFO_TYPE(pcmd.secinfo.flags);
 	header.linear = info.linear;
 	header.flags = pcmd.secinfo.flags;
 	if (type == PT_REG || type == PT_TCS || type == PT_TRIM) {
-		if (operand_secs(v, info.secs, &owner, &secs))
+		if (operand_epc(v, info.secs, PAGE_SIZE, ACCESS_READ, &owner))
 			return -EFAULT;
-		header.eid = secs->eid;
+		if (!is_secs(owner))
+			return fault_epcm(v, info.secs, 0);
+		header.eid = epcm_secs(owner)->eid;
 	} else if (info.secs) {
 		return fault_gp(v);
 	}
 	if (operand_read(v, info.source, page_copy, PAGE_SIZE))
 		return -EFAULT;
-	make_iv(*o->slot, iv);
+	make_iv(*slot, iv);
 	/* An empty slot holds version 0, which nothing was ever sealed with. */
-	err = !*o->slot ? -EBADMSG
-			: aes_gcm_open(paging_key, iv, &header, sizeof(header), page_copy,
-				       PAGE_SIZE, pcmd.mac);
-	if (err)
+	if (!*slot ||
+	    aes_gcm_open(paging_key, iv, &header, sizeof(header), page_copy, PAGE_SIZE, pcmd.mac))
 		return SGX_MAC_COMPARE_FAIL;
 
-	memcpy(o->data, page_copy, PAGE_SIZE);
+	memcpy(epc_page(target), page_copy, PAGE_SIZE);
 	secure_zero(page_copy, PAGE_SIZE);
-	*o->slot = 0;
+	*slot = 0;
 	epcm_fill(target, type, pcmd.secinfo.flags, owner ? epc_physical(owner) : 0, info.linear);
 	if (blocked && owner) {
 		target->blocked = true;

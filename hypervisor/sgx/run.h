@@ -30,16 +30,14 @@ enclu_function leaf_ereport, leaf_egetkey;				   /* keys.c */
  * An operand of a leaf inside the enclave. #GP unless aligned, canonical and in ELRANGE; #PF by
  * Linux's tables; #PF unless EPC. access: ACCESS_READ or ACCESS_WRITE.
  */
-must_check int operand_own(struct vcpu *v, uint64_t linear, uint64_t align, uint32_t access,
-			   struct epcm_entry **ret_entry, void **ret_data);
+must_check int operand_own(struct vcpu *v, uint64_t linear, unsigned int align, uint32_t access,
+			   struct epcm_entry **ret_entry);
 /*
  * The same, and the EPCM gives the enclave this page with `rights` (SECINFO_R..), else #PF with
  * PFEC.SGX.
  */
-must_check int operand_data(struct vcpu *v, uint64_t linear, uint64_t align, uint64_t rights,
+must_check int operand_data(struct vcpu *v, uint64_t linear, unsigned int align, uint64_t rights,
 			    void **ret_data);
-/* #PF(linear) of an access that the EPCM refuses. Returns -EFAULT. */
-int fault_own(struct vcpu *v, uint64_t linear, uint32_t access);
 /*
  * An enclave's regular page at this linear address, with these rights, and nothing under way (SDM
  * 3D, 38.3)?
@@ -55,13 +53,14 @@ static inline bool epcm_allows(const struct epcm_entry *entry, uint64_t secs_phy
 void enclave_fault(struct vcpu *v);
 
 /* --- A processor inside an enclave (enter.c) --- */
-#define SSA_XSAVE_PAGES 1 /* what of XCR0 enclaves may have (sgx_xfrm_allowed) fits */
-struct ssa_frame {	  /* where it lies; found at entry: an exit cannot fault (SDM 3D, 38.5.3) */
-	uint8_t *xsave[SSA_XSAVE_PAGES];
-	struct gprsgx *gpr;
+/* Where an SSA frame lies; found at entry: an exit cannot fault (SDM 3D, 38.5.3). */
+struct ssa_frame {
+	uint8_t *xsave; /* the first page: what of XCR0 enclaves may have (sgx_xfrm_allowed) fits */
+	struct gprsgx *gpr; /* at the end of the last page */
 };
 
 struct space;
+struct linux_mapping;
 /* Code of the enclave that was read last: good while our own leaf entry says the same. */
 struct code_page {
 	const struct space *space; /* NULL: none */
@@ -70,8 +69,28 @@ struct code_page {
 	const uint8_t *memory;
 };
 /*
- * Where the TCS and the SSA frame of the last entry here were found: the entries of Linux's tables that led there, and what they said. While they say
- * the same, walking again would end there again. The EPCM is asked anew each time.
+ * An entry of Linux's tables, and what it said. While all of those that led somewhere say the same, walking again would
+ * end there again.
+ */
+struct watched {
+	const uint64_t *entry;
+	uint64_t value;
+};
+/* 0: all say the same. */
+static inline uint64_t watched_difference(const struct watched *w, unsigned int count)
+{
+	uint64_t difference = 0;
+
+	for (const struct watched *end = w + count; w < end; w++)
+		difference |= __atomic_load_n(w->entry, __ATOMIC_RELAXED) ^ w->value;
+	return difference;
+}
+/* To a list of at most max, unless it is in it. False: no room, or it is there with another value (space.c). */
+must_check bool watched_add(struct watched *list, unsigned int *count, unsigned int max,
+			    const struct watched *what);
+/*
+ * Where the TCS and the SSA frame of the last entry here were found, and the entries of Linux's tables that led there. The EPCM is
+ * asked anew each time.
  */
 #define ENTRY_WATCHED_MAX 10
 struct entry_memo {
@@ -79,10 +98,7 @@ struct entry_memo {
 	uint64_t cr0, cr3, cr4, efer;
 	struct epcm_entry *tcs, *ssa;
 	unsigned int watched_count;
-	struct watched {
-		const uint64_t *entry;
-		uint64_t value;
-	} watched[ENTRY_WATCHED_MAX];
+	struct watched watched[ENTRY_WATCHED_MAX];
 };
 struct enclave_entry {
 	struct entry_memo memo;
@@ -103,16 +119,21 @@ struct enclave_entry {
 void enclave_leave(struct vcpu *v);
 
 /* --- SSA frames (ssa.c) --- */
-/*
- * Frame number `index` of this TCS, all its pages fit to be read and written, by Linux's tables and
- * by the EPCM: else the fault is injected.
- */
-must_check int ssa_locate(struct vcpu *v, uint64_t cr3, const struct secs *secs,
-			  uint64_t secs_physical, const struct tcs *tcs, uint32_t index,
+/* The address of a frame of the TCS that this is an entry by. */
+static inline uint64_t ssa_linear(const struct enclave_entry *e, uint32_t index)
+{
+	return e->secs->base + e->tcs->ossa +
+	       ((uint64_t)e->secs->ssa_frame_size << PAGE_SHIFT) * index;
+}
+/* The frame there, its pages fit to be read and written, by Linux's tables and by the EPCM: else the fault is injected. */
+must_check int ssa_locate(struct vcpu *v, const struct enclave_entry *e, uint64_t linear,
 			  struct ssa_frame *ret_frame);
-/* A frame of one page: where everything is in it, and back. */
-void ssa_frame_at(const struct epcm_entry *entry, struct ssa_frame *ret_frame);
-struct epcm_entry *ssa_entry(const struct ssa_frame *frame);
+static inline struct ssa_frame ssa_frame_at(void *first_page, void *last_page)
+{
+	uint8_t *end = (uint8_t *)last_page + PAGE_SIZE;
+
+	return (struct ssa_frame){ first_page, (struct gprsgx *)(void *)end - 1 };
+}
 /* The extended state into the frame. */
 void ssa_save(const struct ssa_frame *frame, uint64_t xfrm);
 /* The frame's extended state into scratch, and whether XRSTOR would take it: 0 or -EINVAL. */
@@ -123,13 +144,15 @@ void ssa_wipe(uint64_t xfrm, uint8_t *scratch);
 void ssa_synthetic(uint64_t xfrm, uint8_t vector, bool is_exception);
 
 /* --- The enclave's address space (space.c) --- */
-/* For one processor that enters; what Linux's tables no longer say is forgotten. NULL: no memory. */
-struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr3,
-			  unsigned int levels);
+/*
+ * For a processor that enters entry->secs; what Linux's tables no longer say is forgotten. -ENOMEM; else it is to run
+ * in entry->space, on entry->cr3 and npt_root.
+ */
+must_check int space_enter(struct enclave_entry *entry, uint64_t cr3, unsigned int levels);
 void space_leave(struct space *space);
-/* Maps a page there; leaf: the entry. npt_rights as npt_map. 0, -ENOMEM, or npt_map's. */
-must_check int space_map(struct space *space, uint64_t linear, uint64_t leaf,
-			 unsigned int npt_rights);
+/* Maps what Linux maps there. -EACCES: the EPCM, or who owns the page, does not give this access; -ENOMEM, or npt_map's. */
+must_check int space_map(struct space *space, uint64_t linear, uint32_t access,
+			 const struct linux_mapping *mapping);
 /* The leaf entry for an address, 0: none. */
 uint64_t space_leaf(const struct space *space, uint64_t linear);
 /* Where that entry is, NULL: there is no table for it. Good until space_tables_freed moves. */
@@ -137,11 +160,6 @@ const uint64_t *space_leaf_place(const struct space *space, uint64_t linear);
 extern uint64_t space_tables_freed;
 /* Forgets all of it; the tables stay. */
 void space_forget(struct space *space);
-uint64_t space_root(const struct space *space);
-uint64_t space_npt_root(const struct space *space);
-/* Physical address of a page of ones; 0: no memory. */
-uint64_t space_abort_page(struct space *space);
-struct npt *space_npt(const struct space *space);
 
 /* Page table entries of ours and Linux's (AMD APM 2, 5.3). */
 #define LEAF_PRESENT (1ULL << 0)
@@ -163,8 +181,7 @@ struct linux_mapping {
 	uint64_t cache;	  /* LEAF_CACHE: for Linux's memory, that is devices */
 	/* How it was found, top down, the last one maps the page. */
 	unsigned int count;
-	const uint64_t *entries[5];
-	uint64_t values[5];
+	struct watched path[5];
 };
 /* False: not present, not the user's, not accessed yet, or a table is not in Linux's memory. */
 must_check bool linux_mapping(uint64_t cr3, unsigned int levels, uint64_t linear,
@@ -201,8 +218,5 @@ void sgx_nested_fault(struct vcpu *v);
 /* Code of the running enclave at linear, for decoding: bytes copied, 0..size. */
 size_t sgx_read_code(struct vcpu *v, uint64_t linear, uint8_t *to, size_t size);
 
-/*
- * The secret all keys come from; before the first EINIT. owner_epoch: MSRs 300H, 301H, 0 at reset.
- */
+/* The secret all keys come from; before the first EINIT. */
 void sgx_set_root_secret(const uint8_t secret[32]);
-void sgx_set_owner_epoch(const uint8_t epoch[16]);

@@ -14,7 +14,6 @@
 
 /* EPC: [start, start + size), OWNER_EPC already. entries: room for one struct epcm_entry per page. */
 void sgx_init(uint64_t epc_start, uint64_t epc_size, struct epcm_entry *entries);
-bool sgx_in_epc(uint64_t physical);
 
 /* instruction_size: 3, or more with ignored prefixes. */
 void sgx_encls(struct vcpu *v, unsigned int instruction_size);
@@ -34,4 +33,3 @@ bool sgx_page_fault(struct vcpu *v, uint64_t linear, uint32_t error);
 /* What the arch code runs an enclave with: its own CR3 and nested tables instead of Linux's. */
 uint64_t sgx_enclave_cr3(const struct vcpu *v);
 uint64_t sgx_enclave_npt(const struct vcpu *v);
-/* Linux changed its own page tables' mapping of non-enclave memory, or might have: what the enclave borrowed of it is forgotten at each entry. */

@@ -6,9 +6,9 @@
  *
  * Model: both are caches. An enclave has a slot (struct enclave: its nested tables) while there is
  * room, and for each of Linux's address spaces that enter it a struct space (page tables, and a
- * list of what they map). Entries appear by faults only (address.c), after Linux's tables and the
- * EPCM agreed. At each entry every mapping is held against Linux's tables again and dropped if they
- * no longer say the same: as if the TLB had been flushed, without faulting all of it in again. A
+ * list of what they map). Entries appear by faults only (address.c) and are what leaf_for makes of
+ * Linux's tables and the EPCM. At each entry every mapping is held against them again and dropped if
+ * that would now be another: as if the TLB had been flushed, without faulting all of it in again. A
  * page that the EPCM takes away is dropped in all spaces at once. What no processor uses is freed
  * when memory or slots run out.
  *
@@ -39,7 +39,7 @@
 
 #define ENCLAVES 128
 #define SPACES 192
-#define RECORD_PAGES 11
+#define RECORD_PAGES 9
 #define RECORDS_A_PAGE (PAGE_SIZE / sizeof(struct record))
 #define RECORDS (RECORD_PAGES * RECORDS_A_PAGE)
 #define UPPERS 32
@@ -47,8 +47,9 @@
 #define BORROWED_MAX 16384U /* pages of Linux in nested tables, before they are made anew */
 #define TABLE_ENTRIES 512U
 #define TABLE_RIGHTS (NPT_READ | NPT_WRITE | NPT_TABLE)
-/* In a leaf entry, ignored by the processor: the list has this address. */
+/* In a leaf entry, ignored by the processor: the list has this address; its record was held against this entry. */
 #define LEAF_LISTED (1ULL << 9)
+#define LEAF_HELD (1ULL << 10)
 
 struct enclave {
 	struct secs *secs; /* NULL: free */
@@ -60,19 +61,11 @@ struct enclave {
 	struct space *last; /* entered last; may be another's by now */
 };
 
-/* A mapping, and Linux's leaf entry that it was made or last held against. It holds while both entries read the same. */
+/* A mapping, and Linux's leaf entry that it was last held against; entry NULL: not known yet. */
 struct record {
 	uint64_t linear;
 	uint64_t *leaf; /* ours */
-	uint64_t leaf_value;
-	const uint64_t *linux_leaf; /* NULL: not known yet */
-	uint64_t linux_value;
-};
-
-/* An entry of Linux's tables above leaves. */
-struct upper {
-	const uint64_t *entry;
-	uint64_t value;
+	struct watched linux_leaf;
 };
 
 struct space {
@@ -83,7 +76,7 @@ struct space {
 	uint64_t *root, root_physical;
 	struct record *records[RECORD_PAGES];
 	/* All entries above the leaves of records whose linux_leaf is known; more than fit: none is known. */
-	struct upper uppers[UPPERS];
+	struct watched uppers[UPPERS];
 	unsigned int upper_count;
 	bool changed; /* a leaf of ours, since the last entry; or not every linux_leaf is known */
 };
@@ -254,87 +247,84 @@ static int record_add(struct space *s, uint64_t linear, uint64_t *leaf)
 	return 0;
 }
 
-/* Whether a leaf still is what Linux's tables and the EPCM say. */
-static bool leaf_holds(const struct space *s, uint64_t linear, uint64_t leaf,
-		       struct linux_mapping *ret_mapping)
+bool watched_add(struct watched *list, unsigned int *count, unsigned int max,
+		 const struct watched *what)
 {
-	const struct enclave *e = s->enclave;
-	uint64_t page = leaf & LEAF_ADDRESS;
-	struct linux_mapping *m = ret_mapping;
-
-	if (!linux_mapping(s->cr3, s->levels, linear, m) || m->page != page ||
-	    m->key != (leaf & LEAF_KEY))
-		return false;
-	if (((leaf & LEAF_WRITE) && !m->write) || (!(leaf & LEAF_NO_EXEC) && !m->exec))
-		return false;
-	if (linear - e->secs->base < e->secs->size) {
-		const struct epcm_entry *entry = epcm_of(page);
-
-		return entry && epcm_allows(entry, e->secs_physical, linear,
-					    SECINFO_R | (leaf & LEAF_WRITE ? SECINFO_W : 0) |
-						    (leaf & LEAF_NO_EXEC ? 0 : SECINFO_X));
+	for (unsigned int i = 0; i < *count; i++) {
+		if (list[i].entry == what->entry)
+			return list[i].value == what->value;
 	}
-	return owner_of(page) == OWNER_LINUX && m->cache == (leaf & LEAF_CACHE);
-}
-
-/* False: no room, or it reads otherwise than it did for another leaf: the next entry asks anew. */
-static bool upper_add(struct space *s, const uint64_t *entry, uint64_t value)
-{
-	for (unsigned int i = 0; i < s->upper_count; i++) {
-		if (s->uppers[i].entry == entry)
-			return s->uppers[i].value == value;
-	}
-	if (s->upper_count == UPPERS)
+	if (*count == max)
 		return false;
-	s->uppers[s->upper_count++] = (struct upper){ entry, value };
+	list[(*count)++] = *what;
 	return true;
 }
 
-/* The record holds by this walk. */
-static void record_learn(struct space *s, struct record *r, uint64_t leaf_value,
-			 const struct linux_mapping *m)
+/*
+ * Our entry for what Linux maps there, as the EPCM or its owner allow; 0: not at all. *ret_rights:
+ * those of its page in the nested tables.
+ */
+static uint64_t leaf_for(const struct space *s, uint64_t linear, const struct linux_mapping *m,
+			 unsigned int *ret_rights)
 {
-	r->linux_leaf = NULL;
-	for (unsigned int i = 0; i + 1 < m->count; i++) {
-		if (!upper_add(s, m->entries[i], m->values[i]))
-			return;
+	const struct enclave *e = s->enclave;
+	const struct epcm_entry *entry = epcm_of(m->page);
+	uint64_t leaf = m->key | LEAF_PRESENT | LEAF_USER | LEAF_ACCESSED | LEAF_DIRTY |
+			LEAF_LISTED;
+
+	*ret_rights = NPT_READ | NPT_WRITE;
+	if (!in_elrange(e->secs, linear)) {
+		leaf |= LEAF_NO_EXEC;
+		if (owner_of(m->page) == OWNER_LINUX)
+			return leaf | m->page | m->cache | (m->write ? LEAF_WRITE : 0);
+		*ret_rights |= NPT_TABLE;
+		return entry ? leaf | pool_physical(abort_page) : 0;
 	}
-	r->leaf_value = leaf_value;
-	r->linux_leaf = m->entries[m->count - 1];
-	r->linux_value = m->values[m->count - 1];
+	if (!entry || !epcm_allows(entry, e->secs_physical, linear, SECINFO_R))
+		return 0;
+	*ret_rights = NPT_READ | (entry->rights & SECINFO_W ? NPT_WRITE : 0) |
+		      (entry->rights & SECINFO_X ? NPT_EXEC : 0);
+	leaf |= m->write && (entry->rights & SECINFO_W) ? LEAF_WRITE : 0;
+	leaf |= m->exec && (entry->rights & SECINFO_X) ? 0 : LEAF_NO_EXEC;
+	return leaf | m->page;
 }
 
 /* Nothing above any leaf changed since it was walked through: else what is known is worth nothing. */
 static void uppers_check(struct space *s)
 {
-	bool same = true;
-
-	for (unsigned int i = 0; i < s->upper_count && same; i++)
-		same = __atomic_load_n(s->uppers[i].entry, __ATOMIC_RELAXED) == s->uppers[i].value;
-	if (same)
+	if (!watched_difference(s->uppers, s->upper_count))
 		return;
 	s->upper_count = 0;
 	for (unsigned int i = 0; i < s->count; i++)
-		record_at(s, i)->linux_leaf = NULL;
+		record_at(s, i)->linux_leaf.entry = NULL;
 }
 
 static bool record_holds(const struct record *r)
 {
-	return r->linux_leaf && *r->leaf == r->leaf_value &&
-	       __atomic_load_n(r->linux_leaf, __ATOMIC_RELAXED) == r->linux_value;
+	return r->linux_leaf.entry && (*r->leaf & LEAF_HELD) &&
+	       !watched_difference(&r->linux_leaf, 1);
 }
 
-/* False: the mapping is gone. */
+/* By another walk. False: the mapping is gone. */
 static bool record_renew(struct space *s, struct record *r)
 {
-	uint64_t leaf = *r->leaf;
+	uint64_t leaf = *r->leaf & ~LEAF_HELD;
 	struct linux_mapping m;
+	unsigned int rights;
 
-	if (!(leaf & LEAF_PRESENT) || !leaf_holds(s, r->linear, leaf, &m)) {
+	if (!linux_mapping(s->cr3, s->levels, r->linear, &m) ||
+	    leaf != leaf_for(s, r->linear, &m, &rights)) {
 		entry_write(r->leaf, 0);
 		return false;
 	}
-	record_learn(s, r, leaf, &m);
+	/* No room, or an entry reads otherwise than it did for another leaf: the next entry asks anew. */
+	r->linux_leaf.entry = NULL;
+	for (unsigned int i = 0; i + 1 < m.count; i++) {
+		if (!watched_add(s->uppers, &s->upper_count, UPPERS, &m.path[i]))
+			return true;
+	}
+	r->linux_leaf = m.path[m.count - 1];
+	entry_write(r->leaf, leaf | LEAF_HELD);
 	return true;
 }
 
@@ -344,9 +334,7 @@ static bool space_same(const struct space *s)
 	uint64_t difference = s->changed;
 	unsigned int left = s->count;
 
-	for (const struct upper *u = s->uppers, *end = u + s->upper_count; u < end; u++)
-		difference |= __atomic_load_n(u->entry, __ATOMIC_RELAXED) ^ u->value;
-	if (difference)
+	if (difference | watched_difference(s->uppers, s->upper_count))
 		return false;
 	for (unsigned int page = 0; left; page++) {
 		const struct record *r = s->records[page];
@@ -354,8 +342,7 @@ static bool space_same(const struct space *s)
 
 		left -= here;
 		for (const struct record *end = r + here; r < end; r++)
-			difference |= __atomic_load_n(r->linux_leaf, __ATOMIC_RELAXED) ^
-				      r->linux_value;
+			difference |= watched_difference(&r->linux_leaf, 1);
 	}
 	return !difference;
 }
@@ -363,41 +350,40 @@ static bool space_same(const struct space *s)
 /* What an entry does instead of forgetting everything. */
 static __attribute__((noinline)) void space_renew(struct space *s)
 {
-	unsigned int kept = 0, end;
+	unsigned int kept = 0;
 
 	s->changed = false;
 	uppers_check(s);
-	for (unsigned int first = 0; first < s->count; first = end) {
-		struct record *r = s->records[first / RECORDS_A_PAGE];
+	for (unsigned int i = 0; i < s->count; i++) {
+		struct record *r = record_at(s, i);
 
-		end = MIN(first + (unsigned int)RECORDS_A_PAGE, s->count);
-		for (unsigned int i = first; i < end; i++, r++) {
-			if (!record_holds(r) && !record_renew(s, r))
-				continue;
-			s->changed |= !r->linux_leaf;
-			if (kept != i)
-				*record_at(s, kept) = *r;
-			kept++;
-		}
+		if (!record_holds(r) && !record_renew(s, r))
+			continue;
+		s->changed |= !r->linux_leaf.entry;
+		if (kept != i)
+			*record_at(s, kept) = *r;
+		kept++;
 	}
 	s->count = kept;
 }
 
-int space_map(struct space *s, uint64_t linear, uint64_t leaf, unsigned int npt_rights)
+int space_map(struct space *s, uint64_t linear, uint32_t access, const struct linux_mapping *m)
 {
-	uint64_t page = leaf & LEAF_ADDRESS, *at;
-	int err;
+	unsigned int rights;
+	uint64_t leaf = leaf_for(s, linear, m, &rights), page = leaf & LEAF_ADDRESS, *at;
 
-	linear &= ~(PAGE_SIZE - 1);
-	if ((npt_lookup(s->enclave->npt, page) & npt_rights) != npt_rights) {
-		err = map_nested(s->enclave, page, npt_rights);
+	if (!leaf || ((access & PF_WRITE) && !(leaf & LEAF_WRITE)) ||
+	    ((access & PF_FETCH) && (leaf & LEAF_NO_EXEC)))
+		return -EACCES;
+	if ((npt_lookup(s->enclave->npt, page) & rights) != rights) {
+		int err = map_nested(s->enclave, page, rights);
+
 		if (err)
 			return err;
 		if (owner_of(page) == OWNER_LINUX)
 			s->enclave->borrowed++;
 	}
-	at = leaf_at(s, linear, true);
-	if (!at && s->tables >= TABLES_MAX && s->running == 1) {
+	if (s->tables + s->levels > TABLES_MAX && s->running == 1) {
 		/*
 		 * Too wide a region for the tables at hand: this processor is the only one, and not
 		 * walking them now.
@@ -410,16 +396,11 @@ int space_map(struct space *s, uint64_t linear, uint64_t leaf, unsigned int npt_
 			s->root[i] = 0;
 		}
 		s->tables = 1;
-		at = leaf_at(s, linear, true);
 	}
-	if (!at)
+	at = leaf_at(s, linear, true);
+	if (!at || (!(*at & LEAF_LISTED) && record_add(s, PAGE_DOWN(linear), at)))
 		return -ENOMEM;
-	if (!(*at & LEAF_LISTED)) {
-		err = record_add(s, linear, at);
-		if (err)
-			return err;
-	}
-	entry_write(at, leaf | LEAF_LISTED | LEAF_ACCESSED | LEAF_DIRTY);
+	entry_write(at, leaf);
 	s->changed = true;
 	return 0;
 }
@@ -433,35 +414,7 @@ uint64_t space_leaf(const struct space *s, uint64_t linear)
 {
 	const uint64_t *at = space_leaf_place(s, linear);
 
-	return at && (*at & LEAF_PRESENT) ? *at & ~LEAF_LISTED : 0;
-}
-
-uint64_t space_root(const struct space *s)
-{
-	return s->root_physical;
-}
-
-uint64_t space_npt_root(const struct space *s)
-{
-	return s->enclave->npt_root;
-}
-
-struct npt *space_npt(const struct space *s)
-{
-	return s->enclave->npt;
-}
-
-uint64_t space_abort_page(struct space *s)
-{
-	uint64_t *words;
-
-	if (!abort_page) {
-		abort_page = page_new(s->enclave);
-		words = abort_page;
-		for (unsigned int i = 0; words && i < PAGE_SIZE / sizeof(*words); i++)
-			words[i] = ~0ULL;
-	}
-	return abort_page ? pool_physical(abort_page) : 0;
+	return at && (*at & LEAF_PRESENT) ? *at & ~(LEAF_LISTED | LEAF_HELD) : 0;
 }
 
 /* --- Slots --- */
@@ -471,14 +424,20 @@ static __attribute__((noinline)) struct enclave *enclave_new(struct secs *secs,
 {
 	struct enclave *slot = NULL;
 
-	while (!slot) {
+	if (!abort_page) {
+		abort_page = page_new(NULL);
+		if (!abort_page)
+			return NULL;
+		memset(abort_page, 0xff, PAGE_SIZE);
+	}
+	do {
 		for (unsigned int i = 0; i < ENCLAVES && !slot; i++) {
 			if (!enclaves[i].secs)
 				slot = &enclaves[i];
 		}
-		if (!slot && !reclaim(NULL))
-			return NULL;
-	}
+	} while (!slot && reclaim(NULL));
+	if (!slot)
+		return NULL;
 	do {
 		slot->npt = npt_new();
 	} while (!slot->npt && reclaim(NULL));
@@ -509,25 +468,25 @@ static __attribute__((noinline)) struct space *space_new(struct enclave *e, uint
 {
 	struct space *s = NULL;
 
-	while (!s) {
+	do {
 		for (unsigned int i = 0; i < SPACES && !s; i++) {
 			if (!spaces[i].enclave)
 				s = &spaces[i];
 		}
-		if (!s && !reclaim(e))
-			return NULL;
-	}
+	} while (!s && reclaim(e));
+	if (!s)
+		return NULL;
 	s->enclave = e;
 	s->cr3 = cr3;
 	s->levels = levels;
 	s->running = 1; /* not to be reclaimed for its own tables */
 	s->root = table_new(s);
-	s->root_physical = s->root ? pool_physical(s->root) : 0;
 	s->running = 0;
 	if (!s->root) {
-		memset(s, 0, sizeof(*s));
+		space_free(s);
 		return NULL;
 	}
+	s->root_physical = pool_physical(s->root);
 	return s;
 }
 
@@ -537,14 +496,13 @@ static bool is_space(const struct space *s, const struct enclave *e, uint64_t cr
 	return s && s->enclave == e && s->cr3 == cr3 && s->levels == levels;
 }
 
-struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr3,
-			  unsigned int levels)
+int space_enter(struct enclave_entry *entry, uint64_t cr3, unsigned int levels)
 {
-	struct enclave *e = enclave_of(secs, secs_physical);
+	struct enclave *e = enclave_of(entry->secs, entry->secs_physical);
 	struct space *s = NULL;
 
 	if (!e)
-		return NULL;
+		return -ENOMEM;
 	cr3 &= LEAF_ADDRESS;
 	if (is_space(e->last, e, cr3, levels))
 		s = e->last;
@@ -557,12 +515,15 @@ struct space *space_enter(struct secs *secs, uint64_t secs_physical, uint64_t cr
 	if (!s)
 		s = space_new(e, cr3, levels);
 	if (!s)
-		return NULL;
+		return -ENOMEM;
 	e->last = s;
 	s->running++;
 	e->running++;
 	s->used = e->used = ++now;
-	return s;
+	entry->space = s;
+	entry->cr3 = s->root_physical;
+	entry->npt_root = e->npt_root;
+	return 0;
 }
 
 void space_leave(struct space *s)

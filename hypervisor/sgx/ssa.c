@@ -23,63 +23,34 @@ struct xsave_header {
 };
 _Static_assert(sizeof(struct xsave_header) == 64, "XSAVE header");
 
-/*
- * One page of the frame: *ret_page is where it lies. Checks as EENTER's: Linux's tables, then the
- * EPCM.
- */
-static int ssa_page(struct vcpu *v, uint64_t cr3, uint64_t secs_physical, uint64_t linear,
-		    uint8_t **ret_page)
+/* One page of the frame: *ret_page is where it lies. Checks as EENTER's: Linux's tables, then the EPCM. */
+static int ssa_page(struct vcpu *v, uint64_t secs_physical, uint64_t linear, void **ret_page)
 {
+	const uint32_t access = ACCESS_WRITE | ACCESS_USER;
 	struct epcm_entry *entry;
-	uint64_t address;
-	uint32_t error;
 
-	if (!is_canonical(linear))
-		return fault_gp(v);
-	if (guest_walk(v, cr3, linear, ACCESS_WRITE | ACCESS_USER, &address, &error)) {
-		vcpu_inject_page_fault(v, linear, error);
+	if (operand_epc(v, linear, PAGE_SIZE, access, &entry))
 		return -EFAULT;
-	}
-	entry = epcm_of(address);
-	if (!entry || !epcm_allows(entry, secs_physical, linear, SECINFO_R | SECINFO_W))
-		return fault_own(v, linear, ACCESS_WRITE);
+	if (!epcm_allows(entry, secs_physical, linear, SECINFO_R | SECINFO_W))
+		return fault_epcm(v, linear, access);
 	*ret_page = epc_page(entry);
 	return 0;
 }
 
-void ssa_frame_at(const struct epcm_entry *entry, struct ssa_frame *ret_frame)
+int ssa_locate(struct vcpu *v, const struct enclave_entry *e, uint64_t linear,
+	       struct ssa_frame *ret_frame)
 {
-	uint8_t *page = epc_page(entry);
-
-	ret_frame->xsave[0] = page;
-	ret_frame->gpr = (struct gprsgx *)(void *)(page + PAGE_SIZE - sizeof(struct gprsgx));
-}
-
-struct epcm_entry *ssa_entry(const struct ssa_frame *frame)
-{
-	return epcm_entry_of(frame->xsave[0]);
-}
-
-int ssa_locate(struct vcpu *v, uint64_t cr3, const struct secs *secs, uint64_t secs_physical,
-	       const struct tcs *tcs, uint32_t index, struct ssa_frame *ret_frame)
-{
-	uint64_t frame_size = (uint64_t)secs->ssa_frame_size << PAGE_SHIFT;
-	uint64_t frame = secs->base + tcs->ossa + frame_size * index;
-	uint32_t size = xsave_size(secs->attributes.xfrm);
-	struct ssa_frame found = { .gpr = NULL };
-	uint8_t *last;
+	uint64_t last = linear + ((uint64_t)e->secs->ssa_frame_size - 1) * PAGE_SIZE;
+	void *first_page, *last_page;
 
 	/* ECREATE gives out no XFRM whose area is larger (sgx_xfrm_allowed). */
-	assert(size <= SSA_XSAVE_PAGES * PAGE_SIZE);
-	for (unsigned int i = 0; i * PAGE_SIZE < size; i++)
-		if (ssa_page(v, cr3, secs_physical, frame + i * PAGE_SIZE, &found.xsave[i]))
-			return -EFAULT;
-	last = found.xsave[0];
-	if (frame_size != PAGE_SIZE &&
-	    ssa_page(v, cr3, secs_physical, frame + frame_size - PAGE_SIZE, &last))
+	assert(xsave_size(e->secs->attributes.xfrm) <= PAGE_SIZE);
+	if (ssa_page(v, e->secs_physical, linear, &first_page))
 		return -EFAULT;
-	found.gpr = (struct gprsgx *)(void *)(last + PAGE_SIZE - sizeof(struct gprsgx));
-	*ret_frame = found;
+	last_page = first_page;
+	if (last != linear && ssa_page(v, e->secs_physical, last, &last_page))
+		return -EFAULT;
+	*ret_frame = ssa_frame_at(first_page, last_page);
 	return 0;
 }
 
@@ -94,18 +65,15 @@ static void copy_words(void *to, const void *from, size_t size)
 
 void ssa_save(const struct ssa_frame *frame, uint64_t xfrm)
 {
-	struct xsave_header *header =
-		(struct xsave_header *)(void *)(frame->xsave[0] + XSAVE_HEADER);
+	struct xsave_header *header = (struct xsave_header *)(void *)(frame->xsave + XSAVE_HEADER);
 
 	/*
 	 * Of the header XSAVE writes XSTATE_BV alone, and only the bits of components it saves
 	 * (SDM 1, 13.7). What another thread of the enclave writes there meanwhile harms nobody
 	 * else: ssa_fetch judges anew.
 	 */
-	header->xstate_bv = header->xcomp_bv = 0;
-	for (unsigned int i = 0; i < ARRAY_SIZE(header->reserved); i++)
-		header->reserved[i] = 0;
-	arch_xsave(frame->xsave[0], xfrm);
+	memset(header, 0, sizeof(*header));
+	arch_xsave(frame->xsave, xfrm);
 }
 
 void ssa_wipe(uint64_t xfrm, uint8_t *scratch)
@@ -135,7 +103,7 @@ int ssa_fetch(const struct ssa_frame *frame, uint64_t xfrm, uint8_t *scratch)
 	struct xsave_header *header = (struct xsave_header *)(void *)(scratch + XSAVE_HEADER);
 	uint32_t size = xsave_size(xfrm), mask = mxcsr_mask(scratch), mxcsr;
 
-	copy_words(scratch, frame->xsave[0], size);
+	copy_words(scratch, frame->xsave, size);
 	memcpy(&mxcsr, scratch + XSAVE_MXCSR, sizeof(mxcsr));
 	/* XRSTOR's #GP conditions, standard form (SDM 2D, XRSTOR). */
 	if ((header->xstate_bv & ~xfrm) || header->xcomp_bv || header->reserved[0] ||

@@ -20,6 +20,8 @@ size_t pool_left(void);
 const char *epcm_check(void); /* which invariant of epcm.c is broken */
 /* Of sgx/space.c: a page that is neither its enclave's by the EPCM nor Linux's, or rights too wide. */
 const char *space_check(void);
+struct space;
+struct npt *space_npt(const struct space *space);
 /* All enclaves and processors are forgotten, as after boot. */
 void space_reset(void);
 void enter_reset(void);

@@ -49,6 +49,11 @@ static const char *table_check(const struct space *s, uint64_t *table, unsigned 
 	return wrong;
 }
 
+struct npt *space_npt(const struct space *s)
+{
+	return s->enclave->npt;
+}
+
 const char *space_check(void)
 {
 	for (unsigned int i = 0; i < SPACES; i++) {

@@ -458,7 +458,7 @@ static void test_edeccssa(void)
 	ROW_THEN("done", OK, , {
 		EXPECT(tcs_of(P_TCS)->cssa == 0 && r->v->enclave->frame.gpr == gpr_of(P_SSA));
 		sgx_aex(r->v, 0, 0, 0, false);
-		EXPECT(tcs_of(P_TCS)->cssa == 1 && gpr_of(P_SSA)->rax == ENCLU_EDECCSSA);
+		EXPECT(tcs_of(P_TCS)->cssa == 1 && gpr_of(P_SSA)->gpr[REG_RAX] == ENCLU_EDECCSSA);
 	});
 	/* The exit then goes to frame 1, so the rows' check of frame 0 does not apply. */
 	if (!rows_table) {
@@ -466,7 +466,7 @@ static void test_edeccssa(void)
 		machine_unmap(AT(P_SSA));
 		run.outcome = enclu(run.v, run.leaf, 0, 0, 0);
 		EXPECT(run.outcome.vector == VECTOR_PF && tcs_of(P_TCS)->cssa == 2 &&
-		       gpr_of(P_SSA2)->rax == ENCLU_EDECCSSA);
+		       gpr_of(P_SSA2)->gpr[REG_RAX] == ENCLU_EDECCSSA);
 		prepare();
 		encls(ENCLS_EBLOCK, 0, epc(P_SSA), 0);
 		run.outcome = enclu(run.v, run.leaf, 0, 0, 0);

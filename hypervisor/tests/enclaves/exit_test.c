@@ -80,7 +80,7 @@ static void test_interrupt(void)
 	     v->regs.xcr0 == 7);
 	NEED(gpr_of(P_SSA)->rip == AT(P_CODE) + 0x123 && gpr_of(P_SSA)->rflags == 0x10cd7 &&
 	     gpr_of(P_SSA)->exit_info == 0);
-	NEED(gpr_of(P_SSA)->rax == 0x100 && gpr_of(P_SSA)->r15 == 0x10f &&
+	NEED(gpr_of(P_SSA)->gpr[REG_RAX] == 0x100 && gpr_of(P_SSA)->gpr[15] == 0x10f &&
 	     gpr_of(P_SSA)->fs_base == 0x777000);
 	/*
 	 * Nothing of the enclave's vector registers is left, and the saved area is one that XRSTOR
@@ -204,7 +204,7 @@ static void test_exit_without_ssa(void)
 	machine_unmap(AT(P_TCS));
 	v->regs.gpr[REG_RAX] = 0x5ec4e7;
 	sgx_aex(v, 0, 0, 0, false);
-	NEED(gpr_of(P_SSA)->rax == 0x5ec4e7 && is_zero(physical(page), PAGE_SIZE));
+	NEED(gpr_of(P_SSA)->gpr[REG_RAX] == 0x5ec4e7 && is_zero(physical(page), PAGE_SIZE));
 }
 
 /* Exception handlers: an exit, then an entry to the second frame, out, and back into the first. */
@@ -294,7 +294,7 @@ static void test_edeccssa(void)
 	     tcs_of(P_TCS)->cssa == 1);
 	NEED(enclu(v, ENCLU_EDECCSSA, 0, 0, 0).vector < 0);
 	NEED(tcs_of(P_TCS)->cssa == 0 && v->enclave->frame.gpr == gpr_of(P_SSA) &&
-	     gpr_of(P_SSA)->r8 == 88);
+	     gpr_of(P_SSA)->gpr[REG_R8] == 88);
 	NEED(enclu(v, ENCLU_EEXIT, 0x403000, 0, 0).vector < 0);
 }
 

@@ -22,12 +22,12 @@ struct world {
 	struct options o;
 	struct keyrequest q;
 	uint64_t isv_prod_id, isv_svn; /* over what EINIT put there, if not 0 */
-	uint8_t family, ext, owner_epoch, secret, mrenclave, mrsigner;
+	uint8_t family, ext, secret, mrenclave, mrsigner;
 };
 
 static void start(const struct world *w)
 {
-	uint8_t secret[32] = "a secret that no one else knows", epoch[16] = { w->owner_epoch };
+	uint8_t secret[32] = "a secret that no one else knows";
 	struct secs *secs;
 
 	run_start(&w->o);
@@ -42,7 +42,6 @@ static void start(const struct world *w)
 	secs->mrsigner[3] ^= w->mrsigner;
 	secret[31] ^= w->secret;
 	sgx_set_root_secret(secret);
-	sgx_set_owner_epoch(epoch);
 	run_enter(run.v, P_TCS);
 }
 
@@ -102,7 +101,6 @@ static const struct {
 	{ "CONFIGSVN of the enclave", R },
 	{ "DEBUG of the enclave", E | P | S | R | L },
 	{ "MISCSELECT of the enclave, bit not in the mask", R },
-	{ "OWNEREPOCH", E | R | L },
 	{ "root secret", E | P | S | R | L },
 };
 
@@ -134,8 +132,7 @@ static void change(struct world *w, unsigned int i)
 	case 22: w->o.config_svn = 6; break;
 	case 23: w->o.flags |= ATTRIBUTE_DEBUG; break;
 	case 24: w->o.misc = 0; break;
-	case 25: w->owner_epoch = 1; break;
-	case 26: w->secret = 1; break;
+	case 25: w->secret = 1; break;
 	default: break;
 	}
 	/* clang-format on */

@@ -374,7 +374,7 @@ static const char *exit_check(const struct outcome *o, uint64_t rip, unsigned in
 		return "not an exit's registers";
 	if (g->gpr[REG_RSP] != USER_STACK || g->gpr[REG_RBP] != USER_STACK + 0x100)
 		return "not Linux's stack";
-	if (saved->rip != rip || saved->rax != run.leaf)
+	if (saved->rip != rip || saved->gpr[REG_RAX] != run.leaf)
 		return "not the instruction in the SSA";
 	if (o->vector == VECTOR_PF && (o->address & (PAGE_SIZE - 1)))
 		return "the whole address of a page fault";

@@ -1,7 +1,7 @@
 # Hosted tests of the ENCLS leaves on the machine of arrays. $(call hv_leaves,NAME): NAME_test.c here, with all of sgx/ that needs no hardware.
 hv_machine := $(addprefix hypervisor/tests/machine/,machine.c real.c)
 hv_memory  := $(call hv_checked,$(filter-out %_test.c %_fuzz.c,$(wildcard hypervisor/mem/*.c))) hypervisor/core/guest_memory.c
-hv_encls   := $(addprefix hypervisor/sgx/,encls.c build.c einit.c measure.c modify.c msr_cpuid.c paging.c sigstruct.c) \
+hv_encls   := $(addprefix hypervisor/sgx/,encls.c build.c einit.c measure.c modify.c msr_cpuid.c paging.c) \
               hypervisor/tests/checks/epcm.c hypervisor/crypto/crypto.c lib/base/string.c
 hv_scene   := $(addprefix hypervisor/tests/leaves/,scene.c sign.c stubs.c)
 define hv_leaves_

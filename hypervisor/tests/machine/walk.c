@@ -4,6 +4,7 @@
  * mem/): four level tables without SMAP and keys, all RAM outside the EPC is Linux's. Nothing for enclaves that run.
  */
 #include "hypervisor/mem/owner.h"
+#include "hypervisor/sgx/epcm.h"
 #include "hypervisor/tests/machine/machine.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 
 enum owner owner_of(uint64_t address)
 {
-	return sgx_in_epc(address) ? OWNER_EPC : OWNER_LINUX;
+	return epcm_of(address) ? OWNER_EPC : OWNER_LINUX;
 }
 
 int guest_walk(struct vcpu *v, uint64_t cr3, uint64_t linear, uint32_t access,
