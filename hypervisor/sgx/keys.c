@@ -190,87 +190,65 @@ int sgx_signer_check(const uint8_t bytes[REPORT_SGX_SIZE], bool *ret_debug)
 	return same ? 0 : -EBADMSG;
 }
 
-/* What of the key table (SDM 3D, 40.4, EGETKEY) applies to a key name. */
-enum {
-	ROW_SVN = 1 << 1,    /* CPUSVN and ISVSVN of the request */
-	ROW_SIGNER = 1 << 2, /* always MRSIGNER */
-	ROW_POLICY = 1 << 3, /* KEYPOLICY is an input, and says which identities are */
-	ROW_ENCLAVE_BY_POLICY = 1 << 4,
-	ROW_PROD_ID = 1 << 5,
-	ROW_MASKS = 1 << 6, /* the masks are inputs themselves */
-	ROW_KEY_ID = 1 << 7,
-	ROW_SEAL = 1 << 8,
-};
-static const struct {
-	uint64_t attribute; /* the enclave must have it */
-	unsigned int row;
+/* The key table (SDM 3D, 40.4, EGETKEY): what a key depends on by its name. REPORT's is key_report. */
+static const struct key_row {
+	uint64_t attribute;	 /* the enclave must have it */
+	uint16_t policy, always; /* of KEYPOLICY: what the request chooses, and what is so anyway */
+	bool masks;		 /* the masks are inputs themselves */
+	bool key_id, seal;	 /* KEYID of the request, seal fuses */
 } key_table[] = {
-	[KEY_EINITTOKEN] = { ATTRIBUTE_EINITTOKENKEY,
-			     ROW_SVN | ROW_SIGNER | ROW_PROD_ID | ROW_KEY_ID | ROW_SEAL },
-	[KEY_PROVISION] = { ATTRIBUTE_PROVISIONKEY,
-			    ROW_SVN | ROW_SIGNER | ROW_PROD_ID | ROW_MASKS },
-	[KEY_PROVISION_SEAL] = { ATTRIBUTE_PROVISIONKEY,
-				 ROW_SVN | ROW_SIGNER | ROW_POLICY | ROW_MASKS | ROW_SEAL },
-	[KEY_REPORT] = { 0, 0 },
-	[KEY_SEAL] = { 0, ROW_SVN | ROW_POLICY | ROW_ENCLAVE_BY_POLICY | ROW_MASKS | ROW_KEY_ID |
-				  ROW_SEAL },
+	[KEY_EINITTOKEN] = { ATTRIBUTE_EINITTOKENKEY, 0, KEYPOLICY_MRSIGNER, false, true, true },
+	[KEY_PROVISION] = { ATTRIBUTE_PROVISIONKEY, 0, KEYPOLICY_MRSIGNER, true, false, false },
+	[KEY_PROVISION_SEAL] = { ATTRIBUTE_PROVISIONKEY, 0xffff & ~KEYPOLICY_MRENCLAVE,
+				 KEYPOLICY_MRSIGNER, true, false, true },
+	[KEY_REPORT] = { 0, 0, 0, false, false, true },
+	[KEY_SEAL] = { 0, 0xffff, 0, true, true, true },
 };
-
-/* Identities that KEYPOLICY chooses. */
-static void depend_on_policy(struct key_dependencies *d, const struct secs *secs,
-			     const struct keyrequest *q, unsigned int row)
-{
-	d->key_policy = q->key_policy;
-	if ((row & ROW_ENCLAVE_BY_POLICY) && (q->key_policy & KEYPOLICY_MRENCLAVE))
-		memcpy(d->mrenclave, secs->mrenclave, sizeof(d->mrenclave));
-	if (q->key_policy & KEYPOLICY_MRSIGNER)
-		memcpy(d->mrsigner, secs->mrsigner, sizeof(d->mrsigner));
-	if (!(q->key_policy & KEYPOLICY_NOISVPRODID))
-		d->isv_prod_id = secs->isv_prod_id;
-	if (q->key_policy & KEYPOLICY_ISVFAMILYID)
-		memcpy(d->isv_family_id, secs->isv_family_id, sizeof(d->isv_family_id));
-	if (q->key_policy & KEYPOLICY_ISVEXTPRODID)
-		memcpy(d->isv_ext_prod_id, secs->isv_ext_prod_id, sizeof(d->isv_ext_prod_id));
-	if (q->key_policy & KEYPOLICY_CONFIGID) {
-		memcpy(d->config_id, secs->config_id, sizeof(d->config_id));
-		d->config_svn = q->config_svn;
-	}
-}
 
 static void depend_on(struct key_dependencies *d, const struct secs *secs,
-		      const struct keyrequest *q, unsigned int row)
+		      const struct keyrequest *q, uint16_t policy)
 {
+	const struct key_row *row = &key_table[q->key_name];
 	/* INIT and DEBUG always count: a debug enclave never gets another's key. */
 	uint64_t flags_mask = q->attribute_mask.flags | ATTRIBUTE_INIT | ATTRIBUTE_DEBUG;
 
 	memset(d, 0, sizeof(*d));
 	d->key_name = q->key_name;
+	d->key_policy = row->policy ? q->key_policy : 0;
 	d->isv_svn = q->isv_svn;
 	memcpy(d->cpu_svn, q->cpu_svn, sizeof(d->cpu_svn));
 	d->attributes.flags = flags_mask & secs->attributes.flags;
 	d->attributes.xfrm = q->attribute_mask.xfrm & secs->attributes.xfrm;
 	d->miscselect = q->misc_mask & secs->miscselect;
 	d->cet_attributes = q->cet_attributes_mask & secs->cet_attributes;
-	if (row & ROW_MASKS) {
+	if (row->masks) {
 		d->attribute_mask = q->attribute_mask;
 		d->misc_mask = ~q->misc_mask;
 		d->cet_attributes_mask = q->cet_attributes_mask;
 	}
-	if (row & ROW_POLICY)
-		depend_on_policy(d, secs, q, row);
-	if (row & ROW_SIGNER)
-		memcpy(d->mrsigner, secs->mrsigner, sizeof(d->mrsigner));
-	if (row & ROW_PROD_ID)
-		d->isv_prod_id = secs->isv_prod_id;
-	if (row & ROW_KEY_ID)
+	if (row->key_id)
 		memcpy(d->key_id, q->key_id, sizeof(d->key_id));
+	if (policy & KEYPOLICY_MRENCLAVE)
+		memcpy(d->mrenclave, secs->mrenclave, sizeof(d->mrenclave));
+	if (policy & KEYPOLICY_MRSIGNER)
+		memcpy(d->mrsigner, secs->mrsigner, sizeof(d->mrsigner));
+	if (!(policy & KEYPOLICY_NOISVPRODID))
+		d->isv_prod_id = secs->isv_prod_id;
+	if (policy & KEYPOLICY_ISVFAMILYID)
+		memcpy(d->isv_family_id, secs->isv_family_id, sizeof(d->isv_family_id));
+	if (policy & KEYPOLICY_ISVEXTPRODID)
+		memcpy(d->isv_ext_prod_id, secs->isv_ext_prod_id, sizeof(d->isv_ext_prod_id));
+	if (policy & KEYPOLICY_CONFIGID) {
+		memcpy(d->config_id, secs->config_id, sizeof(d->config_id));
+		d->config_svn = q->config_svn;
+	}
 }
 
 /* The code, or SGX_OK and the key. */
 static int key_make(const struct secs *secs, const struct keyrequest *q, uint8_t ret_key[16])
 {
 	struct key_dependencies d;
-	unsigned int row;
+	uint16_t policy;
 
 	if (q->key_name >= ARRAY_SIZE(key_table))
 		return SGX_INVALID_KEYNAME;
@@ -287,18 +265,18 @@ static int key_make(const struct secs *secs, const struct keyrequest *q, uint8_t
 		key_report(&self, q->key_id, ret_key);
 		return SGX_OK;
 	}
-	row = key_table[q->key_name].row;
+	policy = (uint16_t)((q->key_policy & key_table[q->key_name].policy) |
+			    key_table[q->key_name].always);
 	if (key_table[q->key_name].attribute & ~secs->attributes.flags)
 		return SGX_INVALID_ATTRIBUTE;
 	if (!cpu_svn_ok(q->cpu_svn))
 		return SGX_INVALID_CPUSVN;
 	if (q->isv_svn > secs->isv_svn)
 		return SGX_INVALID_ISVSVN;
-	if ((row & ROW_POLICY) && (q->key_policy & KEYPOLICY_CONFIGID) &&
-	    q->config_svn > secs->config_svn)
+	if ((policy & KEYPOLICY_CONFIGID) && q->config_svn > secs->config_svn)
 		return SGX_INVALID_ISVSVN;
-	depend_on(&d, secs, q, row);
-	derive(&d, row & ROW_SEAL, ret_key);
+	depend_on(&d, secs, q, policy);
+	derive(&d, key_table[q->key_name].seal, ret_key);
 	return SGX_OK;
 }
 
