@@ -109,53 +109,33 @@ void sgx_nested_fault(struct vcpu *v)
 	epc_unlock();
 }
 
-static inline bool code_known(const struct enclave_entry *e, uint64_t linear)
-{
-	const struct code_page *c = &e->code;
-
-	return c->space == e->space && c->tables_freed == space_tables_freed &&
-	       c->linear == PAGE_DOWN(linear) && *c->leaf == c->leaf_value;
-}
-
 /* False: no code of the enclave's is mapped there. */
 static __attribute__((noinline)) bool code_learn(struct enclave_entry *e, uint64_t linear)
 {
-	const uint64_t *leaf = space_leaf_place(e->space, linear);
-	const struct epcm_entry *entry;
+	uint64_t leaf = space_leaf(e->space, linear);
+	const struct epcm_entry *entry = epcm_of(leaf & LEAF_ADDRESS);
 
-	if (!leaf || (*leaf & (LEAF_PRESENT | LEAF_NO_EXEC)) != LEAF_PRESENT)
+	if (!entry || (leaf & LEAF_NO_EXEC))
 		return false;
-	entry = epcm_of(*leaf & LEAF_ADDRESS);
-	if (!entry)
-		return false;
-	e->code = (struct code_page){ e->space, PAGE_DOWN(linear), *leaf, space_tables_freed,
-				      leaf,	epc_page(entry) };
+	e->code = (struct code_page){ e->space, epc_page(entry), PAGE_DOWN(linear), space_changes };
 	return true;
 }
 
 size_t sgx_read_code(struct vcpu *v, uint64_t linear, uint8_t *to, size_t size)
 {
 	struct enclave_entry *e = v->enclave;
+	const struct code_page *c = &e->code;
 	uint64_t offset = linear % PAGE_SIZE;
 
 	size = MIN(size, PAGE_SIZE - offset);
 	epc_lock();
-	if (!code_known(e, linear) && !code_learn(e, linear))
+	if ((c->space != e->space || c->changes != space_changes || c->linear != linear - offset) &&
+	    !code_learn(e, linear))
 		size = 0;
 	else if (size == FETCH_MAX)
-		__builtin_memcpy(to, e->code.memory + offset, FETCH_MAX);
+		__builtin_memcpy(to, c->memory + offset, FETCH_MAX);
 	else
-		memcpy(to, e->code.memory + offset, size);
+		memcpy(to, c->memory + offset, size);
 	epc_unlock();
 	return size;
-}
-
-uint64_t sgx_enclave_cr3(const struct vcpu *v)
-{
-	return v->enclave->cr3;
-}
-
-uint64_t sgx_enclave_npt(const struct vcpu *v)
-{
-	return v->enclave->npt_root;
 }

@@ -65,8 +65,7 @@ void sgx_aex(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t address, b
 		x->reserved = 0;
 	}
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(r->gpr); i++)
-		r->gpr[i] = 0;
+	memset(r->gpr, 0, sizeof(r->gpr));
 	r->rip = e->tcs->aep;
 	r->gpr[REG_RAX] = ENCLU_ERESUME;
 	r->gpr[REG_RBX] = e->tcs_linear;

@@ -10,11 +10,6 @@
 
 #include <linux/errno.h>
 
-static bool is_initialised(const struct epcm_entry *page)
-{
-	return epcm_secs(page)->attributes.flags & ATTRIBUTE_INIT;
-}
-
 int leaf_emodpr(struct vcpu *v, const struct encls_operands *o)
 {
 	struct epcm_entry *target = o->page;
@@ -30,7 +25,7 @@ int leaf_emodpr(struct vcpu *v, const struct encls_operands *o)
 		return SGX_PAGE_NOT_MODIFIABLE;
 	if (target->type != PT_REG)
 		return fault_epcm(v, o->rcx, 0);
-	if (!is_initialised(target))
+	if (!(epcm_secs(target)->attributes.flags & ATTRIBUTE_INIT))
 		return fault_gp(v);
 	target->pr = true;
 	target->rights &= (uint8_t)(secinfo.flags & SECINFO_RWX);
@@ -55,7 +50,7 @@ int leaf_emodt(struct vcpu *v, const struct encls_operands *o)
 		return fault_epcm(v, o->rcx, 0);
 	if (target->pending || target->modified)
 		return SGX_PAGE_NOT_MODIFIABLE;
-	if (!is_initialised(target))
+	if (!(epcm_secs(target)->attributes.flags & ATTRIBUTE_INIT))
 		return fault_gp(v);
 	target->pr = false;
 	target->modified = true;

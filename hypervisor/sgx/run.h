@@ -61,12 +61,11 @@ struct ssa_frame {
 
 struct space;
 struct linux_mapping;
-/* Code of the enclave that was read last: good while our own leaf entry says the same. */
+/* Code of the enclave that was read last: good while no entry of any space changed. */
 struct code_page {
 	const struct space *space; /* NULL: none */
-	uint64_t linear, leaf_value, tables_freed;
-	const uint64_t *leaf;
 	const uint8_t *memory;
+	uint64_t linear, changes; /* space_changes */
 };
 /*
  * An entry of Linux's tables, and what it said. While all of those that led somewhere say the same, walking again would
@@ -112,7 +111,7 @@ struct enclave_entry {
 	uint64_t linux_cr3, linux_fs_base, linux_gs_base, linux_xcr0, linux_dr7;
 	uint64_t linux_trap; /* RFLAGS.TF at entry, if opted out of debugging */
 	bool debug_opt_in;
-	uint64_t cr3, npt_root; /* what it runs on: space_root and that of its nested tables */
+	uint64_t cr3, npt_root; /* what arch runs it on: its own tables instead of Linux's */
 	uint8_t *xsave;		/* a page: copies of XSAVE areas on their way */
 };
 /* Linux's state comes back, except what EEXIT and AEX do differently: RIP and general registers. */
@@ -154,10 +153,9 @@ void space_leave(struct space *space);
 must_check int space_map(struct space *space, uint64_t linear, uint32_t access,
 			 const struct linux_mapping *mapping);
 /* The leaf entry for an address, 0: none. */
-uint64_t space_leaf(const struct space *space, uint64_t linear);
-/* Where that entry is, NULL: there is no table for it. Good until space_tables_freed moves. */
-const uint64_t *space_leaf_place(const struct space *space, uint64_t linear);
-extern uint64_t space_tables_freed;
+uint64_t space_leaf(struct space *space, uint64_t linear);
+/* Counts what is written to spaces' tables, or freed of them. */
+extern uint64_t space_changes;
 /* Forgets all of it; the tables stay. */
 void space_forget(struct space *space);
 

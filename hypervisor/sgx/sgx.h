@@ -30,6 +30,3 @@ bool sgx_wrmsr(uint32_t msr, uint64_t value, bool *ret_ok);
 void sgx_aex(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t address, bool is_exception);
 /* A page fault in the enclave: true if the page was mapped and the enclave goes on; else sgx_aex was done and #PF injected. */
 bool sgx_page_fault(struct vcpu *v, uint64_t linear, uint32_t error);
-/* What the arch code runs an enclave with: its own CR3 and nested tables instead of Linux's. */
-uint64_t sgx_enclave_cr3(const struct vcpu *v);
-uint64_t sgx_enclave_npt(const struct vcpu *v);

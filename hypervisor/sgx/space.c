@@ -86,10 +86,11 @@ static struct space spaces[SPACES];
 static uint64_t now;
 static void *abort_page; /* all ones: what an enclave reads where Linux maps EPC outside ELRANGE */
 
-uint64_t space_tables_freed;
+uint64_t space_changes;
 
 static void entry_write(uint64_t *entry, uint64_t value)
 {
+	space_changes++;
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
@@ -108,7 +109,7 @@ static void table_free(struct space *s, uint64_t *table, unsigned int level)
 	}
 	npt_unmap(s->enclave->npt, pool_physical(table));
 	pool_put(table);
-	space_tables_freed++;
+	space_changes++;
 }
 
 static void space_free(struct space *s)
@@ -405,14 +406,9 @@ int space_map(struct space *s, uint64_t linear, uint32_t access, const struct li
 	return 0;
 }
 
-const uint64_t *space_leaf_place(const struct space *s, uint64_t linear)
+uint64_t space_leaf(struct space *s, uint64_t linear)
 {
-	return leaf_at((struct space *)(uintptr_t)s, linear, false);
-}
-
-uint64_t space_leaf(const struct space *s, uint64_t linear)
-{
-	const uint64_t *at = space_leaf_place(s, linear);
+	const uint64_t *at = leaf_at(s, linear, false);
 
 	return at && (*at & LEAF_PRESENT) ? *at & ~(LEAF_LISTED | LEAF_HELD) : 0;
 }

@@ -72,7 +72,9 @@ void ssa_save(const struct ssa_frame *frame, uint64_t xfrm)
 	 * (SDM 1, 13.7). What another thread of the enclave writes there meanwhile harms nobody
 	 * else: ssa_fetch judges anew.
 	 */
-	memset(header, 0, sizeof(*header));
+	header->xstate_bv = header->xcomp_bv = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(header->reserved); i++)
+		header->reserved[i] = 0;
 	arch_xsave(frame->xsave, xfrm);
 }
 

@@ -363,11 +363,11 @@ static void test_address_spaces(void)
 	((uint64_t *)physical(other))[USER_BUFFER >> 39 & 511] =
 		0; /* no user memory there, the enclave is elsewhere */
 	touch(USER_BUFFER, READ);
-	first = sgx_enclave_cr3(run.v);
+	first = run.v->enclave->cr3;
 	b->regs.cr3 = other | 0x7; /* with a PCID */
 	run_enter(b, P_TCS_B);
-	root = sgx_enclave_cr3(b);
-	NEED(root != first && sgx_enclave_npt(b) == sgx_enclave_npt(run.v) &&
+	root = b->enclave->cr3;
+	NEED(root != first && b->enclave->npt_root == run.v->enclave->npt_root &&
 	     !space_leaf(b->enclave->space, USER_BUFFER));
 	NEED(!sgx_page_fault(b, USER_BUFFER, READ) && b->vector == VECTOR_PF &&
 	     b->regs.cr3 == (other | 7));

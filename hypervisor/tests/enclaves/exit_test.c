@@ -39,7 +39,7 @@ static void test_eenter_passes(void)
 	NEED(memcmp(state, extended_state(v), PAGE_SIZE) == 0);
 	NEED(gpr_of(P_SSA)->ursp == USER_STACK && gpr_of(P_SSA)->urbp == before.gpr[REG_RBP]);
 	NEED(tcs_of(P_TCS)->aep == AEP && track_active(epc_memory(P_SECS)));
-	NEED(sgx_enclave_cr3(v) != before.cr3 && sgx_enclave_npt(v) != npt_linux_root());
+	NEED(v->enclave->cr3 != before.cr3 && v->enclave->npt_root != npt_linux_root());
 	/* Out again: everything of Linux's is back, the rest passes through. */
 	v->regs.gpr[REG_RDX] = 77;
 	NEED(enclu(v, ENCLU_EEXIT, 0x404000, 0, 77).vector < 0);
@@ -257,8 +257,8 @@ static void test_two_processors(void)
 	NEED(enclu(b, ENCLU_EENTER, AT(P_TCS), AEP, 0).vector == VECTOR_GP && !b->enclave);
 	NEED(enclu(b, ENCLU_ERESUME, AT(P_TCS), AEP, 0).vector == VECTOR_GP);
 	run_enter(b, P_TCS_B);
-	NEED(secs->threads == 2 && sgx_enclave_cr3(a) == sgx_enclave_cr3(b) &&
-	     sgx_enclave_npt(a) == sgx_enclave_npt(b));
+	NEED(secs->threads == 2 && a->enclave->cr3 == b->enclave->cr3 &&
+	     a->enclave->npt_root == b->enclave->npt_root);
 	/* A thread's exit is another processor's to resume. */
 	a->regs.gpr[REG_R8] = 4711;
 	sgx_aex(a, 0, 0, 0, false);

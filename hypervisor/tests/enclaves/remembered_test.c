@@ -256,7 +256,7 @@ static void test_moved(void)
 static void test_code(void)
 {
 	uint8_t bytes[FETCH_MAX];
-	uint64_t *leaf;
+	uint64_t *entries[LEVELS];
 
 	prepare();
 	memset(epc_memory(P_CODE), 0x90, PAGE_SIZE);
@@ -267,10 +267,19 @@ static void test_code(void)
 		     bytes[FETCH_MAX - 1] == 0x90);
 	NEED(sgx_read_code(warm, AT(P_CODE) + PAGE_SIZE - 3, bytes, 3) == 3);
 	NEED(sgx_read_code(warm, AT(P_CODE) + PAGE_SIZE - 3, bytes, FETCH_MAX) == 3);
-	leaf = (uint64_t *)(uintptr_t)space_leaf_place(warm->enclave->space, AT(P_CODE));
-	*leaf |= LEAF_NO_EXEC;
+	/* Linux takes the right to execute, and gives it back. */
+	entries_of(AT(P_CODE), entries);
+	*entries[LEVELS - 1] |= PTE_NX;
+	leave_and_enter();
 	NEED(sgx_read_code(warm, AT(P_CODE), bytes, FETCH_MAX) == 0);
-	*leaf &= ~LEAF_NO_EXEC;
+	*entries[LEVELS - 1] &= ~PTE_NX;
+	leave_and_enter();
+	NEED(sgx_page_fault(warm, AT(P_CODE), PF_USER | PF_FETCH));
+	NEED(sgx_read_code(warm, AT(P_CODE), bytes, FETCH_MAX) == FETCH_MAX);
+	/* The EPCM takes the page, while the enclave runs. */
+	enclave_forget_page(entry(P_CODE));
+	NEED(sgx_read_code(warm, AT(P_CODE), bytes, FETCH_MAX) == 0);
+	NEED(sgx_page_fault(warm, AT(P_CODE), PF_USER | PF_FETCH));
 	NEED(sgx_read_code(warm, AT(P_CODE), bytes, FETCH_MAX) == FETCH_MAX);
 	leave_and_enter();
 	NEED(sgx_read_code(warm, AT(P_CODE), bytes, FETCH_MAX) == FETCH_MAX);

@@ -8,6 +8,7 @@
 #include "hypervisor/mem/iommu.h"
 #include "hypervisor/mem/owner.h"
 #include "hypervisor/sgx/arch.h"
+#include "hypervisor/sgx/run.h"
 #include "hypervisor/sgx/sgx.h"
 #include "hypervisor/trust/trust.h"
 #include "lib/base/string.h"
@@ -319,7 +320,7 @@ static void load_registers(struct vcpu *v)
 	m->cpl = r->cpl;
 	/* No SYSCALL inside an enclave: #UD (SDM 3D, table 39-1). SVME must be set for VMRUN (APM 2, 15.5.1). */
 	m->efer = (v->enclave ? r->efer & ~EFER_SCE : r->efer) | EFER_SVME;
-	m->cr3 = v->enclave ? sgx_enclave_cr3(v) : r->cr3;
+	m->cr3 = v->enclave ? v->enclave->cr3 : r->cr3;
 	if (r->xcr0 != cpu->xcr0_loaded) {
 		xcr0_write(r->xcr0);
 		cpu->xcr0_loaded = r->xcr0;
@@ -342,7 +343,7 @@ static void load_world(struct vcpu *v)
 				  I3_TR_READ | I3_RDPMC | I3_IRET | I3_INTN;
 	if (enclave || cpu->step.active)
 		m->intercept_exceptions = ~0U;
-	m->nested_cr3 = enclave		   ? sgx_enclave_npt(v)
+	m->nested_cr3 = enclave		   ? v->enclave->npt_root
 			: cpu->step.active ? step_root(&cpu->step)
 					   : cpu->linux_npt;
 	m->iopm = enclave ? io_all : io_linux;
