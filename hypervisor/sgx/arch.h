@@ -80,7 +80,7 @@ struct secs {
 	uint64_t epoch;		   /* counts ETRACKs */
 	uint64_t threads;	   /* processors inside that entered in this epoch */
 	uint64_t threads_previous; /* processors inside that entered in the epoch before */
-	uint64_t run; /* struct enclave * of sgx/address.c, or 0: what is needed to run it, while it is in EPC */
+	uint64_t run; /* struct enclave * of sgx/space.c, or 0: what is needed to run it, while it is in EPC */
 	uint8_t reserved5[4096 - 824];
 };
 

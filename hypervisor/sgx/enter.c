@@ -3,9 +3,9 @@
  * EENTER, ERESUME, EEXIT (SDM 3D, 40.4). What Linux's processor state becomes inside, and how it
  * comes back.
  *
- * Entering is in two steps: plan() does all checks, in the SDM's order, and writes nothing; what
- * follows cannot fail halfway. A processor inside has a struct enclave_entry; there is one per
- * processor, made at its first entry and kept. v->enclave is it while the enclave runs.
+ * Entering is in two steps: plan() does all checks, in the SDM's order, and writes nothing but to
+ * the processor's struct enclave_entry; what follows cannot fail halfway. That struct is made at the
+ * first entry and kept. v->enclave is it while the enclave runs; until then nobody looks there.
  *
  * Kept from Linux while inside, and given back by EEXIT and AEX: CR3, FS and GS bases, XCR0, DR7
  * and RFLAGS.TF (the last two if the TCS opted out of debugging, which also turns off data
@@ -54,7 +54,7 @@ static struct enclave_entry *entry_of(const struct vcpu *v)
 	return e;
 }
 
-/* What follows of the checks, besides what is in the processor's struct enclave_entry already: nobody looks there while no enclave runs. */
+/* What follows of the checks, besides what is in struct enclave_entry already. */
 struct plan {
 	struct gprsgx saved; /* ERESUME: a copy, as the enclave's other threads may write there */
 	uint64_t rip, fs_base, gs_base;
