@@ -44,7 +44,7 @@
 #define RECORDS (RECORD_PAGES * RECORDS_A_PAGE)
 #define UPPERS 32
 #define TABLES_MAX 256	    /* of one space */
-#define BORROWED_MAX 16384U /* pages of Linux in nested tables, before they are made anew */
+#define BORROWED_MAX 16384U /* pages of Linux put into nested tables, before these are made anew */
 #define TABLE_ENTRIES 512U
 #define TABLE_RIGHTS (NPT_READ | NPT_WRITE | NPT_TABLE)
 /* In a leaf entry, ignored by the processor: the list has this address; its record was held against this entry. */
@@ -372,18 +372,15 @@ int space_map(struct space *s, uint64_t linear, uint32_t access, const struct li
 {
 	unsigned int rights;
 	uint64_t leaf = leaf_for(s, linear, m, &rights), page = leaf & LEAF_ADDRESS, *at;
+	int err;
 
 	if (!leaf || ((access & PF_WRITE) && !(leaf & LEAF_WRITE)) ||
 	    ((access & PF_FETCH) && (leaf & LEAF_NO_EXEC)))
 		return -EACCES;
-	if ((npt_lookup(s->enclave->npt, page) & rights) != rights) {
-		int err = map_nested(s->enclave, page, rights);
-
-		if (err)
-			return err;
-		if (owner_of(page) == OWNER_LINUX)
-			s->enclave->borrowed++;
-	}
+	err = map_nested(s->enclave, page, rights);
+	if (err)
+		return err;
+	s->enclave->borrowed += owner_of(page) == OWNER_LINUX;
 	if (s->tables + s->levels > TABLES_MAX && s->running == 1) {
 		/*
 		 * Too wide a region for the tables at hand: this processor is the only one, and not
