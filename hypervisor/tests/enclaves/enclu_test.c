@@ -427,6 +427,13 @@ static void test_emodpe(void)
 
 	leaf_name = "EMODPE";
 	ROW_THEN("done", OK, , EXPECT(entry(P_READ_ONLY)->rights == (SECINFO_R | SECINFO_X)));
+	ROW_THEN("rights alone, no type", OK, secinfo(SECINFO_R | SECINFO_X),
+		 EXPECT(entry(P_READ_ONLY)->rights == (SECINFO_R | SECINFO_X)));
+	ROW_THEN("what else FLAGS say is not looked at", OK,
+		 secinfo(SECINFO_R | SECINFO_X | SECINFO_PENDING | SECINFO_MODIFIED | SECINFO_PR |
+			 (uint64_t)PT_TRIM << 8),
+		 EXPECT(entry(P_READ_ONLY)->rights == (SECINFO_R | SECINFO_X) &&
+			entry(P_READ_ONLY)->type == PT_REG && !entry(P_READ_ONLY)->pending));
 	test_secinfo(prepare);
 	ROW("page not aligned", GP, r->rcx += 0x100);
 	ROW("page outside ELRANGE", GP, r->rcx = USER_BUFFER);
