@@ -57,7 +57,8 @@ static int make_secs(struct sgx_enclave *e, struct sgx_secs *secs)
 	e->base = secs->base;
 	e->size = secs->size;
 	e->attributes = secs->attributes;
-	e->attributes_allowed |= ATTRIBUTES_FREE;
+	/* A grant before CREATE is forgotten: programs that work here must work on silicon. */
+	e->attributes_allowed = ATTRIBUTES_FREE;
 	enclave_page_put_in(&e->secs, epc);
 	/* Pairs with the tests of the flag in faults and mappings: base and size are there first. */
 	smp_mb__before_atomic();
@@ -80,8 +81,7 @@ static long create_enclave(struct sgx_enclave *e, void __user *argument)
 		return -ENOMEM;
 	if (copy_from_user(secs, (void __user *)request.src, sizeof(*secs)))
 		r = -EFAULT;
-	else if (is_power_of_2(secs->size) && secs->size >= 2 * PAGE_SIZE &&
-		 secs->size <= 1ULL << 46)
+	else if (is_power_of_2(secs->size)) /* what else is wrong is ECREATE's to say */
 		r = make_secs(e, secs);
 	free_page((unsigned long)secs);
 	return r;
@@ -117,12 +117,14 @@ static int source_page(unsigned long address, struct page **ret_page)
 	long r = -EFAULT;
 
 	mmap_read_lock(current->mm);
-	vma = vma_lookup(current->mm, address);
-	if (vma)
-		r = vma->vm_flags & VM_MAYEXEC ? get_user_pages(address, 1, 0, ret_page, NULL)
-					       : -EACCES;
+	/* The next mapping, as in Linux's driver: get_user_pages says whether the address is in it. */
+	vma = find_vma(current->mm, address);
+	if (vma && !(vma->vm_flags & VM_MAYEXEC))
+		r = -EACCES;
+	else if (vma && get_user_pages(address, 1, 0, ret_page, NULL) == 1)
+		r = 0;
 	mmap_read_unlock(current->mm);
-	return r == 1 ? 0 : r < 0 ? r : -EFAULT;
+	return r;
 }
 
 static int measure(struct sgx_enclave *e, struct epc_page *epc)
@@ -172,7 +174,8 @@ static int add_page(struct sgx_enclave *e, unsigned long address, unsigned long 
 
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	r = source_page(source, &page);
+	/* Pages come only by this ioctl until EINIT, one at a time. */
+	r = xa_load(&e->pages, PFN_DOWN(address)) ? -EBUSY : source_page(source, &page);
 	if (r)
 		goto fail_page;
 	epc = epc_alloc_wait();
@@ -266,8 +269,9 @@ static long init_with(struct sgx_enclave *e, const struct sgx_sigstruct *sigstru
 	if (e->attributes & ~e->attributes_allowed)
 		return -EACCES;
 	/* What this machine cannot do, and the signer insists on. */
-	if (body->miscselect & body->misc_mask & ~sgx_features.misc ||
-	    body->attributes & body->attributes_mask & ~sgx_features.attributes ||
+	if (body->miscselect & body->misc_mask & (~sgx_features.misc | SGX_MISC_RESERVED_MASK) ||
+	    body->attributes & body->attributes_mask &
+		    (~sgx_features.attributes | SGX_ATTR_RESERVED_MASK) ||
 	    body->xfrm & body->xfrm_mask & ~sgx_features.xfrm)
 		return -EINVAL;
 	r = enclave_lock_secs(e);
@@ -331,9 +335,9 @@ static long grant_provision(struct sgx_enclave *e, void __user *argument)
 
 static long sgx2_ready(const struct sgx_enclave *e)
 {
-	if (!test_bit(ENCLAVE_INITIALIZED, &e->flags))
-		return -EINVAL;
-	return sgx_features.sgx2 ? 0 : -ENODEV;
+	if (!sgx_features.sgx2)
+		return -ENODEV;
+	return test_bit(ENCLAVE_INITIALIZED, &e->flags) ? 0 : -EINVAL;
 }
 
 static long sgx2_page_error(const struct sgx_encl_page *p)
@@ -362,6 +366,10 @@ static long restrict_page(struct sgx_enclave *e, unsigned long address,
 
 	if (IS_ERR(p))
 		return sgx2_page_error(p);
+	if (p->type != SGX_PAGE_TYPE_REG) {
+		mutex_unlock(&e->lock);
+		return -EINVAL;
+	}
 	code = encls_emodpr(secinfo, epc_address(p->epc));
 	mutex_unlock(&e->lock);
 	if (code && !encls_faulted(code))

@@ -7,7 +7,8 @@
 enter epc=0x1000000
 cd /guest || fail "cd"
 for t in calls threads busy busy-tcs ocalls nested exceptions exception-lost epcm-fault registers vectors avx no-avx signals killed \
-	report keys measurement provision debug ioctls mappings; do
+	report keys measurement provision debug ioctls mappings \
+	driver-create driver-order driver-add driver-init driver-grant driver-edmm driver-edmm-pages; do
 	timeout 100 ./enclave-tests . $t || fail "$t"
 done
 (exec 3</dev/sgx_enclave && exec sleep 1000) &
