@@ -51,6 +51,9 @@ static const struct file_operations enclave_operations = {
 	.open = enclave_open,
 	.release = enclave_close,
 	.unlocked_ioctl = enclave_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = enclave_ioctl, /* the requests have no pointers or words of another size */
+#endif
 	.mmap = enclave_mmap,
 	.get_unmapped_area = enclave_area,
 };

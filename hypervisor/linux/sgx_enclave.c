@@ -529,13 +529,7 @@ static int enclave_mprotect(struct vm_area_struct *vma, unsigned long start, uns
 	return may_map(vma->vm_private_data, start, end, flags & RIGHTS);
 }
 
-/* An enclave is where it is: its pages are valid at one address only. */
-static int enclave_mremap(struct vm_area_struct *vma)
-{
-	return -EINVAL;
-}
-
-/* A debugger's access to a debug enclave, a word at a time. */
+/* A debugger's access to a debug enclave, a word at a time; before EINIT too. An error hides what was done before it. */
 static int enclave_access(struct vm_area_struct *vma, unsigned long address, void *buffer, int size,
 			  int write)
 {
@@ -543,7 +537,7 @@ static int enclave_access(struct vm_area_struct *vma, unsigned long address, voi
 	char *data = buffer;
 	int done = 0;
 
-	if (!test_bit(ENCLAVE_INITIALIZED, &e->flags) || !(e->attributes & SGX_ATTR_DEBUG))
+	if (!test_bit(ENCLAVE_CREATED, &e->flags) || !(e->attributes & SGX_ATTR_DEBUG))
 		return -EFAULT;
 	while (done < size) {
 		unsigned long at = address + done, in = at % 8;
@@ -554,7 +548,7 @@ static int enclave_access(struct vm_area_struct *vma, unsigned long address, voi
 		u32 r;
 
 		if (IS_ERR(p))
-			return done ? done : -EIO;
+			return PTR_ERR(p);
 		where = epc_address(p->epc) + (at & ~PAGE_MASK & ~7UL);
 		r = encls_edbgrd(where, &word);
 		if (!r && write) {
@@ -565,7 +559,7 @@ static int enclave_access(struct vm_area_struct *vma, unsigned long address, voi
 		}
 		mutex_unlock(&e->lock);
 		if (r)
-			return done ? done : -EIO;
+			return -EIO;
 		done += n;
 	}
 	return done;
@@ -574,7 +568,6 @@ static int enclave_access(struct vm_area_struct *vma, unsigned long address, voi
 static const struct vm_operations_struct enclave_vm_operations = {
 	.fault = enclave_fault,
 	.mprotect = enclave_mprotect,
-	.mremap = enclave_mremap,
 	.access = enclave_access,
 };
 
@@ -588,7 +581,10 @@ int enclave_mmap(struct file *file, struct vm_area_struct *vma)
 	vma->vm_ops = &enclave_vm_operations;
 	vma->vm_flags |= VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_IO;
 	vma->vm_private_data = e;
-	/* The offset in the file is the address, whatever the program said: see struct sgx_enclave, mappings. */
+	/*
+	 * The offset in the file is the address, whatever the program said: see struct sgx_enclave, mappings. A mapping that mremap moves keeps it:
+	 * there is nothing for it to find at the new address (enclave_fault), and what it took along is found and unmapped as before.
+	 */
 	vma->vm_pgoff = PFN_DOWN(vma->vm_start);
 	return 0;
 }

@@ -180,6 +180,34 @@ static void test_order(void)
 	close(fd);
 }
 
+/* ioctl by the system call of 32-bit programs. */
+static int control_32(int fd, unsigned long command, const void *argument)
+{
+	uint32_t number = 54;
+
+	asm volatile("int $0x80"
+		     : "+a"(number)
+		     : "b"(fd), "c"((uint32_t)command), "d"((uint32_t)(uintptr_t)argument)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return (int)number;
+}
+
+static void test_compat(void)
+{
+	struct sgx_enclave_create *c = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	int fd = device();
+
+	EXPECT(c != MAP_FAILED);
+	EXPECT_EQUAL(control_32(fd, SGX_IOC_ENCLAVE_CREATE, NULL), -EFAULT);
+	EXPECT_EQUAL(control_32(fd, SGX_IOC_VEPC_REMOVE_ALL, NULL), -ENOTTY);
+	c->src = (uintptr_t)new_secs(place(fd));
+	EXPECT_EQUAL(control_32(fd, SGX_IOC_ENCLAVE_CREATE, c), 0);
+	EXPECT_EQUAL(control_32(fd, SGX_IOC_ENCLAVE_CREATE, c), -EINVAL);
+	munmap(c, PAGE_SIZE);
+	close(fd);
+}
+
 /* --- ADD_PAGES ------------------------------------------------------------------------------------ */
 
 /* A page that no mapping may execute: of a file system that says so. And a page with nothing just below it. */
@@ -520,6 +548,7 @@ WITH_HOLES(test_init)
 const struct test driver_tests[] = {
 	{ "driver-create", test_create_with_holes },
 	{ "driver-order", test_order },
+	{ "driver-compat", test_compat },
 	{ "driver-add", test_add_with_holes },
 	{ "driver-init", test_init_with_holes },
 	{ "driver-grant", test_grant },

@@ -264,10 +264,6 @@ static void test_mappings(void)
 	/* outside the enclave's range, once it is initialised */
 	got = mmap(base + size, PAGE_SIZE, PROT_NONE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
 	EXPECT(got == MAP_FAILED && (errno == EACCES || errno == EEXIST));
-	/* pages cannot be moved; Linux's own driver lets them, and they are lost */
-	if (driver_number("epc_total") != ~0ULL)
-		EXPECT(mremap(base, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
-			      base - (1 << 20)) == MAP_FAILED);
 	EXPECT_EQUAL(call(e, CHECK_COUNT, 0, 0), 1);
 	/* a page without mapping: EENTER cannot reach its TCS; mapped again, it can */
 	EXPECT(!munmap(base + enclave_layout(e)->tcs[0], PAGE_SIZE));

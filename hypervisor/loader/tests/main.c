@@ -67,10 +67,10 @@ uint64_t driver_number(const char *name)
 	return strtoull(text, NULL, 10);
 }
 
-static const struct test *const groups[] = { run_tests,		  memory_tests,
-					     interface_tests,	  attack_leaf_tests,
-					     attack_memory_tests, attack_race_tests,
-					     trust_tests,	  driver_tests };
+static const struct test *const groups[] = {
+	run_tests,	   memory_tests, interface_tests, attack_leaf_tests, attack_memory_tests,
+	attack_race_tests, trust_tests,	 driver_tests,	  mapping_tests
+};
 
 static bool run_one(const char *name)
 {

@@ -8,7 +8,8 @@ enter epc=0x1000000
 cd /guest || fail "cd"
 for t in calls threads busy busy-tcs ocalls nested exceptions exception-lost epcm-fault registers vectors avx no-avx signals killed \
 	report keys measurement provision debug ioctls mappings \
-	driver-create driver-order driver-add driver-init driver-grant driver-edmm driver-edmm-pages; do
+	driver-create driver-order driver-compat driver-add driver-init driver-grant driver-edmm driver-edmm-pages \
+	map-before-create map-before-init map-after-init map-advice map-moved shared-file core-dump exec debugger; do
 	timeout 100 ./enclave-tests . $t || fail "$t"
 done
 (exec 3</dev/sgx_enclave && exec sleep 1000) &

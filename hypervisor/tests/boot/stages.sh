@@ -47,7 +47,8 @@ heavy="many flipped overcommit pressure"
 bad=
 for t in calls threads busy busy-tcs ocalls nested exceptions exception-lost epcm-fault registers vectors avx no-avx signals killed \
 	report keys measurement provision debug ioctls mappings \
-	driver-create driver-order driver-add driver-init driver-grant driver-edmm driver-edmm-pages \
+	driver-create driver-order driver-compat driver-add driver-init driver-grant driver-edmm driver-edmm-pages \
+	map-before-create map-before-init map-after-init map-advice map-moved shared-file core-dump exec debugger \
 	echo remapped fork abort-page grow pending accept-copy restrict trim new-thread $heavy; do
 	timeout 600 ./enclave-tests . "$t" || bad="$bad $t"
 done
