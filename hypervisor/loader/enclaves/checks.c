@@ -102,6 +102,39 @@ static uint64_t provoke(uint64_t kind, uint64_t address)
 	return s->exit_info | s->error << 32;
 }
 
+/* One instruction each, 16 bytes apart. R8: where it ends; R9: memory, below the stack; R10: a selector, Linux's for a program's data. */
+extern const uint8_t checks_instructions[];
+#define ONE(text) ".balign 16\n\t" text "\n\tjmp *%r8\n\t"
+/* clang-format off */
+asm(".text\n.balign 16\nchecks_instructions:\n\t"
+    ONE("cpuid") ONE("in $0x80, %al") ONE("out %al, $0x80") ONE("insb") ONE("outsb")
+    ONE("int $0x80") ONE("iretq") ONE("syscall") ONE("sysenter")
+    ONE("mov %r10d, %ds") ONE("mov %r10d, %fs") ONE("push %r10\n\tpop %gs") ONE("push %r10\n\tpush %r8\n\tlretq")
+    ONE("vmcall") ONE("vmmcall") ONE(".byte 0x0f, 0x01, 0xcf")
+    ONE("rdpmc") ONE("sgdt (%r9)") ONE("sidt (%r9)") ONE("sldt %eax") ONE("str %eax") ONE("smsw %eax")
+    ONE("hlt") ONE("cli") ONE("rdmsr") ONE("mov %cr0, %rax") ONE(".byte 0x0f, 0x01, 0xd7")
+    ONE("rdtsc") ONE("rdtscp") ONE("xgetbv") ONE("rdrand %rax") ONE("rdfsbase %rax") ONE("pause"));
+/* clang-format on */
+
+static uint64_t instruction(uint64_t which)
+{
+	struct seen *s = mine();
+
+	if (which >= INSTRUCTIONS)
+		return ENCLAVE_NO_SUCH_FUNCTION;
+	s->exit_info = 0;
+	asm volatile(
+		"mov %%rsp, %%r15\n\tlea 1f(%%rip), %%r8\n\tmov %%r8, %0\n\tlea -512(%%rsp), %%r9\n\tmov %1, %%r11\n\t"
+		"mov $0x2b, %%r10d\n\tmov $2, %%eax\n\txor %%ecx, %%ecx\n\txor %%ebx, %%ebx\n\t"
+		"mov %%r9, %%rdi\n\tmov %%r9, %%rsi\n\tmov $0x80, %%edx\n\tjmp *%%r11\n1:\n\tmov %%r15, %%rsp"
+		: "=m"(s->recover)
+		: "r"(checks_instructions + which * 16)
+		: "rax", "rcx", "rdx", "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r15",
+		  "memory", "cc");
+	s->recover = 0;
+	return s->exit_info;
+}
+
 /* --- Registers over AEX ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t rounds(uint64_t n)
@@ -167,6 +200,18 @@ static uint64_t keep_registers(uint64_t spin)
 		: "rbx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 		  "cc");
 	return wrong;
+}
+
+static uint64_t keep_fs(uint64_t base, uint64_t spin)
+{
+	uint64_t before, found;
+
+	asm volatile(
+		"rdfsbase %0\n\twrfsbase %3\n1:\n\tdec %1\n\tjnz 1b\n\trdfsbase %2\n\twrfsbase %0"
+		: "=&r"(before), "+r"(spin), "=&r"(found)
+		: "r"(base)
+		: "cc");
+	return found == base;
 }
 
 /* --- Memory ---------------------------------------------------------------------------------------------------------------- */
@@ -378,6 +423,10 @@ uint64_t enclave_function(uint64_t number, uint64_t a, uint64_t b)
 		return report(a, b);
 	case CHECK_KEY:
 		return key(a, b);
+	case CHECK_INSTRUCTION:
+		return instruction(a);
+	case CHECK_FS:
+		return keep_fs(a, b);
 	case CHECK_SPIN_UNTIL:
 		return spin_until(a, b);
 	default:

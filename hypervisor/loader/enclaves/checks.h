@@ -27,6 +27,8 @@ enum checks_function {
 	CHECK_GROWTH,	 /* -> address of the space for growth */
 	CHECK_REGISTERS, /* spins `a` rounds with values in all registers -> mask of what changed */
 	CHECK_NESTED,	 /* makes OCALL 77, whose host calls in again on this TCS -> its answer */
+	CHECK_INSTRUCTION, /* a: enum checks_instruction -> EXITINFO of what it raised, or 0 */
+	CHECK_FS, /* a: another FS base, spins `b` rounds with it -> 1 if it was there to the end */
 };
 
 enum checks_fault {
@@ -41,6 +43,48 @@ enum checks_fault {
 	FAULT_GENERAL, /* a non-canonical address */
 	FAULT_FLOAT,   /* #XM */
 	FAULTS
+};
+
+/* In the order of their code in checks.c. */
+enum checks_instruction {
+	/* illegal in an enclave */
+	INSTRUCTION_CPUID,
+	INSTRUCTION_IN,
+	INSTRUCTION_OUT,
+	INSTRUCTION_INS,
+	INSTRUCTION_OUTS,
+	INSTRUCTION_INT,
+	INSTRUCTION_IRET,
+	INSTRUCTION_SYSCALL,
+	INSTRUCTION_SYSENTER,
+	INSTRUCTION_MOV_DS,
+	INSTRUCTION_MOV_FS,
+	INSTRUCTION_POP_GS,
+	INSTRUCTION_FAR_RETURN,
+	INSTRUCTION_VMCALL,
+	INSTRUCTION_VMMCALL,
+	INSTRUCTION_ENCLS,
+	/* the same, or #GP where Linux has them so (CR4.PCE, CR4.UMIP) */
+	INSTRUCTION_RDPMC,
+	INSTRUCTION_SGDT,
+	INSTRUCTION_SIDT,
+	INSTRUCTION_SLDT,
+	INSTRUCTION_STR,
+	INSTRUCTION_SMSW,
+	/* for the kernel, anywhere: #GP */
+	INSTRUCTION_HLT,
+	INSTRUCTION_CLI,
+	INSTRUCTION_RDMSR,
+	INSTRUCTION_MOV_CR,
+	INSTRUCTION_EENTER,
+	/* as everywhere, in enclaves of processors with SGX2 */
+	INSTRUCTION_RDTSC,
+	INSTRUCTION_RDTSCP,
+	INSTRUCTION_XGETBV,
+	INSTRUCTION_RDRAND,
+	INSTRUCTION_RDFSBASE,
+	INSTRUCTION_PAUSE,
+	INSTRUCTIONS
 };
 
 struct checks_buffers {

@@ -236,6 +236,29 @@ static void test_exceptions(void)
 	enclave_destroy(e);
 }
 
+/* SDM 3D, table 39-1, and what is legal. */
+static void test_instructions(void)
+{
+	struct enclave *e = make_checks(NULL);
+
+	for (uint64_t i = 0; i < INSTRUCTIONS; i++) {
+		uint64_t found = call(e, CHECK_INSTRUCTION, i, 0);
+		bool right = i < INSTRUCTION_RDPMC   ? found == INFO(6)
+			     : i < INSTRUCTION_HLT   ? found == INFO(6) || found == INFO(13)
+			     : i < INSTRUCTION_RDTSC ? found == INFO(13)
+						     : !found;
+
+		if (!right) {
+			printf("instruction %lu: EXITINFO %#lx\n", i, found);
+			failures++;
+		}
+	}
+	/* FS's base is the enclave's own to set */
+	EXPECT_EQUAL(call(e, CHECK_FS, 0x123456789000, 50000000), 1);
+	EXPECT_EQUAL(call(e, CHECK_COUNT, 0, 0), 1);
+	enclave_destroy(e);
+}
+
 /* Without a handler the exception is the caller's; the TCS is lost, the others work. */
 static void test_exception_lost(void)
 {
@@ -502,6 +525,7 @@ const struct test run_tests[] = {
 	{ "ocalls", test_ocalls },
 	{ "nested", test_nested },
 	{ "exceptions", test_exceptions },
+	{ "instructions", test_instructions },
 	{ "exception-lost", test_exception_lost },
 	{ "epcm-fault", test_epcm_fault },
 	{ "registers", test_registers },

@@ -267,8 +267,12 @@ static void enclave_exception(struct vcpu *v, uint8_t vector)
 		v->inject = false; /* of decoding */
 		break;
 	case VECTOR_PF:
-		if (!sgx_page_fault(v, m->exit_info_2, error))
-			count(v, HV_COUNTER_AEX);
+		/* Not the program's own access but one to GDT, LDT or TSS: of IN, OUT, segment loads, far transfers (table 39-1). */
+		if (!(error & PF_USER))
+			sgx_illegal(v);
+		else if (sgx_page_fault(v, m->exit_info_2, error))
+			return;
+		count(v, HV_COUNTER_AEX);
 		return;
 	case VECTOR_DB:
 		if (sgx_debug_exception(v))
