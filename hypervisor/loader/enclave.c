@@ -198,8 +198,14 @@ static void *enter_function(void)
 static int reserve(struct enclave *e)
 {
 	size_t size = e->layout.size;
-	uint8_t *got = mmap(NULL, 2 * size, PROT_NONE, MAP_SHARED, e->fd, 0);
+	uint8_t *got;
 
+	if (e->options.at_zero)
+		return mmap(NULL, size, PROT_NONE, MAP_SHARED | MAP_FIXED_NOREPLACE, e->fd, 0) ==
+				       MAP_FAILED
+			       ? -errno
+			       : 0;
+	got = mmap(NULL, 2 * size, PROT_NONE, MAP_SHARED, e->fd, 0);
 	if (got == MAP_FAILED)
 		return -errno;
 	e->base = (uint8_t *)(((uintptr_t)got + size - 1) & ~(size - 1));
@@ -337,7 +343,7 @@ int enclave_create(const struct enclave_file *file, const struct enclave_options
 
 void enclave_destroy(struct enclave *e)
 {
-	if (e->base)
+	if (e->base || e->options.at_zero)
 		munmap(e->base, e->layout.size);
 	if (e->fd >= 0)
 		close(e->fd);

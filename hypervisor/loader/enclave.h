@@ -36,6 +36,7 @@ struct enclave_options {
 	uint64_t clear_xfrm; /* components of XCR0 to leave out */
 	uint64_t attributes; /* beside those of the enclave */
 	bool unmeasured;     /* pages are added without EEXTEND: EINIT refuses; for tests */
+	bool at_zero;	     /* the range begins at address 0, which only root may map; for tests */
 	bool uninitialised;  /* leaves EINIT and the mappings to enclave_initialise */
 };
 

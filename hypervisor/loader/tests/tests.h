@@ -19,6 +19,9 @@ struct test {
 extern const struct test memory_tests[], run_tests[], interface_tests[];
 /* Requests that are wrong, answered as by Linux's own driver. */
 extern const struct test driver_tests[], mapping_tests[];
+/* Without the vDSO. */
+extern const struct test entry_tests[];
+extern const struct test shape_tests[];
 /* Linux's kernel as the attacker, by encls.ko: only below this hypervisor. */
 extern const struct test attack_leaf_tests[], attack_memory_tests[], attack_race_tests[];
 

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 1 2
-# timeout: 300
+# timeout: 900
 # Entering and leaving enclaves through Linux's own interface and vDSO: calls, threads, exceptions, registers, signals, reports and keys; and the
 # interface itself with wrong requests. While an enclave's file is open the machine is not given back.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"
 enter epc=0x1000000
 cd /guest || fail "cd"
-for t in calls threads busy busy-tcs ocalls nested exceptions exception-lost epcm-fault registers vectors avx no-avx signals killed \
+for t in calls threads busy busy-tcs ocalls nested exceptions instructions exception-lost epcm-fault registers vectors avx no-avx signals killed \
 	report keys measurement provision debug ioctls mappings \
 	driver-create driver-order driver-compat driver-add driver-init driver-grant driver-edmm driver-edmm-pages \
-	map-before-create map-before-init map-after-init map-advice map-moved shared-file core-dump exec debugger; do
+	map-before-create map-before-init map-after-init map-advice map-moved shared-file core-dump exec debugger \
+	own-calls own-interrupts own-signals own-abandoned own-bad-entries own-steps \
+	shape-frames shape-no-misc shape-many-threads shape-zero-base; do
 	timeout 100 ./enclave-tests . $t || fail "$t"
 done
 (exec 3</dev/sgx_enclave && exec sleep 1000) &

@@ -45,10 +45,12 @@ cd /guest || fail "cd"
 heavy="many flipped overcommit pressure"
 [ "$(cpus)" != 1 ] || heavy=
 bad=
-for t in calls threads busy busy-tcs ocalls nested exceptions exception-lost epcm-fault registers vectors avx no-avx signals killed \
+for t in calls threads busy busy-tcs ocalls nested exceptions instructions exception-lost epcm-fault registers vectors avx no-avx signals killed \
 	report keys measurement provision debug ioctls mappings \
 	driver-create driver-order driver-compat driver-add driver-init driver-grant driver-edmm driver-edmm-pages \
 	map-before-create map-before-init map-after-init map-advice map-moved shared-file core-dump exec debugger \
+	own-calls own-interrupts own-signals own-abandoned own-bad-entries own-steps \
+	shape-frames shape-no-misc shape-many-threads shape-zero-base \
 	echo remapped fork abort-page grow pending accept-copy restrict trim new-thread $heavy; do
 	timeout 600 ./enclave-tests . "$t" || bad="$bad $t"
 done
