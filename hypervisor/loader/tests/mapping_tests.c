@@ -5,6 +5,7 @@
 #include <asm/sgx.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +13,9 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/ptrace.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -174,6 +177,37 @@ static void test_advice(void)
 		       MAP_FAILED &&
 	       errno == EINVAL);
 	EXPECT_EQUAL(call(e, CHECK_HEAP_VERIFY, 3, 0), 0);
+	enclave_destroy(e);
+}
+
+/* System calls with an enclave's memory as buffer: Linux reads all ones, and writes nothing, a page or many at once. */
+static void test_system_calls(void)
+{
+	struct enclave *e = make_checks(NULL);
+	const struct enclave_layout *l = enclave_layout(e);
+	uint8_t *heap = enclave_base(e) + l->pages[l->page_count - 1].offset - 3 * PAGE_SIZE;
+	static uint8_t bytes[3 * PAGE_SIZE];
+	size_t different = 0;
+	int ends[2];
+
+	call(e, CHECK_HEAP_FILL, 8, 0);
+	EXPECT(!pipe(ends));
+	EXPECT_EQUAL(write(ends[1], heap + 7, sizeof(bytes)), sizeof(bytes));
+	EXPECT_EQUAL(read(ends[0], bytes, sizeof(bytes)), sizeof(bytes));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		different += bytes[i] != 0xff;
+	EXPECT_EQUAL(different, 0);
+	EXPECT_EQUAL(write(ends[1], "0123456789", 10), 10);
+	EXPECT_EQUAL(read(ends[0], heap + PAGE_SIZE - 5, 10), 10);
+	EXPECT_EQUAL(getrandom(heap, PAGE_SIZE, 0), PAGE_SIZE);
+	/* what must find a page behind the address does not */
+	EXPECT(syscall(SYS_futex, heap, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) < 0 &&
+	       errno == EAGAIN);
+	EXPECT(syscall(SYS_futex, heap, FUTEX_WAIT, ~0U, NULL, NULL, 0) < 0 && errno == EFAULT);
+	EXPECT(vmsplice(ends[1], &(struct iovec){ heap, PAGE_SIZE }, 1, 0) < 0 && errno == EFAULT);
+	EXPECT_EQUAL(call(e, CHECK_HEAP_VERIFY, 8, 0), 0);
+	close(ends[0]);
+	close(ends[1]);
 	enclave_destroy(e);
 }
 
@@ -353,6 +387,7 @@ const struct test mapping_tests[] = {
 	{ "map-before-init", test_before_init },
 	{ "map-after-init", test_after_init },
 	{ "map-advice", test_advice },
+	{ "map-system-calls", test_system_calls },
 	{ "map-moved", test_moved },
 	{ "shared-file", test_shared_file },
 	{ "core-dump", test_core_dump },

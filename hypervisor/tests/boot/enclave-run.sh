@@ -9,7 +9,7 @@ cd /guest || fail "cd"
 for t in calls threads busy busy-tcs ocalls nested exceptions instructions exception-lost epcm-fault registers vectors avx no-avx signals killed \
 	report keys measurement provision debug ioctls mappings \
 	driver-create driver-order driver-compat driver-add driver-init driver-grant driver-edmm driver-edmm-pages \
-	map-before-create map-before-init map-after-init map-advice map-moved shared-file core-dump exec debugger \
+	map-before-create map-before-init map-after-init map-advice map-system-calls map-moved shared-file core-dump exec debugger \
 	own-calls own-interrupts own-signals own-abandoned own-bad-entries own-steps \
 	shape-frames shape-no-misc shape-many-threads shape-zero-base; do
 	timeout 100 ./enclave-tests . $t || fail "$t"

@@ -2,7 +2,7 @@
 # cpus: 2 1
 # memory: 1024
 # second: yes
-# timeout: 900
+# timeout: 1800
 # A boot in two stages: the first kernel becomes a guest and goes on, by kexec, to a second one, stock and unmodified, that finds SGX there from its start.
 # All enclaves run by its own driver: calls, threads, exceptions, AVX, EDMM, and over-commit by its own reclaimer.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"
@@ -48,7 +48,7 @@ bad=
 for t in calls threads busy busy-tcs ocalls nested exceptions instructions exception-lost epcm-fault registers vectors avx no-avx signals killed \
 	report keys measurement provision debug ioctls mappings \
 	driver-create driver-order driver-compat driver-add driver-init driver-grant driver-edmm driver-edmm-pages \
-	map-before-create map-before-init map-after-init map-advice map-moved shared-file core-dump exec debugger \
+	map-before-create map-before-init map-after-init map-advice map-system-calls map-moved shared-file core-dump exec debugger \
 	own-calls own-interrupts own-signals own-abandoned own-bad-entries own-steps \
 	shape-frames shape-no-misc shape-many-threads shape-zero-base \
 	echo remapped fork abort-page grow pending accept-copy restrict trim new-thread $heavy; do
