@@ -352,10 +352,18 @@ static int machine_check(void)
 		pr_err("5-level paging is not supported: boot with no5lvl\n");
 		return -EOPNOTSUPP;
 	}
-	if (!rdmsrl_safe(MSR_SYSCFG, &value) && value & BIT_ULL(23)) {
-		pr_err("memory encryption (SME) is on: boot with mem_encrypt=off\n");
+	/* APM 2, 15.34.1 and 15.36.1: MemEncryptionModEn, SecureNestedPagingEn. */
+	if (!rdmsrl_safe(MSR_SYSCFG, &value) && value & (BIT_ULL(23) | BIT_ULL(24))) {
+		pr_err("memory encryption (SME or SNP) is on: boot with mem_encrypt=off, and SNP off in the firmware\n");
 		return -EOPNOTSUPP;
 	}
+#ifdef X86_FEATURE_INVLPGB
+	/* It is #UD in a guest, and hidden: its broadcast would not reach an enclave, which a processor leaves for an interrupt. */
+	if (boot_cpu_has(X86_FEATURE_INVLPGB)) {
+		pr_err("Linux flushes translations by INVLPGB: boot with clearcpuid=invlpgb\n");
+		return -EOPNOTSUPP;
+	}
+#endif
 	rdmsrl(MSR_EFER, value);
 	if (value & EFER_SVME) {
 		pr_err("SVM is in use: unload kvm_amd\n");

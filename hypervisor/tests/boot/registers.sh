@@ -33,6 +33,25 @@ equal "MTRR as it is" "$(attack wrmsr 200 "$type")" "ok $type"
 equal "MTRR base" "$(attack wrmsr 200 "$(printf %x $((0x$type ^ START)))")" gp
 equal "MTRR mask" "$(attack wrmsr 201 "$(printf %x $((SIZE | 0x800)))")" gp
 equal "MTRR, fixed" "$(attack wrmsr 250 0101010101010101)" gp
+# What would change the processor under us, or show what an enclave does: each bit that counts, and the value that is there
+for msr in c0010020 c0010021; do
+	equal "microcode by $msr" "$(attack wrmsr $msr ffffffff81000000)" "ok ffffffff81000000"
+done
+for change in c0010015:1 c0010016:${START#0x} c0010018:${START#0x} c001001a:1000 c001001d:1000 c0010058:18000001 c0010064:80000000 c001006b:1 \
+	c0010070:1 c0010111:30000 c0010112:${START#0x} c0010113:1 c0010115:1 c0010118:1 c001011b:1 c0010130:1 c0010132:${START#0x} c0011004:1 \
+	c0011005:1 c0011022:1 c0011029:2 c0011040:1 c00111ff:1 6a0:1 6a2:1 6a4:1000 6a7:1000 6e1:4 da0:800 da0:1000 1d9:1 \
+	c000010f:4 c000010f:40 c0011030:1000000000000 c0011033:20000; do
+	msr=${change%:*}
+	now=$(attack rdmsr "$msr" | cut -d' ' -f2)
+	[ "$now" = gp ] && continue # not there
+	equal "MSR $msr as it is" "$(attack wrmsr "$msr" "$now")" "ok $now"
+	equal "MSR $msr" "$(attack wrmsr "$msr" "$(printf %x $((0x$now ^ 0x${change#*:})))")" gp
+done
+# of the same MSRs, what Linux needs: BTF, branch sampling's reserved bits, IBS switched off; breakpoints' masks, speculation
+for pass in 1d9:2 c000010f:18 c0011030:ffff c0011033:ffff c0011019:fff c001101b:fff c0011027:fff c0011020:400 c0010062:1 c0010000:530076; do
+	equal "MSR ${pass%:*} passes" "$(attack wrmsr "${pass%:*}" "${pass#*:}")" "ok ${pass#*:}"
+done
+equal "BTF off again" "$(attack wrmsr 1d9 0)" "ok 0"
 type=$(attack rdmsr 2ff)
 equal "MTRRs off" "$(attack wrmsr 2ff 0)" "ok 0"
 equal "MTRRs are on" "$(attack rdmsr 2ff)" "$type"

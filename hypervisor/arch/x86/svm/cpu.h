@@ -115,8 +115,7 @@ void svm_exit(struct vcpu *v);
 void svm_skip(struct vcpu *v, unsigned int size);
 void cpuid_exit(struct vcpu *v);
 void msr_exit(struct vcpu *v);
-/* Memory types by physical address (APM 2, 7.7.2): one processor's idea of ours would differ from another's, and caches would hold what memory does not. */
-bool msr_is_mtrr(uint32_t msr);
+bool msr_exits(uint32_t msr, bool is_write);
 void xsetbv_exit(struct vcpu *v);
 void npf_exit(struct vcpu *v);
 void enclave_exit(struct vcpu *v);

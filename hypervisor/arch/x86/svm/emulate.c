@@ -44,19 +44,33 @@ static void cpuid_values(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32
 			regs[2] &= ~(1U << 21);
 		break;
 	case 7:
-		if (subleaf == 0)
-			/* OSPKE mirrors CR4; PKS, which AMD has not, has an MSR that nobody here would keep apart. */
-			regs[2] = (regs[2] & ~(1U << 4 | 1U << 31)) |
+		/* OSPKE mirrors CR4; PKS and CET have MSRs that nobody here would keep apart. */
+		if (subleaf == 0) {
+			regs[2] = (regs[2] & ~(1U << 4 | 1U << 7 | 1U << 31)) |
 				  (v->regs.cr4 & CR4_PKE ? 1U << 4 : 0);
+			regs[3] &= ~(1U << 20);
+		}
 		sgx_cpuid(leaf, subleaf, regs);
 		break;
 	case 0x12:
 		sgx_cpuid(leaf, subleaf, regs);
 		break;
-	case 0x80000001U: /* SVM, SKINIT */
-		regs[2] &= ~(1U << 2 | 1U << 12);
+	case 13: /* CET's state */
+		if (subleaf == 1)
+			regs[2] &= ~(3U << 11);
+		break;
+	case 0x80000001U: /* SVM, IBS, SKINIT, LWP */
+		regs[2] &= ~(1U << 2 | 1U << 10 | 1U << 12 | 1U << 15);
+		break;
+	case 0x80000008U: /* INVLPGB, for guests too: its broadcast makes nobody leave an enclave; branch sampling */
+		regs[1] &= ~(1U << 3 | 1U << 21 | 1U << 31);
+		break;
+	case 0x80000022U: /* LBR stack */
+		regs[0] &= ~(1U << 1);
 		break;
 	case 0x8000000aU: /* SVM's features */
+	case 0x8000001bU: /* IBS's */
+	case 0x8000001cU: /* LWP's */
 	case 0x8000001fU: /* memory encryption */
 		regs[0] = regs[1] = regs[2] = regs[3] = 0;
 		break;
@@ -117,15 +131,71 @@ static bool efer_write(struct vcpu *v, uint64_t value)
 	return true;
 }
 
-bool msr_is_mtrr(uint32_t msr)
+/*
+ * MSRs whose writes exit, and what of them is kept: ALL bits as they are; the bits named, which may not be set, but cleared where the boot chain left
+ * them set; 0: write() knows. What is not in the table passes: it is the guest's own, or reaches nothing that is not Linux's. README, "Registers", says of
+ * each group why. Numbers: APM 2, appendix A and the chapters named; PPR: AMD's "Processor Programming Reference", families 17h and 19h, on MSRs.
+ */
+#define ALL ~0ULL
+static const struct msr_rule {
+	uint32_t first, last;
+	uint64_t kept;
+} msr_rules[] = {
+	/* clang-format off */
+	{ MSR_APIC_BASE, MSR_APIC_BASE, ALL },
+	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, 0 },
+	{ MSR_SGX_LE_HASH0, MSR_SGX_LE_HASH0 + 3, 0 },
+	{ MSR_DEBUG_CTL, MSR_DEBUG_CTL, 1 << 0 }, /* LBR (APM 2, 13.1.1.6): last branches are not swapped, and would show an enclave's */
+	{ 0x200, 0x20f, ALL }, { 0x250, 0x250, ALL }, { 0x258, 0x259, ALL }, { 0x268, 0x26f, ALL }, /* MTRRs (7.7.2) */
+	{ MSR_MTRR_DEFAULT, MSR_MTRR_DEFAULT, 0 },
+	{ MSR_SGX_OWNER_EPOCH, MSR_SGX_OWNER_EPOCH + 1, 0 },
+	{ 0x6a0, 0x6a2, ALL }, { 0x6a4, 0x6a8, ALL }, /* U_CET, S_CET, shadow stack pointers (18.9): off at the start, and stay so */
+	{ 0x6e1, 0x6e1, ALL },		 /* PKRS */
+	{ MSR_X2APIC + 0x2f, MSR_X2APIC + 0x37, 0 },
+	{ 0xda0, 0xda0, ALL },		 /* XSS: CET's MSRs by XRSTORS */
+	{ 0xc000010f, 0xc000010f, 0x44 }, /* DBG_EXTN_CFG: branch sampling, LBR stack (PPR) */
+	{ MSR_EFER, MSR_EFER, 0 },
+	{ MSR_SYSCFG, 0xc001001d, ALL }, /* SYSCFG, HWCR, IORRs, TOP_MEM, TOP_MEM2 (7.9) */
+	{ MSR_PATCH_LOADER, MSR_PATCH_LOADER + 1, 0 },
+	{ 0xc0010058, 0xc0010058, ALL }, /* MMIO configuration base (PPR): its window would cover memory */
+	{ 0xc0010064, 0xc0010070, ALL }, /* P-states' voltages and frequencies (PPR) */
+	{ 0xc0010110, 0xc001013f, ALL }, /* SMM, VM_CR, IGNNE, VM_HSAVE_PA, keys; GHCB, SEV, RMP (15.30, 15.36) */
+	/* what the core does and what CPUID says of it, but masks of breakpoints and LS_CFG, which Linux changes with tasks (PPR) */
+	{ 0xc0011000, 0xc0011018, ALL }, { 0xc001101c, 0xc001101f, ALL }, { 0xc0011021, 0xc0011026, ALL },
+	{ 0xc0011028, 0xc001102f, ALL }, { 0xc0011040, 0xc00111ff, ALL },
+	{ 0xc0011030, 0xc0011030, 1ULL << 48 }, { 0xc0011033, 0xc0011033, 1 << 17 }, /* IBS (13.3): samples of an enclave's instructions */
+	/* clang-format on */
+};
+
+static const struct msr_rule *msr_rule(uint32_t msr)
 {
-	return (msr >= 0x200 && msr <= 0x20f) || msr == 0x250 || msr == 0x258 || msr == 0x259 ||
-	       (msr >= 0x268 && msr <= 0x26f) || msr == MSR_MTRR_DEFAULT;
+	for (unsigned int i = 0; i < ARRAY_SIZE(msr_rules); i++) {
+		if (msr >= msr_rules[i].first && msr <= msr_rules[i].last)
+			return &msr_rules[i];
+	}
+	return NULL;
+}
+
+bool msr_exits(uint32_t msr, bool is_write)
+{
+	return is_write ? msr_rule(msr) != NULL
+			: msr == MSR_EFER || msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA ||
+				  msr == MSR_FEATURE_CONTROL || msr - MSR_SGX_LE_HASH0 < 4 ||
+				  msr - MSR_SGX_OWNER_EPOCH < 2;
+}
+
+/* Only bits that the rule keeps: all as they are, or none of them set that is not. */
+static bool keeps(const struct msr_rule *rule, uint32_t msr, uint64_t value)
+{
+	uint64_t now;
+
+	return msr_read_safe(msr, &now) == 0 &&
+	       !((value ^ now) & rule->kept & (rule->kept == ALL ? ALL : value));
 }
 
 static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	uint64_t now;
+	const struct msr_rule *rule = msr_rule(msr);
 	bool ok;
 
 	if (msr == MSR_EFER)
@@ -142,13 +212,15 @@ static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 	} else if (msr >= MSR_X2APIC + 0x2f && msr <= MSR_X2APIC + 0x37) {
 		if (!apic_vector_allowed(v, (uint32_t)value))
 			return true;
-	} else if (msr == MSR_MTRR_DEFAULT) {
-		return true; /* Linux turns all off and on whenever it looks at them: they stay on */
-	} else if (msr == MSR_APIC_BASE || msr_is_mtrr(msr) ||
-		   (msr >= MSR_SYSCFG && msr <= 0xc001001dU) ||
-		   (msr >= 0xc0010110U && msr <= 0xc001011fU)) {
-		return msr_read_safe(msr, &now) == 0 && now == value;
 	}
+	/* Linux turns all MTRRs off and on whenever it looks at them: they stay on. Microcode is not loaded: Linux reads its level and finds it as it was. */
+	if (msr == MSR_MTRR_DEFAULT || msr - MSR_PATCH_LOADER < 2)
+		return true;
+	if (rule && rule->kept && !keeps(rule, msr, value))
+		return false;
+	/* All as it is: nothing to write. */
+	if (rule && rule->kept == ALL)
+		return true;
 	return msr_write_safe(msr, value) == 0;
 }
 
@@ -186,6 +258,8 @@ static bool xcr0_valid(uint64_t value)
 	if (value & ~((uint64_t)regs[3] << 32 | regs[0]) || !(value & 1))
 		return false;
 	if (value & 4 && !(value & 2))
+		return false;
+	if (value >> 62) /* LWP (APM 2, 13.4) writes into memory what an enclave does */
 		return false;
 	if (!!(value & 8) != !!(value & 16))
 		return false;

@@ -60,39 +60,29 @@ void svm_loud(void)
 	msr_write(MSR_EFER, msr_read(MSR_EFER) & ~EFER_SVME);
 }
 
-static void bitmap_set(uint8_t *bitmap, uint32_t msr, bool read, bool write)
+static void bitmap_set(uint8_t *bitmap, uint32_t msr)
 {
 	/* APM 2, 15.11: 2 bits an MSR, read then write. */
 	uint32_t at = msr >= 0xc0010000U   ? 0x1000 * 4 + (msr - 0xc0010000U)
 		      : msr >= 0xc0000000U ? 0x800 * 4 + (msr - 0xc0000000U)
 					   : msr;
 
-	bitmap[at / 4] |= (uint8_t)((read | write << 1) << (at % 4 * 2));
+	bitmap[at / 4] |=
+		(uint8_t)((msr_exits(msr, false) | msr_exits(msr, true) << 1) << (at % 4 * 2));
 }
 
 static int bitmaps_init(const struct hv_boot *boot)
 {
+	static const uint32_t groups[] = { 0, 0xc0000000U, 0xc0010000U };
 	uint8_t *msr = memory_take(2 * PAGE_SIZE), *io = memory_take(3 * PAGE_SIZE),
 		*io_some = memory_take(3 * PAGE_SIZE);
 
 	if (!msr || !io || !io_some)
 		return -ENOMEM;
-	bitmap_set(msr, MSR_EFER, true, true);
-	bitmap_set(msr, MSR_APIC_BASE, false, true);
-	bitmap_set(msr, 0x3a, true, true);
-	for (uint32_t i = 0x8c; i <= 0x8f; i++)
-		bitmap_set(msr, i, true, true);
-	for (uint32_t i = MSR_SGX_OWNER_EPOCH; i < MSR_SGX_OWNER_EPOCH + 2; i++)
-		bitmap_set(msr, i, true, true);
-	for (uint32_t i = 0; i <= MSR_MTRR_DEFAULT; i++)
-		bitmap_set(msr, i, false, msr_is_mtrr(i));
-	for (uint32_t i = MSR_X2APIC + 0x2f; i <= MSR_X2APIC + 0x37; i++)
-		bitmap_set(msr, i, false, true);
-	/* Where physical memory lies, what is encrypted, SMM, and SVM's own. */
-	for (uint32_t i = MSR_SYSCFG; i <= 0xc001001dU; i++)
-		bitmap_set(msr, i, false, true);
-	for (uint32_t i = 0xc0010110U; i <= 0xc001011fU; i++)
-		bitmap_set(msr, i, i == MSR_VM_CR || i == MSR_VM_HSAVE_PA, true);
+	for (uint32_t i = 0; i < 0x2000; i++) {
+		for (unsigned int group = 0; group < ARRAY_SIZE(groups); group++)
+			bitmap_set(msr, groups[group] + i);
+	}
 	memset(io, 0xff, 3 * PAGE_SIZE);
 	msr_bitmap = (uintptr_t)msr;
 	io_all = (uintptr_t)io;
@@ -217,6 +207,7 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	asm volatile("mov %0, %%cr0" : : "r"(CR0_OURS));
 	asm volatile("mov %0, %%cr4" : : "r"(cr4_ours(v)));
 	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME);
+	msr_write(MSR_DEBUG_CTL, 0); /* from here on LBR stays off: emulate.c */
 	/* INIT that arrives while GIF is set becomes #SX instead of a reset (APM 2, 15.28); not everybody has it. */
 	if (msr_read_safe(MSR_VM_CR, &cpu->vm_cr) == 0 &&
 	    msr_write_safe(MSR_VM_CR, cpu->vm_cr | VM_CR_R_INIT) != 0)
