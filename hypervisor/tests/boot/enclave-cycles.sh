@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 2
 # timeout: 500
-# Fifty times under load: Linux becomes a guest, makes 1,000 calls into an enclave on two processors, and gets the machine back.
+# Fifty times (or BOOT_ROUNDS) under load: Linux becomes a guest, makes 1,000 calls into an enclave on two processors, and gets the machine back.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"
 load() {
 	while :; do
@@ -11,8 +11,8 @@ load() {
 load &
 loader=$!
 cd /guest || fail "cd"
-cycle=0
-while [ $cycle -lt 50 ]; do
+cycle=0 rounds=$(rounds 50)
+while [ $cycle -lt "$rounds" ]; do
 	enter epc=0x400000
 	timeout 100 ./enclave-tests . calls >/tmp/calls || { cat /tmp/calls; fail "calls, cycle $cycle"; }
 	equal "own faults" "$(counter faults_own)" 0

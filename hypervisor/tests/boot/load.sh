@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 1 2
 # timeout: 2400
-# In and out while programs run, fork and compute: 50 times with one processor, 200 times with two.
+# In and out while programs run, fork and compute: 25 times, or BOOT_ROUNDS.
 load() {
 	while [ ! -e /tmp/stop ]; do
 		dd if=/bin/busybox bs=64k count=8 2>/dev/null | sha256sum
@@ -19,8 +19,8 @@ forks() {
 load 1 &
 load 2 &
 forks &
-i=0 rounds=$(($(cpus) == 1 ? 50 : 200))
-while [ $i -lt $rounds ]; do
+i=0 rounds=$(rounds 25)
+while [ $i -lt "$rounds" ]; do
 	enter
 	[ "$(probe hypervisor)" = "CloisterHv  " ] || fail "round $i"
 	[ "$(counter faults_own)" = 0 ] || fail "own faults"

@@ -16,7 +16,6 @@ PASSWORD=00000009400000090000000000
 # PCR 0 2 4 7 9 11 and 21, as TPMS_PCR_SELECTION has them
 SELECTION=000b03950a20
 
-argument() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 pcr() { tr 'A-F' 'a-f' < "/sys/class/tpm/tpm0/pcr-sha256/$1"; }
 hash_hex() { printf %s "$1" | xxd -r -p | sha256sum | cut -d' ' -f1; }
 # tis LOCALITY HEX: the response; code: the response code of one
