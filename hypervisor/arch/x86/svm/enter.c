@@ -200,6 +200,7 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	m->nested_control = 1;
 	cpu->apic_id = apic_id();
 	cpu->linux_npt = npt_linux_root();
+	/* All ASIDs: what an earlier life left in ours, and Linux's own global entries, which it would find stale when it is native again. */
 	cpu->flush = true;
 
 	/* Ours: paging, write protection, native FPU errors. */
@@ -215,7 +216,7 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	asm volatile("vmsave %%rax" : : "a"(host) : "memory");
 }
 
-/* --- And back ------------------------------------------------------------------------------------------------------------------------ */
+/* --- And back: why nothing is left behind, README, "Processors that come and go" -------------------------------------------------------- */
 
 /* For the others. A processor that waits for its SIPI cannot come, nor be left behind in what is Linux's memory again: then -EAGAIN, and nobody goes. */
 static int wait_to_leave(uint32_t before)
