@@ -40,5 +40,5 @@ hypervisor-boots: $(O)/bin/cloister-hypervisor $(loader_files)
 	@hypervisor/tests/boot/module '$(hv_cache)' hypervisor/linux '$(O)/hv/module' || [ $$? = 77 ]
 hypervisor-check: hypervisor $(hypervisor_tests) $(loader_files) $(O)/bench/hypervisor_plugin.so ## the hypervisor's tests, boots under QEMU last
 	@$(tests_env) tests/run $(foreach t,$(hypervisor_tests),'hypervisor/$(notdir $t)=$(CURDIR)/$t') \
-	'hypervisor/instructions=$(CURDIR)/bench/hypervisor --only counts --quick' $(call boot_runs,$(boots))
+	'hypervisor/instructions@900=$(CURDIR)/bench/hypervisor --only counts --quick' $(call boot_runs,$(boots))
 .PHONY: hypervisor hypervisor-boots hypervisor-check

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 1 2
-# timeout: 600
+# timeout: 1500
 # Linux's kernel against living enclaves: ENCLS by a module of its own (replay, forged copies, pages taken, given and changed), page tables, aliases,
 # forged frames, and races of all of it with threads that enter and leave. Refused each, the enclaves unharmed, and Linux lives on.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 2
-# timeout: 500
+# timeout: 2400
 # Fifty times (or BOOT_ROUNDS) under load: Linux becomes a guest, makes 1,000 calls into an enclave on two processors, and gets the machine back.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"
 load() {

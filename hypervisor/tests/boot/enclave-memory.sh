@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 2
-# timeout: 300
+# timeout: 900
 # The program's memory from inside, what it looks like from outside, growth and shrinking (EAUG, EACCEPT, EMODPR, EMODT), 200 enclaves at once, SIGSTRUCTs
 # with changed bytes.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"

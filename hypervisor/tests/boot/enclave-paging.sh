@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 2
-# timeout: 500
+# timeout: 1500
 # Four times as many pages of enclaves as there is EPC: pages are written back and loaded again under running threads, with nothing lost.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"
 enter epc=0x400000

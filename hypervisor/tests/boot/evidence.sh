@@ -4,7 +4,7 @@
 # quoting: yes
 # judge: evidence-verify
 # memory: 640
-# timeout: 300
+# timeout: 900
 # Evidence of an enclave from end to end: the TPM's attestation key, the hypervisor started for it, the quoting service, an enclave's
 # REPORT, and the evidence handed out to a verifier that never saw this machine (boot/evidence-verify).
 [ -x /guest/attested-host ] || skip "no enclaves: make loader"

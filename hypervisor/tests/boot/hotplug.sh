@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cpus: 2 3
-# timeout: 900
+# timeout: 1700
 # Processors go offline and come online while enclaves run and programs compute; INIT and SIPI by hand do not take one out of the hypervisor, not in
 # an enclave either; one that is offline, or waits for its SIPI, does not keep the machine from being given back.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"

@@ -3,7 +3,7 @@
 # tpm: tpm-tis
 # initramfs: yes
 # memory: 640
-# timeout: 300
+# timeout: 900
 # Debian's initramfs with our hook and launch script in it: by the time that the root file system would be mounted, the hypervisor runs with
 # trust, for the attestation key of the settings, and the quoting service of the initramfs starts.
 equal "status" "$(cat /sys/kernel/cloister/status)" guest

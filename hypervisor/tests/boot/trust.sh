@@ -2,7 +2,7 @@
 # cpus: 2
 # tpm: tpm-tis
 # boots: first second debug image seal before planted owner
-# timeout: 200
+# timeout: 600
 # Trust in a TPM: what the launch leaves in PCR 21 and 22, the secret that lasts from boot to boot and belongs to one image and one boot chain, and
 # what an attacker gets before, meanwhile and after. The TPM's state is one for all boots.
 [ -x /guest/enclave-tests ] || skip "no enclaves: make loader"

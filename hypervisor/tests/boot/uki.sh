@@ -5,7 +5,7 @@
 # uki: yes
 # judge: uki-verify
 # memory: 1024
-# timeout: 400
+# timeout: 1200
 # The measured launch as on a machine: OVMF starts a unified kernel image, whose initramfs starts the hypervisor by the script that initramfs-tools
 # would run. What the PCRs then hold was computed from files alone; evidence taken later is trusted by those values (boot/uki-verify).
 [ -x /guest/attested-host ] || skip "no enclaves: make loader"
