@@ -31,6 +31,8 @@ $(O)/unit/crypto_test: $(call objs,unit,hypervisor/tests/leaves/crypto_test.c) \
 hypervisor_tests += $(O)/unit/crypto_test
 $(call unit,hypervisor/tests/leaves/layout)
 hypervisor_tests += $(O)/unit/layout_test
+$(call unit,hypervisor/tests/leaves/registers)
+hypervisor_tests += $(O)/unit/registers_test
 hypervisor-document: $(hv_leaves_tests) $(O)/unit/enclu_test ## docs/SGX-LEAVES.md from the tests' tables
 	@O=$(O) hypervisor/tests/leaves/document
 .PHONY: hypervisor-document
