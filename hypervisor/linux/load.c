@@ -352,7 +352,7 @@ static int machine_check(void)
 		pr_err("5-level paging is not supported: boot with no5lvl\n");
 		return -EOPNOTSUPP;
 	}
-	/* APM 2, 15.34.1 and 15.36.1: MemEncryptionModEn, SecureNestedPagingEn. */
+	/* APM 2, 7.10 and 15.36: MemEncryptionModEn, SecureNestedPagingEn. */
 	if (!rdmsrl_safe(MSR_SYSCFG, &value) && value & (BIT_ULL(23) | BIT_ULL(24))) {
 		pr_err("memory encryption (SME or SNP) is on: boot with mem_encrypt=off, and SNP off in the firmware\n");
 		return -EOPNOTSUPP;

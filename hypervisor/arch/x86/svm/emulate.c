@@ -145,11 +145,11 @@ static const struct msr_rule {
 	{ MSR_APIC_BASE, MSR_APIC_BASE, ALL },
 	{ MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, 0 },
 	{ MSR_SGX_LE_HASH0, MSR_SGX_LE_HASH0 + 3, 0 },
-	{ MSR_DEBUG_CTL, MSR_DEBUG_CTL, 1 << 0 }, /* LBR (APM 2, 13.1.1.6): last branches are not swapped, and would show an enclave's */
+	{ MSR_DEBUG_CTL, MSR_DEBUG_CTL, 1 << 0 }, /* LBR (APM 2, 13.1.1): last branches are not swapped, and would show an enclave's */
 	{ 0x200, 0x20f, ALL }, { 0x250, 0x250, ALL }, { 0x258, 0x259, ALL }, { 0x268, 0x26f, ALL }, /* MTRRs (7.7.2) */
 	{ MSR_MTRR_DEFAULT, MSR_MTRR_DEFAULT, 0 },
 	{ MSR_SGX_OWNER_EPOCH, MSR_SGX_OWNER_EPOCH + 1, 0 },
-	{ 0x6a0, 0x6a2, ALL }, { 0x6a4, 0x6a8, ALL }, /* U_CET, S_CET, shadow stack pointers (18.9): off at the start, and stay so */
+	{ 0x6a0, 0x6a2, ALL }, { 0x6a4, 0x6a8, ALL }, /* U_CET, S_CET, shadow stack pointers (chapter 18): off at the start, and stay so */
 	{ 0x6e1, 0x6e1, ALL },		 /* PKRS */
 	{ MSR_X2APIC + 0x2f, MSR_X2APIC + 0x37, 0 },
 	{ 0xda0, 0xda0, ALL },		 /* XSS: CET's MSRs by XRSTORS */
