@@ -49,6 +49,11 @@ void wipe_secrets(void)
 	memset((void *)hv_boot->epc_start, 0, hv_boot->end - hv_boot->epc_start);
 	memset(epcm_entries, 0,
 	       (hv_boot->end - hv_boot->epc_start) / PAGE_SIZE * sizeof(*epcm_entries));
+	/* What cryptography left: an enclave's vector registers (fpu.c), and frames. Whoever waits, or is here, needs the first page of a stack. */
+	for (unsigned int i = 0; i < vcpu_count; i++) {
+		memset(svm_of(&vcpus[i])->vectors, 0, sizeof(svm_of(&vcpus[i])->vectors));
+		memset(svm_of(&vcpus[i])->stack, 0, STACK_SIZE - PAGE_SIZE);
+	}
 }
 
 uint64_t epc_pages_used(void)

@@ -186,10 +186,20 @@ static void test_seal_key(void)
 	enclave_destroy(e);
 }
 
+/* The key itself, of an enclave that is worth nothing: for the boot tests, which look whether memory that is given back still holds it. */
+static void test_leftover_key(void)
+{
+	struct keyrequest request = { .key_name = KEY_SEAL, .key_policy = KEYPOLICY_MRSIGNER };
+	struct enclave *e = make_checks(NULL);
+	uint8_t key[16] = { 0 };
+
+	EXPECT_EQUAL(call(e, CHECK_KEY, (uintptr_t)&request, (uintptr_t)key), 0);
+	print_hex("key", key, sizeof(key));
+	enclave_destroy(e);
+}
+
 const struct test trust_tests[] = {
-	{ "trust-sign", test_trust_sign },
-	{ "trust-none", test_trust_none },
-	{ "trust-debug", test_trust_debug },
-	{ "seal-key", test_seal_key },
-	{ NULL, NULL },
+	{ "trust-sign", test_trust_sign },     { "trust-none", test_trust_none },
+	{ "trust-debug", test_trust_debug },   { "seal-key", test_seal_key },
+	{ "leftover-key", test_leftover_key }, { NULL, NULL },
 };

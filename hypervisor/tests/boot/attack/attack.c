@@ -3,12 +3,14 @@
  * Linux as the attacker, for the boot tests: a line written to /proc/attack is done in the kernel, and reading the file tells what came of it.
  *
  *	read PHYSICAL | write PHYSICAL VALUE | copy TO FROM | fill PHYSICAL VALUE    "ok VALUE", "fault"
+ *	used PHYSICAL SIZE | find PHYSICAL SIZE VALUE                                "ok COUNT": of 8 bytes that are not 0; that are VALUE, at any address
  *	rdmsr MSR | wrmsr MSR VALUE                                                  "ok VALUE", "gp"
  *	vmrun | vmload | vmsave | stgi | clgi | skinit | invlpga | invd | vmmcall N   "ok VALUE", "fault"
  *	init CPU | sipi CPU | nmi CPU | lvt | icr DESTINATION COMMAND                "ok"
  *	start CPU     (offline) INIT, SIPI, and what its CPUID 40000000H says        "ok EBX", "not started"
  *	outb PORT VALUE | outw PORT VALUE | inb PORT | inw PORT                      "ok VALUE"
  *	leave         HV_CALL_LEAVE by this processor alone                          "ok VALUE"
+ *	bar PHYSICAL  puts the registers of `edu` there, by its configuration space   "ok OLD"
  *	dmaread PHYSICAL | dmawrite PHYSICAL VALUE     by QEMU's device `edu`         "ok VALUE": what a device saw; "no device"
  */
 #include <asm/apic.h>
@@ -75,6 +77,25 @@ static void memory(const char *what, u64 at, u64 value)
 	}
 	tell(failed, seen);
 	memunmap((void *)((unsigned long)to & PAGE_MASK));
+}
+
+static void search(const char *what, u64 at, u64 size, u64 value)
+{
+	u8 *range = memremap(at, size, MEMREMAP_WB);
+	u64 found = 0, word;
+
+	if (!range || size < sizeof(word)) {
+		strcpy(answer, "no mapping\n");
+		return;
+	}
+	for (u64 i = 0; i <= size - sizeof(word); i += strcmp(what, "find") ? sizeof(word) : 1) {
+		memcpy(&word, range + i, sizeof(word));
+		found += strcmp(what, "find") ? word != 0 : word == value;
+		if (i % PAGE_SIZE == 0)
+			cond_resched();
+	}
+	memunmap(range);
+	tell(0, found);
 }
 
 static void msr(const char *what, u64 which, u64 value)
@@ -219,16 +240,34 @@ static void dma(const char *what, u64 at, u64 value)
 	free_page((unsigned long)page);
 }
 
+static void bar(u32 at)
+{
+	struct pci_dev *device = pci_get_device(0x1234, 0x11e8, NULL);
+	u32 old;
+
+	strcpy(answer, "no device\n");
+	if (!device)
+		return;
+	pci_read_config_dword(device, PCI_BASE_ADDRESS_0, &old);
+	pci_write_config_dword(device, PCI_BASE_ADDRESS_0, at);
+	pci_dev_put(device);
+	tell(0, old);
+}
+
 static ssize_t attack_write(struct file *file, const char __user *from, size_t size, loff_t *offset)
 {
 	char line[80] = { 0 }, what[16] = { 0 };
-	u64 a = 0, b = 0;
+	u64 a = 0, b = 0, c = 0;
 
 	if (copy_from_user(line, from, min(size, sizeof(line) - 1)))
 		return -EFAULT;
-	sscanf(line, "%15s %llx %llx", what, &a, &b);
+	sscanf(line, "%15s %llx %llx %llx", what, &a, &b, &c);
 	if (!strncmp(what, "dma", 3))
 		dma(what, a, b);
+	else if (!strcmp(what, "bar"))
+		bar((u32)a);
+	else if (!strcmp(what, "used") || !strcmp(what, "find"))
+		search(what, a, b, c);
 	else if (strstr("read write xchg fill copy", what))
 		memory(what, a, b);
 	else if (strstr("rdmsr wrmsr", what))
