@@ -14,6 +14,16 @@ case $(attack dmaread $epc) in "ok 77" | "no device") fail "EPC read by a device
 equal "write EPC" "$(attack dmawrite $epc 99)" "ok 99"
 case $(attack dmaread $START) in "ok 0" | "ok ffffffffffffffff" | "ok 5555" | "ok 99") ;; *) fail "image read by a device" ;; esac
 equal "write the image" "$(attack dmawrite $START 99)" "ok 99"
+# The device's own registers in the place of EPC, of the image and of the IOMMU: memory and the IOMMU answer first, and Linux reaches neither.
+home=$(attack bar $epc | cut -d' ' -f2)
+for place in $epc $START 0xfed80000; do
+	attack bar $place > /dev/null
+	equal "device at $place" "$(attack read $place)" "ok ffffffffffffffff"
+	equal "device at $place, written" "$(attack write $place 1)" "ok 0"
+	equal "name, device at $place" "$(probe hypervisor)" "CloisterHv  "
+done
+attack bar "$home" > /dev/null
+equal "write the image, again" "$(attack dmawrite $START 99)" "ok 99"
 echo "refused: $(cat /sys/kernel/cloister/dma_refused)"
 equal "lives" "$(probe hypervisor)" "CloisterHv  "
 leave
