@@ -179,6 +179,11 @@ static void test_rules(void)
 	try_write(MSR_MTRR_DEFAULT, 0xc00, 0, true, 0);
 	try_write(MSR_VM_HSAVE_PA, 0x1000, 0x1000, false, 0);
 	try_write(MSR_VM_CR, 0x18, 0x18, false, 0);
+	/* x2APIC: carried out by us (as the commands here that are not 0), or by the hardware */
+	try_write(MSR_X2APIC + 0x30, 0, 0x500, true, 0);
+	try_write(MSR_X2APIC + 0x30, 0, 0, true, 1);
+	try_write(MSR_X2APIC + 0x37, 0, 0x500, true, 0);
+	try_write(MSR_X2APIC + 0x37, 0, 0, true, 1);
 	/* Linux's own: they exit as little as they can. */
 	static const uint32_t pass[] = { 0x10,	     0x48,	 0x277,	     0x174,	 0xc0000081,
 					 0xc0000100, 0xc0000102, 0xc0000103, 0xc0010000, 0xc0010062,

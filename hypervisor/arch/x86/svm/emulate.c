@@ -50,8 +50,7 @@ static void cpuid_values(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32
 				  (v->regs.cr4 & CR4_PKE ? 1U << 4 : 0);
 			regs[3] &= ~(1U << 20);
 		}
-		sgx_cpuid(leaf, subleaf, regs);
-		break;
+		/* fall through */
 	case 0x12:
 		sgx_cpuid(leaf, subleaf, regs);
 		break;
@@ -195,7 +194,7 @@ static bool keeps(const struct msr_rule *rule, uint32_t msr, uint64_t value)
 
 static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	const struct msr_rule *rule = msr_rule(msr);
+	const struct msr_rule *rule;
 	bool ok;
 
 	if (msr == MSR_EFER)
@@ -206,16 +205,14 @@ static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 		return false;
 	if (sgx_wrmsr(msr, value, &ok))
 		return ok;
-	if (msr == MSR_X2APIC + 0x30) {
-		if (!apic_command(v, value))
-			return true;
-	} else if (msr >= MSR_X2APIC + 0x2f && msr <= MSR_X2APIC + 0x37) {
-		if (!apic_vector_allowed(v, (uint32_t)value))
-			return true;
-	}
+	if (msr - (MSR_X2APIC + 0x2f) < 9)
+		return !(msr == MSR_X2APIC + 0x30 ? apic_command(v, value)
+						  : apic_vector_allowed(v, (uint32_t)value)) ||
+		       msr_write_safe(msr, value) == 0;
 	/* Linux turns all MTRRs off and on whenever it looks at them: they stay on. Microcode is not loaded: Linux reads its level and finds it as it was. */
 	if (msr == MSR_MTRR_DEFAULT || msr - MSR_PATCH_LOADER < 2)
 		return true;
+	rule = msr_rule(msr);
 	if (rule && rule->kept && !keeps(rule, msr, value))
 		return false;
 	/* All as it is: nothing to write. */
