@@ -209,9 +209,9 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	asm volatile("mov %0, %%cr4" : : "r"(cr4_ours(v)));
 	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME);
 	msr_write(MSR_DEBUG_CTL, 0); /* from here on LBR stays off: emulate.c */
-	/* INIT that arrives while GIF is set becomes #SX instead of a reset (APM 2, 15.28); not everybody has it. */
+	/* INIT that arrives while GIF is set becomes #SX instead of a reset, and A20 is not masked (APM 2, 15.28, 15.30.1); not everybody has it. */
 	if (msr_read_safe(MSR_VM_CR, &cpu->vm_cr) == 0 &&
-	    msr_write_safe(MSR_VM_CR, cpu->vm_cr | VM_CR_R_INIT) != 0)
+	    msr_write_safe(MSR_VM_CR, cpu->vm_cr | VM_CR_R_INIT | VM_CR_DIS_A20M) != 0)
 		hv_log("processor %u: no redirection of INIT", v->index);
 	asm volatile("vmsave %%rax" : : "a"(host) : "memory");
 }

@@ -2,7 +2,8 @@
 /*
  * Memory outlives a reset and sleep: the ports by which Linux could ask the platform for one of them exit. A reset, and power off, come after all
  * processors have stopped here and EPC and keys are wiped. Sleep is refused: in S3 the TPM's PCR 21 and 22 go back to what they were before
- * the launch while PCR 0-15 stay, so that a kernel could be this hypervisor to the TPM. Ports: 64H and 92H (i8042 and "fast" reset of the AT),
+ * the launch while PCR 0-15 stay, so that a kernel could be this hypervisor to the TPM. And A20 stays on: masked, physical addresses alias each other,
+ * ours and enclaves' too (processors that obey VM_CR.DIS_A20M do not need this). Ports: 64H and 92H (i8042 and "fast" reset of the AT),
  * CF9H (PCI's reset control), and what ACPI's FADT names (ACPI 6.4, 4.8.3, 4.8.3.7), which the module passes on. Whatever else of a chipset can do the same
  * by registers of its own, and SMM, is not covered: THREATS.md.
  */
@@ -69,10 +70,12 @@ static enum effect effect_of(uint16_t port, uint8_t value)
 											 : DROPPED;
 	}
 	switch (port) {
-	case PORT_KEYBOARD: /* D1: write the output port, whose bit 0 is reset; F0-FF: pulse its bits that are 0 */
-		return value == 0xd1 ? DROPPED : (value & 0xf1) == 0xf0 ? ENDS : PASSES;
-	case PORT_FAST:
-		return value & 1 ? DROPPED : PASSES;
+	case PORT_KEYBOARD: /* D1: write the output port, whose bit 0 is reset, bit 1 A20; DD: A20 off; F0-FF: pulse its bits that are 0 */
+		return value == 0xd1 || value == 0xdd ? DROPPED
+		       : (value & 0xf1) == 0xf0	      ? ENDS
+						      : PASSES;
+	case PORT_FAST: /* bit 0: reset, bit 1: A20 */
+		return (value & 3) != 2 ? DROPPED : PASSES;
 	case PORT_RESET:
 		return value & 4 ? ENDS : PASSES;
 	}
