@@ -237,18 +237,13 @@ noreturn_ static void shutdown(struct vcpu *v)
 
 /* --- Enclaves --------------------------------------------------------------------------------------------------------------------------- */
 
+/* Where it faults, sgx_enclu has left the enclave. */
 static void enclave_leaf(struct vcpu *v, unsigned int size)
 {
 	count(v, HV_COUNTER_ENCLU);
 	sgx_enclu(v, size);
-	if (!v->inject || !v->enclave)
-		return;
-	/* A leaf that faults in an enclave is an exception in it. */
-	v->inject = false;
-	count(v, HV_COUNTER_AEX);
-	sgx_aex(v, v->vector, v->inject_has_error ? v->error : 0,
-		v->vector == VECTOR_PF ? v->regs.cr2 : 0, true);
-	v->inject = true;
+	if (v->inject)
+		count(v, HV_COUNTER_AEX);
 }
 
 static void enclave_exception(struct vcpu *v, uint8_t vector)
