@@ -116,6 +116,7 @@ void svm_skip(struct vcpu *v, unsigned int size);
 void cpuid_exit(struct vcpu *v);
 void msr_exit(struct vcpu *v);
 bool msr_exits(uint32_t msr, bool is_write);
+void msrs_quiet(void); /* this processor records nothing of what runs on it */
 void xsetbv_exit(struct vcpu *v);
 void npf_exit(struct vcpu *v);
 void enclave_exit(struct vcpu *v);

@@ -96,6 +96,9 @@ static bool read(struct vcpu *v, uint32_t msr, uint64_t *ret_value)
 	case MSR_EFER:
 		*ret_value = v->regs.efer;
 		return true;
+	case MSR_PAT: /* its own, in the VMCB (APM 2, 15.25.2) */
+		*ret_value = svm_of(v)->vmcb->pat;
+		return true;
 	case MSR_VM_CR: /* locked off, as by firmware */
 		*ret_value = 1 << 4 | 1 << 3;
 		return true;
@@ -146,7 +149,7 @@ static const struct msr_rule {
 	{ MSR_SGX_LE_HASH0, MSR_SGX_LE_HASH0 + 3, 0 },
 	{ MSR_DEBUG_CTL, MSR_DEBUG_CTL, 1 << 0 }, /* LBR (APM 2, 13.1.1): last branches are not swapped, and would show an enclave's */
 	{ 0x200, 0x20f, ALL }, { 0x250, 0x250, ALL }, { 0x258, 0x259, ALL }, { 0x268, 0x26f, ALL }, /* MTRRs (7.7.2) */
-	{ MSR_MTRR_DEFAULT, MSR_MTRR_DEFAULT, 0 },
+	{ MSR_PAT, MSR_PAT, 0 }, { MSR_MTRR_DEFAULT, MSR_MTRR_DEFAULT, 0 },
 	{ MSR_SGX_OWNER_EPOCH, MSR_SGX_OWNER_EPOCH + 1, 0 },
 	{ 0x6a0, 0x6a2, ALL }, { 0x6a4, 0x6a8, ALL }, /* U_CET, S_CET, shadow stack pointers (chapter 18): off at the start, and stay so */
 	{ 0x6e1, 0x6e1, ALL },		 /* PKRS */
@@ -178,9 +181,9 @@ static const struct msr_rule *msr_rule(uint32_t msr)
 bool msr_exits(uint32_t msr, bool is_write)
 {
 	return is_write ? msr_rule(msr) != NULL
-			: msr == MSR_EFER || msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA ||
-				  msr == MSR_FEATURE_CONTROL || msr - MSR_SGX_LE_HASH0 < 4 ||
-				  msr - MSR_SGX_OWNER_EPOCH < 2;
+			: msr == MSR_EFER || msr == MSR_PAT || msr == MSR_VM_CR ||
+				  msr == MSR_VM_HSAVE_PA || msr == MSR_FEATURE_CONTROL ||
+				  msr - MSR_SGX_LE_HASH0 < 4 || msr - MSR_SGX_OWNER_EPOCH < 2;
 }
 
 /* Only bits that the rule keeps: all as they are, or none of them set that is not. */
@@ -192,6 +195,28 @@ static bool keeps(const struct msr_rule *rule, uint32_t msr, uint64_t value)
 	       !((value ^ now) & rule->kept & (rule->kept == ALL ? ALL : value));
 }
 
+void msrs_quiet(void)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(msr_rules); i++) {
+		const struct msr_rule *rule = &msr_rules[i];
+		uint64_t now;
+
+		if (rule->kept && rule->kept != ALL && !msr_read_safe(rule->first, &now) &&
+		    now & rule->kept && msr_write_safe(rule->first, now & ~rule->kept))
+			hv_log("MSR %x records", rule->first);
+	}
+}
+
+/* Types that there are (APM 2, 7.8.1); the first, which we map EPC and tables with, is write-back, or caches and memory would differ there. */
+static bool pat_write(struct vcpu *v, uint64_t value)
+{
+	if (value & 0xf8f8f8f8f8f8f8f8ULL || value & ~(value >> 1) & 0x0202020202020202ULL ||
+	    (value & 7) != 6)
+		return false;
+	svm_of(v)->vmcb->pat = value;
+	return true;
+}
+
 static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	const struct msr_rule *rule;
@@ -199,6 +224,8 @@ static bool write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 	if (msr == MSR_EFER)
 		return efer_write(v, value);
+	if (msr == MSR_PAT)
+		return pat_write(v, value);
 	if (msr == MSR_VM_HSAVE_PA)
 		return value == 0; /* as it is: Linux does that when it crashes */
 	if (msr == MSR_VM_CR)

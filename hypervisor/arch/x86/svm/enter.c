@@ -194,6 +194,7 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	asm volatile("vmsave %%rax" : : "a"(vmcb) : "memory");
 	v->regs.fs_base = m->fs.base;
 	v->regs.gs_base = m->gs.base;
+	msrs_quiet();
 	m->intercept_4 = I4_VMRUN | I4_VMMCALL | I4_VMLOAD | I4_VMSAVE | I4_STGI | I4_CLGI |
 			 I4_SKINIT | I4_XSETBV;
 	m->msrpm = msr_bitmap;
