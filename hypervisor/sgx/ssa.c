@@ -107,6 +107,8 @@ int ssa_fetch(const struct ssa_frame *frame, uint64_t xfrm, uint8_t *scratch)
 
 	copy_words(scratch, frame->xsave, size);
 	memcpy(&mxcsr, scratch + XSAVE_MXCSR, sizeof(mxcsr));
+	/* Ignored there, "MBZ" here (APM 4, XRSTOR): a fault of the hypervisor's own must not hang on which is meant. */
+	memset(&header->reserved[1], 0, sizeof(header->reserved) - sizeof(header->reserved[0]));
 	/* XRSTOR's #GP conditions, standard form (SDM 2D, XRSTOR). */
 	if ((header->xstate_bv & ~xfrm) || header->xcomp_bv || header->reserved[0] ||
 	    (mxcsr & ~mask))

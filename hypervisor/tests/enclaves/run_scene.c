@@ -66,7 +66,8 @@ void arch_xrstor(const void *area, uint64_t mask)
 
 	memcpy(&in_use, state + 512, 8);
 	memcpy(&given, (const uint8_t *)area + 512, 8);
-	if (given & ~mask)
+	/* APM 4, XRSTOR: all behind XSTATE_BV must be zero. */
+	if (given & ~mask || memcmp((const uint8_t *)area + 520, zero, 56))
 		abort();
 	/* What the image does not hold becomes initial: here, zero. */
 	state_copy(state, zero, mask & ~given);
