@@ -7,7 +7,7 @@
  * the processor's struct enclave_entry; what follows cannot fail halfway. That struct is made at the
  * first entry and kept. v->enclave is it while the enclave runs; until then nobody looks there.
  *
- * Kept from Linux while inside, and given back by EEXIT and AEX: CR3, FS and GS bases, XCR0, DR7
+ * Kept from Linux while inside, and given back by EEXIT and AEX: CR3, CR4, FS and GS bases, XCR0, DR7
  * and RFLAGS.TF (the last two if the TCS opted out of debugging, which also turns off data
  * breakpoints outside ELRANGE: more than the SDM, 43.2, asks). Selectors and limits of FS and GS
  * stay Linux's: 64-bit code does not see limits. Enclaves of 32 bits are refused as of a wrong
@@ -26,6 +26,7 @@
 #define CR4_OSFXSR (1ULL << 9)
 #define CR4_LA57 (1ULL << 12)
 #define CR4_OSXSAVE (1ULL << 18)
+#define CR4_CET (1ULL << 23)
 #define DR7_RESET 0x400ULL /* no breakpoint */
 /* CF PF AF ZF SF DF OF NT RF AC ID: what ERESUME takes from the SSA. */
 #define RFLAGS_RESUMED 0x00254cd5ULL
@@ -210,6 +211,7 @@ static void commit(struct vcpu *v, const struct enclu_operands *o, const struct 
 	e->linux_fs_base = r->fs_base;
 	e->linux_gs_base = r->gs_base;
 	e->linux_xcr0 = r->xcr0;
+	e->linux_cr4 = r->cr4;
 	e->linux_dr7 = r->dr7;
 	e->linux_trap = r->rflags & RFLAGS_TF;
 	e->debug_opt_in = e->tcs->flags & TCS_DBGOPTIN;
@@ -221,6 +223,8 @@ static void commit(struct vcpu *v, const struct enclu_operands *o, const struct 
 	e->frame.gpr->urbp = r->gpr[REG_RBP];
 	if (r->cr4 & CR4_OSXSAVE)
 		r->xcr0 = e->secs->attributes.xfrm;
+	/* Else calls inside push their return addresses on Linux's shadow stack. */
+	r->cr4 &= ~CR4_CET;
 	r->fs_base = p->fs_base;
 	r->gs_base = p->gs_base;
 	if (!e->debug_opt_in) {
@@ -285,6 +289,7 @@ void enclave_leave(struct vcpu *v)
 	r->fs_base = e->linux_fs_base;
 	r->gs_base = e->linux_gs_base;
 	r->xcr0 = e->linux_xcr0;
+	r->cr4 = e->linux_cr4;
 	if (!e->debug_opt_in) {
 		r->dr7 = e->linux_dr7;
 		r->rflags = (r->rflags & ~RFLAGS_TF) | e->linux_trap;

@@ -108,7 +108,7 @@ struct enclave_entry {
 	uint64_t epoch; /* track_enter's */
 	struct space *space;
 	struct ssa_frame frame;
-	uint64_t linux_cr3, linux_fs_base, linux_gs_base, linux_xcr0, linux_dr7;
+	uint64_t linux_cr3, linux_fs_base, linux_gs_base, linux_xcr0, linux_dr7, linux_cr4;
 	uint64_t linux_trap; /* RFLAGS.TF at entry, if opted out of debugging */
 	bool debug_opt_in;
 	uint64_t cr3, npt_root; /* what arch runs it on: its own tables instead of Linux's */

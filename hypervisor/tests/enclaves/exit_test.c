@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define RFLAGS_TF 0x100ULL
+#define CR4_CET (1ULL << 23)
 
 static void test_eenter_passes(void)
 {
@@ -24,6 +25,7 @@ static void test_eenter_passes(void)
 		v->regs.gpr[i] = 0x1000 * i;
 	v->regs.gpr[REG_RSP] = USER_STACK;
 	v->regs.rflags = 0x2d7 | RFLAGS_TF; /* all status flags, IF, TF */
+	v->regs.cr4 |= CR4_CET;
 	extended_fill(v, 7, 0xabcdef);
 	memcpy(state, extended_state(v), PAGE_SIZE);
 	before = v->regs;
@@ -35,7 +37,7 @@ static void test_eenter_passes(void)
 	NEED(v->regs.rip == AT(P_CODE) + 0x40);
 	NEED(v->regs.fs_base == AT(P_DATA) && v->regs.gs_base == AT(P_DATA2));
 	NEED(v->regs.rflags == (before.rflags & ~RFLAGS_TF) && v->regs.dr7 == 0x400 &&
-	     v->regs.xcr0 == 3);
+	     v->regs.xcr0 == 3 && v->regs.cr4 == (before.cr4 & ~CR4_CET));
 	NEED(memcmp(state, extended_state(v), PAGE_SIZE) == 0);
 	NEED(gpr_of(P_SSA)->ursp == USER_STACK && gpr_of(P_SSA)->urbp == before.gpr[REG_RBP]);
 	NEED(tcs_of(P_TCS)->aep == AEP && track_active(epc_memory(P_SECS)));
@@ -45,7 +47,7 @@ static void test_eenter_passes(void)
 	NEED(enclu(v, ENCLU_EEXIT, 0x404000, 0, 77).vector < 0);
 	NEED(v->regs.gpr[REG_RDX] == 77 && v->regs.rip == 0x404000 && v->regs.gpr[REG_RCX] == AEP);
 	NEED(v->regs.rflags == before.rflags && v->regs.dr7 == 0x401 && v->regs.xcr0 == 7 &&
-	     v->regs.cr3 == before.cr3);
+	     v->regs.cr3 == before.cr3 && v->regs.cr4 == before.cr4);
 	NEED(v->regs.fs_base == before.fs_base && v->regs.gs_base == before.gs_base &&
 	     !track_active(epc_memory(P_SECS)));
 }
