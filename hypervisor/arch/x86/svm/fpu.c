@@ -52,10 +52,14 @@ void arch_xsave(void *area, uint64_t mask)
 		     : "memory");
 }
 
+/*
+ * AMD's XRSTOR leaves the pointers to x87's last instruction and operand alone where no exception is pending (APM 4, XRSTOR; CPUID 80000008H EBX[2] says
+ * otherwise): FNINIT does not, or Linux would find an enclave's.
+ */
 void arch_xrstor(const void *area, uint64_t mask)
 {
 	components(mask);
-	asm volatile("xrstor64 (%0)"
+	asm volatile("fninit\n\txrstor64 (%0)"
 		     :
 		     : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
 		     : "memory");
