@@ -46,6 +46,8 @@ void wipe_secrets(void)
 	sgx_set_root_secret(nothing);
 	paging_wipe(); /* else pages that were evicted could be read by who has the memory next */
 	trust_wipe();
+	for (unsigned int i = 0; i < vcpu_count; i++) /* of enclaves, under EGETKEY and the like */
+		memset(svm_of(&vcpus[i])->vectors, 0, sizeof(svm_of(&vcpus[i])->vectors));
 	memset((void *)hv_boot->epc_start, 0, hv_boot->end - hv_boot->epc_start);
 	memset(epcm_entries, 0,
 	       (hv_boot->end - hv_boot->epc_start) / PAGE_SIZE * sizeof(*epcm_entries));
