@@ -104,8 +104,9 @@ void *device_map(uint64_t address, size_t size); /* uncached, in our tables; NUL
 
 /* enter.c */
 must_check int svm_available(void);
-void svm_quiet(void); /* SVM on, GIF clear: no NMI of Linux's arrives */
-void svm_loud(void);  /* and back, if it is on */
+uint64_t efer_autoibrs(void); /* the bit, if the processor has it */
+void svm_quiet(void);	      /* SVM on, GIF clear: no NMI of Linux's arrives */
+void svm_loud(void);	      /* and back, if it is on */
 void svm_capture(struct vcpu *v, const struct hv_entry *entry); /* Linux's state into the VMCB */
 noreturn_ void svm_loop(struct vcpu *v);
 long svm_leave(struct vcpu *v, uint64_t cr3, bool wipe); /* returns only if refused */

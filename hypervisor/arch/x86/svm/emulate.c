@@ -117,7 +117,8 @@ static bool efer_write(struct vcpu *v, uint64_t value)
 {
 	uint64_t changed = value ^ v->regs.efer;
 
-	if (changed & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR | EFER_TCE))
+	if (changed &
+	    ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR | EFER_TCE | efer_autoibrs()))
 		return false;
 	if (changed & EFER_LME && v->regs.cr0 >> 31 & 1)
 		return false;

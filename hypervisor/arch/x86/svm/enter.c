@@ -46,6 +46,17 @@ int svm_available(void)
 	return 0;
 }
 
+uint64_t efer_autoibrs(void)
+{
+	uint32_t regs[4];
+
+	cpuid(0x80000000U, 0, regs);
+	if (regs[0] < 0x80000021U)
+		return 0;
+	cpuid(0x80000021U, 0, regs); /* EAX[8] (APM 3, appendix E.4.18) */
+	return regs[0] & 1 << 8 ? EFER_AUTOIBRS : 0;
+}
+
 void svm_quiet(void)
 {
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
@@ -208,8 +219,8 @@ void svm_capture(struct vcpu *v, const struct hv_entry *entry)
 	tables_load(cpu);
 	asm volatile("mov %0, %%cr0" : : "r"(CR0_OURS));
 	asm volatile("mov %0, %%cr4" : : "r"(cr4_ours(v)));
-	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME);
-	msr_write(MSR_DEBUG_CTL, 0); /* from here on LBR stays off: emulate.c */
+	msr_write(MSR_EFER,
+		  EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME | efer_autoibrs());
 	/* INIT that arrives while GIF is set becomes #SX instead of a reset, and A20 is not masked (APM 2, 15.28, 15.30.1); not everybody has it. */
 	if (msr_read_safe(MSR_VM_CR, &cpu->vm_cr) == 0 &&
 	    msr_write_safe(MSR_VM_CR, cpu->vm_cr | VM_CR_R_INIT | VM_CR_DIS_A20M) != 0)

@@ -96,7 +96,7 @@ enum {
 };
 enum {
 	EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11,
-	EFER_SVME = 1 << 12, EFER_FFXSR = 1 << 14, EFER_TCE = 1 << 15, CR4_LA57 = 1 << 12,
+	EFER_SVME = 1 << 12, EFER_FFXSR = 1 << 14, EFER_TCE = 1 << 15, EFER_AUTOIBRS = 1 << 21, CR4_LA57 = 1 << 12,
 	CR4_OSXSAVE = 1 << 18, CR4_PKE = 1 << 22, CR4_CET = 1 << 23, CR4_SMEP = 1 << 20,
 	VM_CR_R_INIT = 1 << 1, VM_CR_DIS_A20M = 1 << 2,
 };
