@@ -70,7 +70,7 @@ uint64_t driver_number(const char *name)
 static const struct test *const groups[] = {
 	run_tests,	     memory_tests,	interface_tests, attack_leaf_tests,
 	attack_memory_tests, attack_race_tests, trust_tests,	 driver_tests,
-	mapping_tests,	     entry_tests,	shape_tests
+	mapping_tests,	     entry_tests,	shape_tests,	 fuzz_tests
 };
 
 static bool run_one(const char *name)

@@ -16,7 +16,7 @@ struct test {
 	void (*run)(void);
 };
 /* Each ends with a name NULL. */
-extern const struct test memory_tests[], run_tests[], interface_tests[];
+extern const struct test memory_tests[], run_tests[], interface_tests[], fuzz_tests[];
 /* Requests that are wrong, answered as by Linux's own driver. */
 extern const struct test driver_tests[], mapping_tests[];
 /* Without the vDSO. */
