@@ -59,6 +59,7 @@ static uint64_t provoke(uint64_t kind, uint64_t address)
 	struct seen *s = mine();
 	static const uint32_t unmasked = 0x1f80 & ~0x200U; /* MXCSR, divide by zero not masked */
 	static const uint32_t masked = 0x1f80;
+	static const uint32_t far[2] = { 0, 0x33 }; /* Linux's 64-bit code for users */
 
 	s->exit_info = s->error = s->address = 0;
 	switch (kind) {
@@ -88,6 +89,15 @@ static uint64_t provoke(uint64_t kind, uint64_t address)
 		break;
 	case FAULT_GENERAL:
 		PROVOKE(s, "mov $0x8000000000000000, %%rax\n\tmov (%%rax), %%rax", "D"(0));
+		break;
+	case FAULT_SEGMENT:
+		PROVOKE(s, "mov $0x2b, %%eax\n\tmov %%eax, %%ds", "D"(0));
+		break;
+	case FAULT_FAR:
+		PROVOKE(s, "ljmpl *(%1)", "D"(&far));
+		break;
+	case FAULT_ICEBP:
+		PROVOKE(s, ".byte 0xf1", "D"(0));
 		break;
 	case FAULT_FLOAT:
 		PROVOKE(s,

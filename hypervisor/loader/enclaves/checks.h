@@ -42,6 +42,9 @@ enum checks_fault {
 	FAULT_CPUID,
 	FAULT_GENERAL, /* a non-canonical address */
 	FAULT_FLOAT,   /* #XM */
+	FAULT_SEGMENT, /* loads DS */
+	FAULT_FAR,     /* a far jump */
+	FAULT_ICEBP,
 	FAULTS
 };
 

@@ -26,6 +26,8 @@ struct svm_cpu {
 	uint64_t counters[HV_COUNTERS];
 	uint64_t event; /* an event whose delivery an exit interrupted; delivered again unless another goes first */
 	bool enclave_before; /* which world ran last */
+	bool tables_away; /* the limits of Linux's descriptor tables are here, not in the VMCB: enter.c */
+	uint32_t gdt_limit, idt_limit, ldt_limit;
 	/*
 	 * NMIs of Linux's. The processor does not keep one injected NMI from meeting the next (it does for its own, until IRET), and
 	 * Linux's handler relies on it: so from an injection on IRET exits, and what comes before that waits.

@@ -331,12 +331,37 @@ static void load_registers(struct vcpu *v)
 	}
 }
 
+/*
+ * No GDT, LDT and IDT inside an enclave: no descriptor is within a limit of 0. Far calls, segment loads and events that do not exit would read Linux's,
+ * which it can place in memory that the enclave sees; by a call gate of its making an enclave of its own would be at CPL 0, where our page tables for it
+ * lie open. So they are #GP.
+ */
+static void tables_move(struct svm_cpu *cpu, bool enclave)
+{
+	struct vmcb *m = cpu->vmcb;
+
+	if (cpu->tables_away == enclave)
+		return;
+	cpu->tables_away = enclave;
+	if (enclave) {
+		cpu->gdt_limit = m->gdtr.limit;
+		cpu->idt_limit = m->idtr.limit;
+		cpu->ldt_limit = m->ldtr.limit;
+		m->gdtr.limit = m->idtr.limit = m->ldtr.limit = 0;
+	} else {
+		m->gdtr.limit = cpu->gdt_limit;
+		m->idtr.limit = cpu->idt_limit;
+		m->ldtr.limit = cpu->ldt_limit;
+	}
+}
+
 static void load_world(struct vcpu *v)
 {
 	struct svm_cpu *cpu = svm_of(v);
 	struct vmcb *m = cpu->vmcb;
 	bool enclave = v->enclave;
 
+	tables_move(cpu, enclave);
 	m->intercept_3 = I3_NMI | I3_INIT | I3_CPUID | I3_INVD | I3_INVLPGA | I3_IO | I3_MSR |
 			 I3_SHUTDOWN;
 	m->intercept_exceptions = 1U << VECTOR_UD;

@@ -149,6 +149,7 @@ static void reset(struct vcpu *v)
 	r->dr7 = DR7_INIT;
 	r->xcr0 = xcr0;
 	reset_segments(cpu->vmcb);
+	cpu->tables_away = false;
 	cpu->vmcb->dr6 = DR6_INIT;
 	cpu->vmcb->interrupt_shadow = 0;
 	asm volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" : : "r"(0UL));
