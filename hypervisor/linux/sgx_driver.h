@@ -83,6 +83,7 @@ struct sgx_enclave {
 	 * page table entries are found in all processes. backing: evicted pages, SECS, then PCMDs.
 	 */
 	struct file *mappings, *backing;
+	struct mem_cgroup *pays; /* for what is in `backing`: who opened the file */
 };
 
 struct sgx_enclave *enclave_new(void);

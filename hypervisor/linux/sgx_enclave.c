@@ -12,6 +12,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/highmem.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -26,7 +27,7 @@
 
 struct sgx_enclave *enclave_new(void)
 {
-	struct sgx_enclave *e = kzalloc(sizeof(*e), GFP_KERNEL);
+	struct sgx_enclave *e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
 
 	if (!e)
 		return ERR_PTR(-ENOMEM);
@@ -39,7 +40,8 @@ struct sgx_enclave *enclave_new(void)
 	}
 	kref_init(&e->refs);
 	mutex_init(&e->lock);
-	xa_init(&e->pages);
+	xa_init_flags(&e->pages, XA_FLAGS_ACCOUNT);
+	e->pays = get_mem_cgroup_from_mm(current->mm);
 	INIT_LIST_HEAD(&e->va_pages);
 	e->secs.enclave = e;
 	e->secs.type = SGX_PAGE_TYPE_SECS;
@@ -73,6 +75,7 @@ static void enclave_release(struct kref *refs)
 	if (e->backing)
 		fput(e->backing);
 	fput(e->mappings);
+	mem_cgroup_put(e->pays);
 	kfree(e);
 }
 
@@ -86,7 +89,7 @@ void enclave_put(struct sgx_enclave *e)
 struct sgx_encl_page *enclave_page_new(struct sgx_enclave *e, unsigned long address, u8 type,
 				       unsigned long rights)
 {
-	struct sgx_encl_page *p = kzalloc(sizeof(*p), GFP_KERNEL);
+	struct sgx_encl_page *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
 	int r;
 
 	if (!p)
@@ -133,7 +136,7 @@ static void slot_put(struct sgx_encl_page *p)
 
 static struct va_page *va_page_new(void)
 {
-	struct va_page *va = kzalloc(sizeof(*va), GFP_KERNEL);
+	struct va_page *va = kzalloc(sizeof(*va), GFP_KERNEL_ACCOUNT);
 
 	if (!va)
 		return ERR_PTR(-ENOMEM);
@@ -212,16 +215,25 @@ struct backing {
 	unsigned long index;
 };
 
+/* Whoever evicts, a thread of the kernel's or another program: it is the enclave's memory. */
+static struct page *backing_page(struct sgx_enclave *e, unsigned long index)
+{
+	struct mem_cgroup *before = set_active_memcg(e->pays);
+	struct page *page = shmem_read_mapping_page(e->backing->f_mapping, index);
+
+	set_active_memcg(before);
+	return page;
+}
+
 static int backing_get(struct sgx_enclave *e, const struct sgx_encl_page *p, struct backing *b)
 {
-	struct address_space *mapping = e->backing->f_mapping;
 	unsigned long pages = PFN_DOWN(e->size);
 
 	b->index = p->type == SGX_PAGE_TYPE_SECS ? pages : PFN_DOWN(p->address - e->base);
-	b->data = shmem_read_mapping_page(mapping, b->index);
+	b->data = backing_page(e, b->index);
 	if (IS_ERR(b->data))
 		return PTR_ERR(b->data);
-	b->pcmd = shmem_read_mapping_page(mapping, pages + 1 + b->index / 32);
+	b->pcmd = backing_page(e, pages + 1 + b->index / 32);
 	if (IS_ERR(b->pcmd)) {
 		put_page(b->data);
 		return PTR_ERR(b->pcmd);

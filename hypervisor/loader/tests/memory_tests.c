@@ -366,6 +366,26 @@ static void *verify_all(void *argument)
 	return NULL;
 }
 
+/* What is evicted is the memory of the cgroup whose memory.stat the script names. */
+static void expect_charged(uint64_t pages)
+{
+	const char *path = getenv("MEMORY_STAT");
+	unsigned long bytes = 0;
+	char line[128];
+	FILE *f;
+
+	if (!path)
+		return;
+	f = fopen(path, "re");
+	EXPECT(f);
+	while (f && fgets(line, sizeof(line), f))
+		(void)!sscanf(line, "shmem %lu", &bytes);
+	printf("%lu KiB charged for %lu pages\n", bytes >> 10, pages);
+	EXPECT(bytes / PAGE_SIZE >= pages);
+	if (f)
+		fclose(f);
+}
+
 static void test_overcommit(void)
 {
 	uint64_t epc = epc_pages(), evicted = driver_number("epc_evicted"),
@@ -394,6 +414,7 @@ static void test_overcommit(void)
 		}
 		call(all[made], CHECK_HEAP_FILL, made, 0);
 	}
+	expect_charged(3 * epc);
 	for (int i = 0; i < 2; i++) {
 		sides[i] =
 			(struct overcommit){ .all = all, .count = made, .first = i ? made / 2 : 0 };
