@@ -61,18 +61,6 @@ equal "PAT, EPC's entry" "$(attack wrmsr 277 0606060606060601)" gp
 equal "PAT, a type that is none" "$(attack wrmsr 277 0606060602060606)" gp
 equal "PAT reads" "$(attack rdmsr 277)" "ok 606060606060606"
 equal "PAT back" "$(attack wrmsr 277 "${pat#ok }")" "$pat"
-# microcode; devices' configuration in the place of memory; voltages
-for msr in c0010020 c0010058 c0010064 c001006b c0010070 c0010015 c001001a c0010111; do
-	equal "MSR $msr" "$(attack wrmsr $msr 123456789)" gp
-done
-# what records an enclave's branches and instructions; single steps by branches are Linux's
-equal "last branches" "$(attack wrmsr 1d9 1)" gp
-case $(attack wrmsr 1d9 2) in "ok "*) ;; *) fail "DBGCTL.BTF" ;; esac
-attack wrmsr 1d9 0 > /dev/null
-equal "branch sampling" "$(attack wrmsr c000010f 1c)" gp
-equal "branch stack" "$(attack wrmsr c000010f 40)" gp
-equal "IBS, fetches" "$(attack wrmsr c0011030 1000000000000)" gp
-equal "IBS, operations" "$(attack wrmsr c0011033 20000)" gp
 equal "IBS" $((0x$(svm) >> 10 & 1)) 0
 equal "owner epoch, written" "$(attack wrmsr 300 5)" "ok 5"
 equal "owner epoch, read" "$(attack rdmsr 300)" gp

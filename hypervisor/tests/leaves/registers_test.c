@@ -51,6 +51,11 @@ int msr_write_safe(uint32_t msr, uint64_t value)
 	return 0;
 }
 
+uint64_t efer_autoibrs(void)
+{
+	return EFER_AUTOIBRS;
+}
+
 bool apic_x2;
 
 bool apic_command(struct vcpu *v, uint64_t command)
@@ -185,14 +190,54 @@ static void test_rules(void)
 	try_write(MSR_X2APIC + 0x37, 0, 0x500, true, 0);
 	try_write(MSR_X2APIC + 0x37, 0, 0, true, 1);
 	/* Linux's own: they exit as little as they can. */
-	static const uint32_t pass[] = { 0x10,	     0x48,	 0x277,	     0x174,	 0xc0000081,
-					 0xc0000100, 0xc0000102, 0xc0000103, 0xc0010000, 0xc0010062,
-					 0xc0010140, 0xc0010200, 0xc0011019, 0xc0011020, 0xc0011027,
-					 0xc0011031, 0xc0011034 };
+	static const uint32_t pass[] = { 0x10,	     0x48,	 0x174,	     0xc0000081,
+					 0xc0000100, 0xc0000102, 0xc0000103, 0xc0010000,
+					 0xc0010062, 0xc0010140, 0xc0010200, 0xc0011019,
+					 0xc0011020, 0xc0011027, 0xc0011031, 0xc0011034 };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(pass); i++)
 		EXPECT(!msr_exits(pass[i], true) && !msr_exits(pass[i], false), "MSR %x exits",
 		       pass[i]);
+}
+
+/* APM 2, 7.8.1: types 0, 1, 4 to 7. The first entry is what EPC is mapped with. */
+static void test_pat(void)
+{
+	static const uint64_t allowed[] = { 0x0007040600070406, 0x0006060606060606,
+					    0x0501040701040006 };
+	static const uint64_t refused[] = { 0x0007040600070400, 0x0007040600070401,
+					    0x0007040600070206, 0x0307040600070406,
+					    0x8007040600070406, 0x0007040600070405 };
+	struct vmcb vmcb = { .pat = 6 };
+	uint64_t value = 0;
+
+	cpu.vmcb = &vmcb;
+	writes = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(allowed); i++) {
+		EXPECT(write(&vcpu, MSR_PAT, allowed[i]), "PAT %lx", allowed[i]);
+		EXPECT(read(&vcpu, MSR_PAT, &value) && value == allowed[i], "PAT is %lx", value);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(refused); i++)
+		EXPECT(!write(&vcpu, MSR_PAT, refused[i]), "PAT %lx", refused[i]);
+	EXPECT(vmcb.pat == allowed[ARRAY_SIZE(allowed) - 1] && !writes, "PAT of the processor");
+}
+
+/* At the start what records is switched off, and nothing else is written. */
+static void test_quiet(void)
+{
+	unsigned int recorders = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(msr_rules); i++)
+		recorders += msr_rules[i].kept && msr_rules[i].kept != ALL;
+	EXPECT(recorders == 4, "%u recorders", recorders);
+	value_now = ~0ULL;
+	writes = 0;
+	msrs_quiet();
+	EXPECT(writes == recorders && !(value_now & (1 | 0x44 | 1 << 17 | 1ULL << 48)),
+	       "%u writes, %lx left", writes, value_now);
+	value_now = writes = 0;
+	msrs_quiet();
+	EXPECT(!writes, "%u writes", writes);
 }
 
 static void test_xcr0(void)
@@ -206,6 +251,8 @@ int main(void)
 {
 	test_hidden();
 	test_rules();
+	test_pat();
+	test_quiet();
 	test_xcr0();
 	return failed;
 }
