@@ -334,7 +334,7 @@ static void load_registers(struct vcpu *v)
 /*
  * No GDT, LDT and IDT inside an enclave: no descriptor is within a limit of 0. Far calls, segment loads and events that do not exit would read Linux's,
  * which it can place in memory that the enclave sees; by a call gate of its making an enclave of its own would be at CPL 0, where our page tables for it
- * lie open. So they are #GP.
+ * lie open. So they fault, as the manual wants them to (#UD, made of #GP in exit.c).
  */
 static void tables_move(struct svm_cpu *cpu, bool enclave)
 {

@@ -262,11 +262,18 @@ static void enclave_exception(struct vcpu *v, uint8_t vector)
 		v->inject = false; /* of decoding */
 		break;
 	case VECTOR_PF:
-		/* Not the program's own access but one to GDT, LDT or TSS: of IN, OUT, segment loads, far transfers (table 39-1). */
+		/* Not the program's own access but one to the TSS: of IN and OUT (table 39-1). */
 		if (!(error & PF_USER))
 			sgx_illegal(v);
 		else if (sgx_page_fault(v, m->exit_info_2, error))
 			return;
+		count(v, HV_COUNTER_AEX);
+		return;
+	case VECTOR_GP:
+		/* About a selector: of segment loads and far transfers, which find no descriptor here (enter.c; table 39-1). */
+		if (!error)
+			break;
+		sgx_illegal(v);
 		count(v, HV_COUNTER_AEX);
 		return;
 	case VECTOR_DB:
