@@ -30,7 +30,9 @@ enum hostcall {
 								HOSTCALL(FDATASYNC, fdatasync, 0)
 									HOSTCALL(STATFS, fstatfs, 0)
 	/* streams: console, inherited pipes and terminals */
-	HOSTCALL(READ, read, 1) HOSTCALL(WRITE, write, 1) HOSTCALL(IOCTL, ioctl, 0)
+	/* FILE_: of regular files, at the handle's own position: they never wait, and nothing cancels them. */
+	HOSTCALL(FILE_READ, read, 0) HOSTCALL(FILE_WRITE, write, 0) HOSTCALL(READ, read, 1)
+		HOSTCALL(WRITE, write, 1) HOSTCALL(IOCTL, ioctl, 0)
 	/* sockets */
 	HOSTCALL(SOCKET, socket, 0) HOSTCALL(BIND, bind, 0) HOSTCALL(LISTEN, listen, 0) HOSTCALL(
 		CONNECT, connect, 1) HOSTCALL(ACCEPT, accept4, 1) HOSTCALL(SENDMSG, sendmsg, 1)

@@ -21,6 +21,7 @@
 #include <asm/statfs.h>
 
 #include "abi/platform.h"
+#include "kernel/task/sync.h"
 #include "kernel/time/time.h"
 #include "lib/base/string.h"
 
@@ -247,6 +248,25 @@ long host_read(int handle, void *to, size_t size)
 long host_write(int handle, const void *from, size_t size)
 {
 	return call_count(HC_WRITE, handle, (long)from, transfer_size(size), 0, 0, 0);
+}
+
+long host_file_read(int handle, void *to, size_t size)
+{
+	return call_count(HC_FILE_READ, handle, (long)to, transfer_size(size), 0, 0, 0);
+}
+
+long host_file_write(int handle, const void *from, size_t size)
+{
+	return call_count(HC_FILE_WRITE, handle, (long)from, transfer_size(size), 0, 0, 0);
+}
+
+bool host_retry(long result)
+{
+	if (likely(result != -EINTR))
+		return false;
+	/* A wake-up of no concern here is forgotten; what is left decides. */
+	task_sleep_prepare();
+	return task_sleep(0) != -EINTR;
 }
 
 long host_ioctl(int handle, unsigned int request, void *argument)

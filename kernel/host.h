@@ -47,6 +47,14 @@ must_check int host_fsync(int handle, bool data_only);
 must_check int host_statfs(int handle, void *ret_statfs); /* struct statfs, 120 bytes */
 must_check long host_read(int handle, void *to, size_t size);
 must_check long host_write(int handle, const void *from, size_t size);
+/* The same of regular files, at the handle's own position: never -EINTR. */
+must_check long host_file_read(int handle, void *to, size_t size);
+must_check long host_file_write(int handle, const void *from, size_t size);
+/*
+ * After a call that may block: true: it was cancelled by what does not concern it (a wake-up, an errand), and is to be made again. False with -EINTR: a signal
+ * is pending. Making it again without asking here would be cancelled again, for ever: the reason stays where it is until somebody looks.
+ */
+must_check bool host_retry(long result);
 must_check long host_ioctl(int handle, unsigned int request, void *argument);
 
 must_check int host_socket(int family, int type, int protocol);

@@ -54,10 +54,10 @@ static int transfer(bool write, void *data, size_t size, size_t *done)
 		long n = write ? host_write(exchange.handle, at, size - *done)
 			       : host_read(exchange.handle, at, size - *done);
 
-		if (n == -EINTR && signal_pending(current()))
-			return -ERESTARTSYS;
-		if (n == -EINTR)
+		if (host_retry(n))
 			continue;
+		if (n == -EINTR)
+			return -ERESTARTSYS;
 		if (n <= 0)
 			return give_up();
 		*done += (size_t)n;

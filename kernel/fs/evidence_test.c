@@ -65,6 +65,11 @@ static bool interrupted(void)
 	return true;
 }
 
+static bool test_signal_pending(void)
+{
+	return signalled;
+}
+
 long host_write(int handle, const void *from, size_t size)
 {
 	CHECK(handle == 7 && !closed);
@@ -92,15 +97,15 @@ long host_read(int handle, void *to, size_t size)
 	return (long)size;
 }
 
+bool host_retry(long result)
+{
+	return result == -EINTR && !test_signal_pending();
+}
+
 void host_close(int handle)
 {
 	CHECK(handle == 7 && !closed);
 	closed = true;
-}
-
-static bool test_signal_pending(void)
-{
-	return signalled;
 }
 
 /* What sleeping needs is not under test: the exchange is always free here. */

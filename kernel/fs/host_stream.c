@@ -280,11 +280,9 @@ static long regular_read(struct file *f, struct uio *io, uint64_t *pos)
 	while (io->left) {
 		size = MIN(io->left, TASK_IOBUF_SIZE);
 		if (pos == &f->pos)
-			r = host_read(s->handle, buffer, size);
+			r = host_file_read(s->handle, buffer, size);
 		else
 			r = host_pread(s->handle, buffer, size, *pos);
-		if (r == -EINTR)
-			continue;
 		if (r <= 0)
 			break;
 		if (uio_put(io, buffer, (size_t)r) != (size_t)r) {
@@ -316,12 +314,9 @@ static long regular_write(struct file *f, struct uio *io, uint64_t *pos)
 			break;
 		}
 		for (at = 0; at < size; at += (size_t)r) {
-			do
-				r = pos == &f->pos
-					    ? host_write(s->handle, (char *)buffer + at, size - at)
-					    : host_pwrite(s->handle, (char *)buffer + at, size - at,
-							  *pos);
-			while (r == -EINTR);
+			r = pos == &f->pos
+				    ? host_file_write(s->handle, (char *)buffer + at, size - at)
+				    : host_pwrite(s->handle, (char *)buffer + at, size - at, *pos);
 			if (r <= 0)
 				break;
 			done += (size_t)r;

@@ -244,7 +244,7 @@ static long direct_piece(int handle, struct uio *io, uint64_t pos, bool write, b
 		size = MIN(size, DIRECT_PIECE);
 		*ret_asked = size;
 		if (append)
-			r = host_write(handle, (void *)at.v, size);
+			r = host_file_write(handle, (void *)at.v, size);
 		else
 			r = write ? host_pwrite(handle, (void *)at.v, size, pos)
 				  : host_pread(handle, (void *)at.v, size, pos);
@@ -269,7 +269,8 @@ static long direct_piece(int handle, struct uio *io, uint64_t pos, bool write, b
 	size = uio_get(io, buffer, size);
 	if (!size)
 		return -EFAULT;
-	return append ? host_write(handle, buffer, size) : host_pwrite(handle, buffer, size, pos);
+	return append ? host_file_write(handle, buffer, size)
+		      : host_pwrite(handle, buffer, size, pos);
 }
 
 static long direct_read(struct file *f, struct uio *io, uint64_t *pos)
@@ -284,8 +285,6 @@ static long direct_read(struct file *f, struct uio *io, uint64_t *pos)
 		return -EINVAL;
 	while (io->left) {
 		r = direct_piece(any_handle(hf), io, *pos, false, false, &bounce, &asked);
-		if (r == -EINTR)
-			continue;
 		if (r <= 0)
 			break;
 		done += (size_t)r;
@@ -344,8 +343,6 @@ static long direct_write(struct file *f, struct uio *io, uint64_t *pos)
 	left -= (size_t)r;
 	while (io->left) {
 		r = direct_piece(handle, io, *pos, true, append, &bounce, &asked);
-		if (r == -EINTR)
-			continue;
 		if (r <= 0)
 			break;
 		done += (size_t)r;

@@ -14,15 +14,6 @@
 #include "kernel/net/socket.h"
 #include "kernel/signal/signal.h"
 
-bool host_socket_retry(long result)
-{
-	if (likely(result != -EINTR))
-		return false;
-	/* A wake-up of no concern here is forgotten; what is left decides. */
-	task_sleep_prepare();
-	return task_sleep(0) != -EINTR;
-}
-
 long host_socket_result(long result, bool nonblock, uint64_t timeout)
 {
 	if (likely(result != -EINTR))

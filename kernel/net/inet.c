@@ -53,7 +53,7 @@ static int inet_connect(struct socket *s, const void *address, unsigned int size
 	/* A cancelled connect goes on in the host: the second one waits for it. */
 	do
 		result = host_connect(s->handle, address, size);
-	while (host_socket_retry(result));
+	while (host_retry(result));
 	return (int)host_socket_result(result, nonblock, s->send_timeout);
 }
 
@@ -73,7 +73,7 @@ static int inet_accept(struct socket *s, unsigned int flags, bool nonblock, stru
 		size = SOCKET_ADDRESS_MAX;
 		handle = host_accept(s->handle, address, address ? &size : NULL,
 				     (int)(SOCK_CLOEXEC | (flags & SOCK_NONBLOCK)));
-	} while (host_socket_retry(handle));
+	} while (host_retry(handle));
 	if (handle < 0) {
 		kfree(n);
 		return (int)host_socket_result(handle, nonblock, s->receive_timeout);

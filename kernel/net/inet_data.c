@@ -97,7 +97,7 @@ static long send_vector(struct socket *s, struct send_args *a, struct uio_segmen
 
 	do
 		result = host_sendmsg(s->handle, &h, flags, size);
-	while (host_socket_retry(result));
+	while (host_retry(result));
 	return result;
 }
 
@@ -110,7 +110,7 @@ static long send_piece(struct socket *s, struct send_args *a, void *piece, size_
 		return send_vector(s, a, &segment, 1, size, flags);
 	do
 		result = host_sendto(s->handle, piece, size, flags, a->address, a->address_size);
-	while (host_socket_retry(result));
+	while (host_retry(result));
 	return result;
 }
 
@@ -238,7 +238,7 @@ static long receive_vector(struct socket *s, struct receive_args *a, struct uio_
 		h.control = UPTR(control);
 		h.control_size = control_size;
 		result = host_recvmsg(s->handle, &h, flags, size);
-	} while (host_socket_retry(result));
+	} while (host_retry(result));
 	if (result < 0)
 		goto out;
 	a->address_size = a->address ? MIN((unsigned int)MAX(h.name_size, 0), SOCKET_ADDRESS_MAX)
@@ -267,7 +267,7 @@ static long receive_piece(struct socket *s, struct receive_args *a, void *piece,
 		address_size = SOCKET_ADDRESS_MAX;
 		result = host_recvfrom(s->handle, piece, size, flags, a->address,
 				       a->address ? &address_size : NULL);
-	} while (host_socket_retry(result));
+	} while (host_retry(result));
 	if (a->address && result >= 0)
 		a->address_size = MIN(address_size, SOCKET_ADDRESS_MAX);
 	return result;

@@ -190,7 +190,7 @@ static long netlink_send(struct socket *s, struct send_args *a)
 		result = host_sendto(s->handle, buffer, checked,
 				     (int)((a->flags & SEND_FLAGS) | MSG_NOSIGNAL), &kernel,
 				     sizeof(kernel));
-	while (host_socket_retry(result));
+	while (host_retry(result));
 	if (result < 0)
 		return host_socket_result(result, a->flags & MSG_DONTWAIT, s->send_timeout);
 	return (long)size;
@@ -239,7 +239,7 @@ static long netlink_receive(struct socket *s, struct receive_args *a)
 		result = host_recvfrom(s->handle, buffer, size,
 				       (int)((a->flags & RECEIVE_FLAGS) | MSG_TRUNC), &from,
 				       &from_size);
-	} while (host_socket_retry(result));
+	} while (host_retry(result));
 	if (result < 0)
 		return host_socket_result(result, a->flags & MSG_DONTWAIT, s->receive_timeout);
 	got = MIN((size_t)result, size);

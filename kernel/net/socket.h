@@ -209,7 +209,5 @@ long interface_ioctl(int handle, unsigned int request, unsigned long argument);
 /* host_socket.c: what inet and netlink sockets share */
 extern const struct file_ops host_socket_file_ops;
 void host_socket_release(struct socket *s);
-/* True: a cancelled call that nothing asked to end, to be made again. */
-bool host_socket_retry(long result);
 /* The result for the application: -EINTR becomes the restart error that fits, others stay. */
 long host_socket_result(long result, bool nonblock, uint64_t timeout);

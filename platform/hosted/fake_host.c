@@ -580,8 +580,10 @@ static long honest(unsigned int number, long a, long b, long c, long d, long e, 
 		memset(P(b), 0, sizeof(struct statfs));
 		((struct statfs *)P(b))->f_bsize = 4096;
 		return 0;
+	case HC_FILE_READ:
 	case HC_READ:
 		return stream_read(P(b), (size_t)c);
+	case HC_FILE_WRITE:
 	case HC_WRITE:
 		return c;
 	case HC_IOCTL:
@@ -685,6 +687,7 @@ static void scribble_results(unsigned int number, struct room room, long a, long
 
 	switch (number) {
 	case HC_PREAD:
+	case HC_FILE_READ:
 	case HC_READ:
 	case HC_GETDENTS:
 		scribble(P(b), (size_t)c);
@@ -780,7 +783,9 @@ long plat_hostcall(unsigned int number, long a, long b, long c, long d, long e, 
 		switch (number) {
 		case HC_PREAD:
 		case HC_PWRITE:
+		case HC_FILE_READ:
 		case HC_READ:
+		case HC_FILE_WRITE:
 		case HC_WRITE:
 		case HC_SENDTO:
 		case HC_RECVFROM:
