@@ -378,7 +378,8 @@ static int exception_seen(struct call *c, const struct sgx_enclave_run *run)
 	/* One in the handler itself, or of EENTER: nobody is left to ask. */
 	if (c->handling || run->function != LEAF_ERESUME ||
 	    c->enclave->options.no_exception_handler) {
-		c->lost = run->function == LEAF_ERESUME;
+		/* Also if the handler could not be entered: what it was to look at is still there, and takes a frame. */
+		c->lost = c->handling || run->function == LEAF_ERESUME;
 		return -EFAULT;
 	}
 	c->handling = true;

@@ -80,7 +80,13 @@ static void *victim_enters(void *argument)
 		if (r == -EPROTO)
 			__atomic_store_n(&v->lost, true, __ATOMIC_RELEASE);
 		/* Faults that a leaf of Linux's making explains are #PF only. */
-		v->wrong += r == -EFAULT && enclave_last_exception()->vector != 14;
+		if (r == -EFAULT && enclave_last_exception()->vector != 14) {
+			if (!v->wrong++)
+				printf("TCS %u: leaf %u, vector %u, error %#x\n", v->number,
+				       enclave_last_exception()->function,
+				       enclave_last_exception()->vector,
+				       enclave_last_exception()->error_code);
+		}
 	}
 	return NULL;
 }
