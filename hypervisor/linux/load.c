@@ -23,6 +23,7 @@
 #include <linux/kernel_read_file.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/stop_machine.h>
 #include <linux/vmalloc.h>
@@ -234,6 +235,28 @@ static int add_ram(struct resource *resource, void *data)
 	return 0;
 }
 
+/* Where nested tables of four levels end (APM 2, 15.25); processors with 52 bits of physical addresses can have devices behind that. */
+#define NESTED_BITS 48
+
+static bool device_behind(u64 limit)
+{
+	struct pci_dev *device = NULL;
+
+	for_each_pci_dev(device)
+	{
+		for (int i = 0; i < DEVICE_COUNT_RESOURCE; i++) {
+			if (!(pci_resource_flags(device, i) & IORESOURCE_MEM) ||
+			    pci_resource_end(device, i) < limit)
+				continue;
+			pr_err("%s has memory behind %u bits of physical addresses, which nested tables do not reach\n",
+			       pci_name(device), NESTED_BITS);
+			pci_dev_put(device);
+			return true;
+		}
+	}
+	return false;
+}
+
 static int boot_fill(struct hv_boot *b, u64 image_size)
 {
 	u64 own;
@@ -244,7 +267,9 @@ static int boot_fill(struct hv_boot *b, u64 image_size)
 	b->start = start;
 	b->end = start + size;
 	b->image_size = image_size;
-	b->limit = 1ULL << boot_cpu_data.x86_phys_bits;
+	b->limit = 1ULL << min_t(u64, boot_cpu_data.x86_phys_bits, NESTED_BITS);
+	if (device_behind(b->limit))
+		return -ENXIO;
 	b->serial_port = serial;
 	power_fill(&b->power);
 	/* Tables, stacks, the pool: a 16th of it, or what is least. */
