@@ -5,20 +5,9 @@
  */
 #include "attest/certificate/certificate.h"
 #include "tests/evidence/dcap_synthetic.c"
+#include "tests/expect.h"
 
 #include <openssl/x509v3.h>
-
-static int failures;
-
-#define EXPECT(condition, ...)                                                      \
-	do {                                                                        \
-		if (!(condition)) {                                                 \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                        \
-			printf("\n");                                               \
-			failures++;                                                 \
-		}                                                                   \
-	} while (0)
 
 enum wrap { OE_REPORT, OE_EVIDENCE, OE_EVIDENCE_2, DSTACK, DSTACK_VERSIONED };
 enum binding { SPKI_SHA256, PEM_SHA256, TAGGED_SHA512 };

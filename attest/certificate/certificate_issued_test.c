@@ -5,6 +5,7 @@
  * together as ever. Evidence is simulated, the authorities are the test's.
  */
 #include "attest/certificate/certificate.h"
+#include "tests/expect.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -12,19 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int failures;
 static struct cattest_attester *attester;
 static struct cattest_verifier *verifier;
-
-#define EXPECT(condition, ...)                                                      \
-	do {                                                                        \
-		if (!(condition)) {                                                 \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                        \
-			printf("\n");                                               \
-			failures++;                                                 \
-		}                                                                   \
-	} while (0)
 
 #define MEASUREMENT "0000000000000000000000000000000000000000000000000000000000000001"
 #define POLICY(allow, rule)                                                                     \

@@ -8,6 +8,7 @@
 #include "attest/collateral/collateral.h"
 #include "lib/cbor/cbor.h"
 #include "lib/jose/jose.h"
+#include "tests/expect.h"
 
 #include <errno.h>
 #include <openssl/pem.h>
@@ -16,19 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int failures;
 static struct cattest_attester *attester;
 static struct cattest_verifier *verifier;
-
-#define EXPECT(condition, ...)                                                      \
-	do {                                                                        \
-		if (!(condition)) {                                                 \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                        \
-			printf("\n");                                               \
-			failures++;                                                 \
-		}                                                                   \
-	} while (0)
 
 static int collect(void *context, const uint8_t report_data[64], uint8_t **ret, size_t *ret_size,
 		   struct cattest_error *err)

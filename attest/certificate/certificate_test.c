@@ -6,23 +6,13 @@
  */
 #include "attest/certificate/certificate.h"
 #include "tests/evidence/samples.h"
+#include "tests/expect.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static int failures;
 static struct cattest_verifier *verifier;
-
-#define EXPECT(condition, ...)                                                      \
-	do {                                                                        \
-		if (!(condition)) {                                                 \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                        \
-			printf("\n");                                               \
-			failures++;                                                 \
-		}                                                                   \
-	} while (0)
 
 static uint8_t *load(const char *name, size_t *ret_size)
 {

@@ -6,21 +6,11 @@
  */
 #include "lib/jose/jose.h"
 #include "tests/evidence/dcap_synthetic.c"
+#include "tests/expect.h"
 
 #define BUFFER_SIZE 65536
 
-static int failures;
 static struct dcap_synthetic s;
-
-#define EXPECT(condition, ...)                                                      \
-	do {                                                                        \
-		if (!(condition)) {                                                 \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                        \
-			printf("\n");                                               \
-			failures++;                                                 \
-		}                                                                   \
-	} while (0)
 
 struct packed {
 	uint8_t data[BUFFER_SIZE];

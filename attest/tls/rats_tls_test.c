@@ -4,6 +4,7 @@
  * callback that says no, debug environments, null instances, peers without evidence.
  */
 #include "include/cloister/rats-tls.h"
+#include "tests/expect.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -14,19 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int failures;
 static int calls, answer;
 static size_t claims_seen;
 
-#define EXPECT(condition, ...)                                                      \
-	do {                                                                        \
-		if (!(condition)) {                                                 \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                        \
-			printf("\n");                                               \
-			failures++;                                                 \
-		}                                                                   \
-	} while (0)
 #define MEASUREMENT "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static int callback(void *evidence)

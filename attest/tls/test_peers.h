@@ -6,6 +6,7 @@
 #pragma once
 
 #include "attest/tls/tls_internal.h"
+#include "tests/expect.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -18,18 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int failures __attribute__((unused));
-
-#define EXPECT(condition, ...)                                                      \
-	do {                                                                        \
-		if (!(condition)) {                                                 \
-			printf("FAIL %s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			printf(__VA_ARGS__);                                        \
-			printf("\n");                                               \
-			failures++;                                                 \
-		}                                                                   \
-	} while (0)
 
 static void must(int rc, const char *what, const struct cattest_error *err)
 {

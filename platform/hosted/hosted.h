@@ -30,6 +30,9 @@ uintptr_t hosted_enclave(size_t *ret_size);
 /* kmalloc_hosted.c: each object is its own malloc, with where it came from, for reports of leaks. */
 uint64_t hosted_mark(void); /* objects made from now on are newer */
 void hosted_print_newer(uint64_t mark);
+/* Runs the input; again, up to three times, while more objects are alive than before. Growth each time is a finding, once is a cache. */
+void hosted_check_leaks(void (*run)(const uint8_t *data, size_t size), const uint8_t *data,
+			size_t size);
 
 /* fault.c: the Nth allocation (kmalloc, pages, mapping) fails; 0: none. */
 void hosted_fail_allocation(unsigned long n);

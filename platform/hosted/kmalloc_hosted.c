@@ -247,3 +247,22 @@ void hosted_print_newer(uint64_t mark)
 		POISON(r, sizeof(*r));
 	}
 }
+
+void hosted_check_leaks(void (*run)(const uint8_t *data, size_t size), const uint8_t *data,
+			size_t size)
+{
+	uint64_t objects = hosted_objects(), mark = 0;
+	int grew = 0;
+
+	run(data, size);
+	for (int i = 0; i < 3 && hosted_objects() > objects; i++) {
+		objects = hosted_objects();
+		mark = hosted_mark();
+		run(data, size);
+		grew += hosted_objects() > objects;
+	}
+	if (grew == 3) {
+		hosted_print_newer(mark);
+		hosted_fail("leak");
+	}
+}

@@ -96,21 +96,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint64_t objects = hosted_objects(), mark = 0;
-	int grew = 0;
-
-	if (size > 65536)
-		return 0;
-	run(data, size);
-	for (int i = 0; i < 3 && hosted_objects() > objects; i++) {
-		objects = hosted_objects();
-		mark = hosted_mark();
-		run(data, size);
-		grew += hosted_objects() > objects;
-	}
-	if (grew == 3) {
-		hosted_print_newer(mark);
-		hosted_fail("leak");
-	}
+	if (size <= 65536)
+		hosted_check_leaks(run, data, size);
 	return 0;
 }
